@@ -1,0 +1,51 @@
+"""Builds and installs the package `tfvae`."""
+
+import pathlib
+import re
+
+from setuptools import find_packages
+from setuptools import setup
+
+_ROOT = pathlib.Path(__file__).parent
+_VERSION = re.search(
+    r"^__version__ = '(.+)'$",
+    (_ROOT / 'tfvae' / '__init__.py').read_text(encoding='utf-8'),
+    re.MULTILINE).group(1)
+
+# TensorBoard and tf-keras are released with TensorFlow, minor for minor.
+_TENSORFLOW = '>=2.21,<2.22'
+
+_TEST = [
+    'pytest>=8',
+    'scipy>=1.13',  # The independent side of many comparisons.
+]
+
+setup(
+    name='tfvae',
+    version=_VERSION,
+    description='Graphical models into trained, measured and served VAEs.',
+    long_description=(_ROOT / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    packages=find_packages(include=['tfvae', 'tfvae.*']),
+    # TensorFlow 2.21 has no wheel for 3.14; NumPy and Keras have left 3.10.
+    python_requires='>=3.11,<3.14',
+    install_requires=[
+        'absl-py>=2.1',
+        'importlib_resources>=6.4',  # TFDS imports it without declaring it.
+        'keras>=3.12,<4',
+        'matplotlib>=3.9',
+        'numpy>=2.0,<3',
+        'scikit-learn>=1.5',
+        f'tensorboard{_TENSORFLOW}',  # No longer comes with TensorFlow.
+        f'tensorflow{_TENSORFLOW}',
+        'tensorflow-datasets>=4.9.10,<5',
+        'tensorflow-probability>=0.25,<0.26',
+        f'tf-keras{_TENSORFLOW}',
+    ],
+    extras_require={
+        'gpu': [f'tensorflow[and-cuda]{_TENSORFLOW}'],
+        'test': _TEST,
+        'dev': [*_TEST, 'ruff>=0.14'],
+    },
+)

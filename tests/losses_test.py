@@ -1,0 +1,55 @@
+"""The reconstruction loss."""
+
+from absl.testing import parameterized
+import numpy as np
+from scipy import stats
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
+
+import tfvae
+from tfvae.layers import IndependentBernoulli
+
+tfd = tfp.distributions
+
+
+class NegativeLogLikelihoodTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(np.float32, np.int64, np.bool_)
+  def test_equals_scipy(self, dtype):
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(5, 6)).astype(np.float32)
+    x = (rng.random((5, 6)) < 0.5).astype(dtype)
+    expected = -stats.bernoulli(1 / (1 + np.exp(-np.float64(logits)))).logpmf(
+        x.astype(np.int64)).sum(axis=1)
+    likelihood = IndependentBernoulli(6)(logits)
+    loss = tfvae.NegativeLogLikelihood()
+    self.assertAllClose(loss.call(x, likelihood), expected, rtol=1e-5)
+    self.assertAllClose(loss(x, likelihood), expected.mean(), rtol=1e-5)
+
+  def test_any_distribution_will_do(self):
+    x = np.linspace(-2, 2, 12).reshape(4, 3).astype(np.float32)
+    likelihood = tfd.Independent(tfd.Normal(tf.zeros([4, 3]), 2.), 1)
+    self.assertAllClose(
+        tfvae.NegativeLogLikelihood().call(x, likelihood),
+        -stats.norm(0, 2).logpdf(x).sum(axis=1), rtol=1e-5)
+
+  def test_config_round_trip(self):
+    loss = tfvae.NegativeLogLikelihood(name='nll', reduction='sum')
+    copy = tf_keras.losses.deserialize(tf_keras.losses.serialize(loss))
+    self.assertIsInstance(copy, tfvae.NegativeLogLikelihood)
+    self.assertEqual(copy.get_config(), loss.get_config())
+
+  @parameterized.parameters(((4,),), ((4, 6, 1),), ((4, 5),))
+  def test_refuses_data_of_another_shape(self, shape):
+    likelihood = IndependentBernoulli(6)(tf.zeros([4, 6]))
+    with self.assertRaisesRegex(ValueError, r'event shape=\(4, 6\)'):
+      tfvae.NegativeLogLikelihood().call(tf.zeros(shape), likelihood)
+
+  def test_refuses_a_tensor(self):
+    with self.assertRaisesRegex(ValueError, 'ends in a distribution layer'):
+      tfvae.NegativeLogLikelihood().call(tf.zeros([4, 6]), tf.zeros([4, 6]))
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -1,0 +1,216 @@
+"""Whole runs: what they leave, resuming, refusing, and being killed."""
+
+import csv
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from tfvae import data
+from tfvae.training import Config
+from tfvae.training import train_and_evaluate
+
+_ROOT = pathlib.Path(__file__).parents[2]
+
+
+def _config(data_dir, **settings):
+  return Config(**dict(
+      data_dir=data_dir, latent_size=2, hidden_units=(16,), epochs=2,
+      jit=False, eval_importance_samples=5, eval_importance_examples=20)
+                | settings)
+
+
+def _history(workdir):
+  with open(os.path.join(workdir, 'history.csv'), encoding='utf-8') as file:
+    return list(csv.DictReader(file))
+
+
+class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.data_dir = tempfile.mkdtemp()
+    cls.addClassCleanup(shutil.rmtree, cls.data_dir)
+
+  def _workdir(self):
+    path = os.path.join(self.get_temp_dir(), self.id().split('.')[-1])
+    shutil.rmtree(path, ignore_errors=True)
+    return path
+
+  def test_leaves_what_it_promises(self):
+    workdir = self._workdir()
+    config = _config(self.data_dir)
+    metrics = train_and_evaluate(config, workdir)
+    self.assertContainsSubset(
+        {'flags.txt', 'metrics.json', 'history.csv', 'checkpoints',
+         'tensorboard', 'report', 'model.keras'}, os.listdir(workdir))
+    with open(os.path.join(workdir, 'metrics.json'), encoding='utf-8') as file:
+      self.assertEqual(json.load(file), metrics)
+    rows = _history(workdir)
+    self.assertEqual([row['epoch'] for row in rows], ['1', '2'])
+    self.assertEqual(
+        max(float(row['val_elbo']) for row in rows),
+        float(rows[metrics['best_epoch'] - 1]['val_elbo']))
+    for block in (metrics['test'], metrics['train'], metrics['validation']):
+      self.assertAllClose(block['elbo'], block['reconstruction'] - block['kl'],
+                          rtol=1e-5)
+    self.assertEqual(metrics['test']['examples'], 360)
+    self.assertEqual(metrics['test']['iwae_examples'], 20)
+    # Best on validation: the weights kept give that epoch's validation ELBO.
+    self.assertAllClose(
+        metrics['validation']['elbo'], max(
+            float(row['val_elbo']) for row in rows), rtol=1e-5)
+
+  def test_saved_model_gives_the_reported_numbers(self):
+    workdir = self._workdir()
+    config = _config(self.data_dir)
+    metrics = train_and_evaluate(config, workdir)
+    model = tf_keras.models.load_model(os.path.join(workdir, 'model.keras'))
+    images = data.load_images('digits', data_dir=self.data_dir)
+    means = model.evaluate(
+        data.evaluation_batches(
+            images.test.images, config.eval_batch_size, config.seed,
+            config.binarization), return_dict=True, verbose=0)
+    for name in ('elbo', 'reconstruction', 'kl'):
+      self.assertAllClose(means[name], metrics['test'][name], rtol=1e-5)
+
+  def test_tensorboard_holds_scalars_and_pictures(self):
+    workdir = self._workdir()
+    train_and_evaluate(_config(self.data_dir), workdir)
+    tags = {}
+    for path in pathlib.Path(workdir, 'tensorboard').rglob('events*'):
+      for event in tf.compat.v1.train.summary_iterator(str(path)):
+        for value in event.summary.value:
+          tags.setdefault((path.parent.name, value.tag), []).append(event.step)
+    for split in ('train', 'validation'):
+      for name in ('loss', 'elbo', 'reconstruction', 'kl'):
+        self.assertIn(1, tags[split, name])
+        self.assertIn(2, tags[split, name])
+    self.assertEqual(tags['validation', 'reconstructions'], [1, 2])
+
+  def test_finished_run_is_left_alone(self):
+    workdir = self._workdir()
+    config = _config(self.data_dir, epochs=1)
+    metrics = train_and_evaluate(config, workdir)
+    before = {path: path.stat().st_mtime_ns
+              for path in pathlib.Path(workdir).rglob('*')}
+    self.assertEqual(train_and_evaluate(config, workdir), metrics)
+    self.assertEqual(before, {path: path.stat().st_mtime_ns
+                              for path in pathlib.Path(workdir).rglob('*')})
+
+  def test_run_with_other_flags_is_refused(self):
+    workdir = self._workdir()
+    train_and_evaluate(_config(self.data_dir, epochs=1), workdir)
+    with self.assertRaisesRegex(
+        ValueError, '--latent_size: 2 there, 3 here\n  --epochs: 1 there, 2'):
+      train_and_evaluate(_config(self.data_dir, latent_size=3), workdir)
+
+  def test_two_runs_are_bit_identical_and_seeds_differ(self):
+    weights = []
+    for index, seed in enumerate((0, 0, 1)):
+      workdir = f'{self._workdir()}{index}'
+      train_and_evaluate(_config(self.data_dir, seed=seed), workdir)
+      weights.append(tf_keras.models.load_model(
+          os.path.join(workdir, 'model.keras')).get_weights())
+    for first, second, other in zip(*weights, strict=True):
+      self.assertAllEqual(first, second)
+      self.assertNotAllClose(first, other)
+
+  def test_batch_larger_than_the_data(self):
+    metrics = train_and_evaluate(
+        _config(self.data_dir, batch_size=5000, epochs=1), self._workdir())
+    self.assertTrue(np.isfinite(metrics['test']['elbo']))
+
+  def test_nan_loss_stops_and_keeps_the_last_good_state(self):
+    workdir = self._workdir()
+    with self.assertRaisesRegex(FloatingPointError, 'lower --learning_rate'):
+      train_and_evaluate(_config(self.data_dir, learning_rate=1e30), workdir)
+    self.assertNotIn('metrics.json', os.listdir(workdir))
+
+  @parameterized.named_parameters(
+      ('dataset', dict(dataset='mnits'), 'mnits'),
+      ('data_dir', dict(data_dir='/no/such/place'), '/no/such/place'),
+      ('split', dict(test_split='tests'), 'tests'),
+      ('empty_split', dict(test_split='test[:0]'), r'test\[:0\]'),
+      ('gray_pixels', dict(binarization='none'), 'binarization=dynamic'),
+      ('key', dict(image_key='picture'), 'picture'))
+  def test_bad_data_are_refused_before_training(self, settings, message):
+    workdir = self._workdir()
+    with self.assertRaisesRegex(ValueError, message):
+      train_and_evaluate(_config(**{'data_dir': self.data_dir} | settings),
+                         workdir)
+    self.assertFalse(os.path.exists(os.path.join(workdir, 'history.csv')))
+
+  def test_unwritable_workdir_is_refused(self):
+    file = os.path.join(self.get_temp_dir(), 'file')
+    pathlib.Path(file).touch()
+    with self.assertRaisesRegex(ValueError, 'Cannot write to the workdir'):
+      train_and_evaluate(_config(self.data_dir), os.path.join(file, 'run'))
+
+
+class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
+
+  def _command(self, *arguments):
+    return [sys.executable, str(_ROOT / 'train_main.py'), *arguments]
+
+  def _run(self, *arguments):
+    return subprocess.run(
+        self._command(*arguments), capture_output=True, text=True, check=False)
+
+  @parameterized.parameters(
+      (['--epochz=1'], 2, "Unknown command line flag 'epochz'"),
+      (['--epochs=many'], 2, 'flag --epochs=many'),
+      (['more'], 2, 'unexpected arguments'),
+      ([], 1, '--workdir is required'),
+      (['--workdir=/dev/null/run'], 1, 'Cannot write to the workdir'))
+  def test_errors_are_one_line_and_an_exit_code(self, arguments, code, text):
+    result = self._run(*arguments)
+    self.assertEqual(result.returncode, code)
+    self.assertIn(text, result.stderr)
+    self.assertNotIn('Traceback', result.stderr)
+
+  def test_killed_run_resumes_and_ends_as_if_it_had_not_been(self):
+    directory = self.get_temp_dir()
+    workdirs = [os.path.join(directory, name) for name in ('killed', 'whole')]
+    arguments = [
+        f'--data_dir={directory}', '--epochs=20', '--latent_size=2',
+        '--hidden_units=16', '--eval_importance_samples=5']
+    killed = self._command(f'--workdir={workdirs[0]}', *arguments)
+    process = subprocess.Popen(
+        killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    history = os.path.join(workdirs[0], 'history.csv')
+    deadline = time.monotonic() + 120
+    while not os.path.exists(history) or len(_history(workdirs[0])) < 4:
+      self.assertLess(time.monotonic(), deadline)
+      self.assertIsNone(process.poll())
+      time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    done = len(_history(workdirs[0]))
+    self.assertLess(done, 20)
+    resumed = subprocess.run(killed, capture_output=True, text=True,
+                             check=True)
+    self.assertRegex(resumed.stderr, r'Resuming after epoch \d+ of 20')
+    subprocess.run(self._command(f'--workdir={workdirs[1]}', *arguments),
+                   check=True, capture_output=True)
+    self.assertLen(_history(workdirs[0]), 20)
+    weights = [tf_keras.models.load_model(
+        os.path.join(workdir, 'model.keras')).get_weights()
+               for workdir in workdirs]
+    for actual, expected in zip(*weights, strict=True):
+      self.assertAllEqual(actual, expected)
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -1,0 +1,40 @@
+"""tfvae: from a graphical model to a trained, measured and served VAE.
+
+Importing it registers every layer, prior, regularizer, loss and model with
+`tf_keras`, so that `.keras` files load in safe mode afterwards. The rooms
+`tfvae.data`, `tfvae.training`, `tfvae.evaluation` and `tfvae.report` are
+imported when they are first used.
+"""
+
+import importlib
+from types import ModuleType
+
+from tfvae import layers
+from tfvae import losses
+from tfvae import models
+from tfvae import priors
+from tfvae import regularizers
+from tfvae.losses import NegativeLogLikelihood
+from tfvae.models import VAE
+from tfvae.regularizers import KLDivergenceRegularizer
+
+__version__ = '0.1.0'
+
+__all__ = [
+    'KLDivergenceRegularizer',
+    'NegativeLogLikelihood',
+    'VAE',
+    'layers',
+    'losses',
+    'models',
+    'priors',
+    'regularizers',
+]
+
+_ON_DEMAND = ('data', 'evaluation', 'report', 'training')
+
+
+def __getattr__(name: str) -> ModuleType:
+  if name in _ON_DEMAND:
+    return importlib.import_module(f'tfvae.{name}')
+  raise AttributeError(f'module {__name__!r} has no attribute {name!r}')

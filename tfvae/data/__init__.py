@@ -1,0 +1,27 @@
+"""Data: TFDS image data sets in memory, binarisation, and batches of them."""
+
+from tfvae.data.binarization import bernoulli_draw
+from tfvae.data.binarization import BINARIZATIONS
+from tfvae.data.binarization import check_support
+from tfvae.data.binarization import fixed_binarization
+from tfvae.data.digits import Digits
+from tfvae.data.images import ImageData
+from tfvae.data.images import load_images
+from tfvae.data.images import Split
+from tfvae.data.pipeline import evaluation_batches
+from tfvae.data.pipeline import steps_per_epoch
+from tfvae.data.pipeline import training_batches
+
+__all__ = [
+    'BINARIZATIONS',
+    'Digits',
+    'ImageData',
+    'Split',
+    'bernoulli_draw',
+    'check_support',
+    'evaluation_batches',
+    'fixed_binarization',
+    'load_images',
+    'steps_per_epoch',
+    'training_batches',
+]

@@ -1,0 +1,265 @@
+"""The variational autoencoder as a Keras model."""
+
+import types
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
+
+from tfvae.layers import conversion
+from tfvae.losses import NegativeLogLikelihood
+from tfvae.regularizers import KLDivergenceRegularizer
+
+tfd = tfp.distributions
+
+# Two streams of stateless seeds, so that an evaluation between two training
+# steps draws noise of its own and leaves theirs alone.
+_TRAINING, _EVALUATION = 0, 1
+
+
+@tf_keras.saving.register_keras_serializable(package='tfvae')
+class VAE(tf_keras.Model):
+  """Trains θ and φ jointly by the ELBO.
+
+    ELBO(x) = E_q(z|x;φ)[log p(x|z;θ)] − KL(q(z|x;φ) ‖ p(z;θ)), in nats.
+
+  Kingma and Welling, Auto-Encoding Variational Bayes, 2014. `fit` minimises
+
+    loss = mean over the batch of −log p(x|z) + weight · KL, z ~ q(z|x),
+
+  plus whatever other regularizers the networks have: exactly −ELBO at weight
+  1. Each replica's share of the loss is weighted by its share of the global
+  batch, so the objective is the same under every strategy and for a batch that
+  does not divide. `fit` and `evaluate` report `loss`, `elbo` (always at weight
+  1), `reconstruction` (E_q[log p(x|z)]) and `kl`, means over the examples.
+
+  `evaluate` draws z, since it estimates the ELBO; with the same data it draws
+  the same noise each time. `predict`, and calling with `training` false, are
+  deterministic: posterior mean in, likelihood mean out.
+
+  Data are batches of x, or pairs (x, target) where p(x|z) is to explain
+  something else than what the encoder sees (a denoising autoencoder).
+
+  Attributes:
+    encoder: from x to q(z|x).
+    decoder: from z to p(x|z).
+    prior: p(z), as given to the encoder's `KLDivergenceRegularizer`.
+    seed: of the noise in training and evaluation.
+  """
+
+  def __init__(self, encoder: tf_keras.Model, decoder: tf_keras.Model,
+               seed: int = 0, **kwargs):
+    """Initialises the model.
+
+    Args:
+      encoder: a Keras model whose output is a distribution layer with a
+        `KLDivergenceRegularizer`, such as `MultivariateNormalDiag`.
+      decoder: a Keras model that ends in a likelihood layer, such as
+        `IndependentBernoulli`.
+      seed: of the noise in training and evaluation.
+      **kwargs: of `tf_keras.Model`.
+
+    Raises:
+      ValueError: if the encoder has no `KLDivergenceRegularizer`, or several.
+    """
+    super().__init__(**kwargs)
+    self.encoder = encoder
+    self.decoder = decoder
+    self.seed = seed
+    self._regularizer = _kl_regularizer(encoder)
+    self._nll = NegativeLogLikelihood()
+    # In a namespace, which Keras does not track: they are no weights.
+    self._trackers = types.SimpleNamespace(**{
+        name: tf_keras.metrics.Mean(name=name)
+        for name in ('loss', 'elbo', 'reconstruction', 'kl')})
+    self._loss_and_gradients_fn = self._loss_and_gradients
+
+  @property
+  def prior(self) -> Any:
+    """p(z; θ), a layer of `tfvae.priors` or a `tfd.Distribution`."""
+    return self._regularizer.prior
+
+  def prior_distribution(self) -> tfd.Distribution:
+    """Returns p(z; θ) for the present θ."""
+    return self._regularizer.prior_distribution()
+
+  @property
+  def metrics(self) -> list[tf_keras.metrics.Metric]:
+    """The means that Keras resets at the start of an epoch."""
+    return list(vars(self._trackers).values())
+
+  def compile(self, optimizer: Any = 'adam', jit_compile: bool | None = None,
+              **kwargs):
+    """Configures training.
+
+    Args:
+      optimizer: a `tf_keras` optimizer or its name.
+      jit_compile: True compiles the step with XLA; with several replicas, what
+        happens inside each of them, since XLA cannot compile the all-reduce.
+      **kwargs: `run_eagerly` and `steps_per_execution` of
+        `tf_keras.Model.compile`.
+
+    Raises:
+      ValueError: if a loss or metrics are given: the objective is the ELBO.
+    """
+    unknown = set(kwargs) - {'run_eagerly', 'steps_per_execution'}
+    if unknown:
+      raise ValueError('VAE has its own loss and metrics; compile takes '
+                       'optimizer, jit_compile, run_eagerly and '
+                       f'steps_per_execution. Received: {sorted(unknown)}')
+    replicas = self.distribute_strategy.num_replicas_in_sync
+    super().compile(optimizer, jit_compile=bool(jit_compile and replicas == 1),
+                    **kwargs)
+    self._loss_and_gradients_fn = self._loss_and_gradients
+    if jit_compile and replicas > 1:
+      self._loss_and_gradients_fn = tf.function(
+          self._loss_and_gradients, jit_compile=True, reduce_retracing=True)
+    self._compile_arguments = kwargs | {'jit_compile': jit_compile}
+
+  def call(self, inputs: tf.Tensor, training: bool | None = None):
+    """Returns p(x|z), z a draw from q(z|x) in training, else its mean."""
+    if training:
+      z = tf.convert_to_tensor(self.encoder(inputs, training=True))
+    else:
+      with conversion.convert_with(tfd.Distribution.mean):
+        z = self.encoder(inputs, training=False).mean()
+    return self.decoder(z, training=training)
+
+  def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+    """Takes one gradient step; see `tf_keras.Model.train_step`."""
+    x, target = _unpack(data)
+    seed = self._seed(self.optimizer.iterations, _TRAINING)
+    gradients, values = self._loss_and_gradients_fn(
+        x, target, seed, _share_of_global_batch(x))
+    self.optimizer.apply_gradients(
+        zip(gradients, self.trainable_variables, strict=True))
+    return self._update_metrics(values)
+
+  def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+    """Estimates the ELBO of one batch; see `tf_keras.Model.test_step`."""
+    x, target = _unpack(data)
+    # The examples seen in this pass number its batches, and need no state.
+    seed = self._seed(self._trackers.elbo.count, _EVALUATION)
+    return self._update_metrics(self._elbo(x, target, seed, training=False))
+
+  def predict_step(self, data: Any) -> tf.Tensor:
+    """Returns E[x|z] at the posterior mean of z, `[b, *event_shape]`."""
+    x, _ = _unpack(data)
+    return self(x, training=False).mean()
+
+  def sample(self, n: int, seed: int | None = None,
+             mean: bool = False) -> tf.Tensor:
+    """Draws from the model: z ~ p(z), then x ~ p(x|z).
+
+    Args:
+      n: how many.
+      seed: makes the draws reproducible.
+      mean: return E[x|z] in place of a draw of x; pictures are clearer so.
+
+    Returns:
+      A tensor `[n, *event_shape]`.
+    """
+    seed = tfp.random.sanitize_seed(None if seed is None else [seed, 0])
+    z_seed, x_seed = tfp.random.split_seed(seed, n=2)
+    z = self.prior_distribution().sample(n, seed=z_seed)
+    likelihood = self.decoder(z, training=False)
+    return likelihood.mean() if mean else likelihood.sample(seed=x_seed)
+
+  def _elbo(self, x, target, seed, training) -> dict[str, tf.Tensor]:
+    """Returns the loss, a scalar, and the ELBO's parts, `[b]` each."""
+    with conversion.convert_with(conversion.SeededSample(seed)):
+      posterior = self.encoder(x, training=training)
+    likelihood = self.decoder(
+        tf.convert_to_tensor(posterior), training=training)
+    nll = self._nll.call(target, likelihood)  # −log p(x|z)
+    kl = self._regularizer.kl(posterior)  # KL(q(z|x) ‖ p(z))
+    count = tf.cast(tf.size(nll), nll.dtype)
+    # The encoder's losses hold the batch mean of weight · KL.
+    loss = tf.math.divide_no_nan(tf.reduce_sum(nll), count) + tf.add_n([
+        tf.cast(part, nll.dtype)
+        for part in self.encoder.losses + self.decoder.losses])
+    return {'loss': loss, 'elbo': -nll - kl, 'reconstruction': -nll, 'kl': kl}
+
+  def _loss_and_gradients(self, x, target, seed, share):
+    with tf.GradientTape() as tape:
+      values = self._elbo(x, target, seed, training=True)
+      loss = share * values['loss']
+    pairs = self.optimizer.compute_gradients(
+        loss, self.trainable_variables, tape)
+    return [gradient for gradient, _ in pairs], values
+
+  def _seed(self, counter, stream: int) -> tf.Tensor:
+    """Returns a stateless seed, another for each step, replica and stream."""
+    context = tf.distribute.get_replica_context()
+    index = (tf.cast(counter, tf.int32) * context.num_replicas_in_sync
+             + context.replica_id_in_sync_group)
+    return tf.stack([self.seed, 2 * index + stream])
+
+  def _update_metrics(self, values) -> dict[str, tf.Tensor]:
+    count = tf.size(values['elbo'])
+    for name, tracker in vars(self._trackers).items():
+      tracker.update_state(
+          values[name], sample_weight=count if name == 'loss' else None)
+    return {tracker.name: tracker.result() for tracker in self.metrics}
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns encoder, decoder and seed as plain data."""
+    return {
+        'encoder': tf_keras.saving.serialize_keras_object(self.encoder),
+        'decoder': tf_keras.saving.serialize_keras_object(self.decoder),
+        'seed': self.seed,
+        'name': self.name,
+    }
+
+  @classmethod
+  def from_config(cls, config: dict[str, Any], custom_objects=None) -> 'VAE':
+    """Makes the model from what `get_config` returned."""
+    del custom_objects
+    config = dict(config)
+    for part in ('encoder', 'decoder'):
+      config[part] = tf_keras.saving.deserialize_keras_object(config[part])
+    return cls(**config)
+
+  def get_compile_config(self) -> dict[str, Any]:
+    """Returns the arguments of `compile` as plain data."""
+    return self._compile_arguments | {
+        'optimizer': tf_keras.saving.serialize_keras_object(self.optimizer)}
+
+  def compile_from_config(self, config: dict[str, Any]):
+    """Compiles the model with what `get_compile_config` returned."""
+    config = dict(config)
+    self.compile(tf_keras.saving.deserialize_keras_object(
+        config.pop('optimizer')), **config)
+    self.optimizer.build(self.trainable_variables)
+
+
+def _kl_regularizer(encoder: tf_keras.Model) -> KLDivergenceRegularizer:
+  found = [layer.activity_regularizer for layer in encoder.submodules
+           if isinstance(getattr(layer, 'activity_regularizer', None),
+                         KLDivergenceRegularizer)]
+  if len(found) != 1:
+    raise ValueError(
+        'VAE needs an encoder with exactly one KLDivergenceRegularizer; give '
+        'its distribution layer activity_regularizer=KLDivergenceRegularizer('
+        f'prior). Received: encoder={encoder.name!r} with {len(found)} of '
+        'them')
+  return found[0]
+
+
+def _unpack(data: Any) -> tuple[tf.Tensor, tf.Tensor]:
+  x, target, sample_weight = tf_keras.utils.unpack_x_y_sample_weight(data)
+  if sample_weight is not None:
+    raise ValueError('VAE takes no sample_weight or class_weight: it would '
+                     'weigh the reconstruction and not the KL. Received: '
+                     f'sample_weight={sample_weight}')
+  return x, x if target is None else target
+
+
+def _share_of_global_batch(x: tf.Tensor) -> tf.Tensor | float:
+  """Returns this replica's part of the examples in the global batch."""
+  context = tf.distribute.get_replica_context()
+  if context.num_replicas_in_sync == 1:
+    return 1.0
+  count = tf.cast(tf.shape(x)[0], tf.float32)
+  return count / context.all_reduce(tf.distribute.ReduceOp.SUM, count)

@@ -1,0 +1,166 @@
+"""The KL divergence of a posterior from its prior, as a Keras regularizer."""
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
+
+from tfvae.layers import distribution_config
+
+tfd = tfp.distributions
+
+
+@tf_keras.saving.register_keras_serializable(package='tfvae')
+class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
+  """Adds weight · KL(q(z|x) ‖ p(z)), the mean over the batch, to the loss.
+
+  For the `activity_regularizer` of a layer that emits a distribution, tfvae's
+  or TFP's:
+
+    KL(q ‖ p) = E_q[log q(z|x) − log p(z)], in nats.
+
+  It is exact where TFP has the divergence registered. Elsewhere it is the
+  Monte Carlo estimate log q(z|x) − log p(z) at the z that goes on to the
+  decoder, so the layer's `convert_to_tensor_fn` must then be 'sample'. Which
+  of the two is settled when the layer is built.
+
+  It is counted once, where `tfp.layers.KLDivergenceRegularizer` is counted
+  twice: Keras regularises each of the two outputs of a TFP distribution layer,
+  the distribution and its tensor (tensorflow/probability issue 1215).
+
+  Example:
+
+  ```python
+  MultivariateNormalDiag(2, activity_regularizer=KLDivergenceRegularizer(
+      tfd.MultivariateNormalDiag(loc=[0., 0.])))
+  ```
+  """
+
+  def __init__(
+      self,
+      prior: Any,
+      weight: float | tf.Variable = 1.0,
+      use_exact_kl: bool | None = None,
+  ):
+    """Initialises the regularizer.
+
+    Args:
+      prior: p(z): a layer of `tfvae.priors`, or a `tfd.Distribution` whose
+        parameters are constants; batch shape `[]`, the posterior's event
+        shape.
+      weight: β, at least 0; a float, or a scalar variable that is not
+        trainable and that a callback moves.
+      use_exact_kl: None chooses as said above, True insists on the exact
+        divergence, False on the estimate.
+
+    Raises:
+      ValueError: if the prior could not be saved, or the weight is negative,
+        not finite or trainable.
+    """
+    if isinstance(prior, tfd.Distribution):
+      distribution_config.distribution_to_config(prior)  # Raises now or never.
+    elif not callable(getattr(prior, 'distribution', None)):
+      raise ValueError(
+          'prior must be a layer of tfvae.priors or a tfd.Distribution. '
+          f'Received: prior={prior!r}')
+    self.prior = prior
+    self.weight = _check_weight(weight)
+    self.use_exact_kl = use_exact_kl
+
+  def prior_distribution(self) -> tfd.Distribution:
+    """Returns p(z) for the present values of its parameters θ."""
+    if isinstance(self.prior, tfd.Distribution):
+      return self.prior
+    return self.prior.distribution()
+
+  def kl(self, posterior: tfd.Distribution) -> tf.Tensor:
+    """Returns KL(q(z|x) ‖ p(z)) of each example, unweighted.
+
+    Args:
+      posterior: q(z|x), batch shape `[b]`.
+
+    Returns:
+      A tensor `[b]`, in nats; in the Monte Carlo case of the shape of
+      `posterior.log_prob` at the posterior's tensor.
+
+    Raises:
+      ValueError: if the event shapes differ, the posterior has no single batch
+        dimension, or `use_exact_kl=True` and no divergence is registered.
+    """
+    prior = self.prior_distribution()
+    _check_shapes(posterior, prior)
+    if self.use_exact_kl is not False:
+      try:
+        return tfd.kl_divergence(posterior, prior)
+      except NotImplementedError as error:  # Raised while the layer is built.
+        if self.use_exact_kl:
+          raise ValueError(
+              'No exact KL divergence is registered with TFP for this pair; '
+              'use use_exact_kl=None or False. Received: '
+              f'posterior={posterior}, prior={prior}') from error
+    z = tf.convert_to_tensor(posterior)
+    return posterior.log_prob(z) - prior.log_prob(z)
+
+  def __call__(self, activation: Any) -> tf.Tensor:
+    """Returns the summand for Keras, which divides it by the batch size."""
+    if not isinstance(activation, tfd.Distribution):
+      return tf.zeros([])  # The distribution's own tensor: counted already.
+    kl = self.kl(activation)
+    kl_mean = tf.math.divide_no_nan(
+        tf.reduce_sum(kl), tf.cast(tf.size(kl), kl.dtype))
+    batch_size = tf.shape(tf.convert_to_tensor(activation))[0]
+    return tf.cast(self.weight, kl.dtype) * kl_mean * tf.cast(
+        batch_size, kl.dtype)
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns the prior and the settings as plain data."""
+    is_variable = isinstance(self.weight, tf.Variable)
+    return {
+        'prior': (
+            distribution_config.distribution_to_config(self.prior)
+            if isinstance(self.prior, tfd.Distribution)
+            else tf_keras.saving.serialize_keras_object(self.prior)),
+        'prior_is_layer': not isinstance(self.prior, tfd.Distribution),
+        'weight': float(self.weight),
+        'weight_is_variable': is_variable,
+        'use_exact_kl': self.use_exact_kl,
+    }
+
+  @classmethod
+  def from_config(cls, config: dict[str, Any]) -> 'KLDivergenceRegularizer':
+    """Makes the regularizer from what `get_config` returned."""
+    config = dict(config)
+    make_prior = (tf_keras.saving.deserialize_keras_object
+                  if config.pop('prior_is_layer')
+                  else distribution_config.distribution_from_config)
+    config['prior'] = make_prior(config['prior'])
+    if config.pop('weight_is_variable'):
+      config['weight'] = tf.Variable(
+          config['weight'], trainable=False, name='kl_weight')
+    return cls(**config)
+
+
+def _check_weight(weight: float | tf.Variable) -> float | tf.Variable:
+  if isinstance(weight, tf.Variable):
+    if weight.trainable or weight.shape.rank:
+      raise ValueError('A KL weight variable must be a scalar made with '
+                       f'trainable=False. Received: weight={weight!r}')
+    return weight
+  if not 0 <= weight < float('inf'):
+    raise ValueError('The KL weight must be finite and at least 0. Received: '
+                     f'weight={weight}')
+  return float(weight)
+
+
+def _check_shapes(posterior: tfd.Distribution, prior: tfd.Distribution):
+  if not posterior.event_shape.is_compatible_with(prior.event_shape):
+    raise ValueError(
+        'Posterior and prior must have one event shape. Received: '
+        f'posterior.event_shape={posterior.event_shape}, '
+        f'prior.event_shape={prior.event_shape}')
+  if posterior.batch_shape.rank not in (None, 1):
+    raise ValueError(
+        'The posterior must have one batch dimension, the examples; '
+        'tfd.Independent makes others part of the event. Received: '
+        f'posterior.batch_shape={posterior.batch_shape}')

@@ -1,0 +1,8 @@
+"""Pictures of graphical models and of what a trained model makes of images."""
+
+from tfvae.report.graph_picture import draw_graph
+from tfvae.report.pictures import image_grid
+from tfvae.report.pictures import reconstruction_grid
+from tfvae.report.pictures import save_panels
+
+__all__ = ['draw_graph', 'image_grid', 'reconstruction_grid', 'save_panels']

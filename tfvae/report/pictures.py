@@ -1,0 +1,73 @@
+"""Pictures of what a model makes of images."""
+
+from collections.abc import Sequence
+import os
+
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+import numpy as np
+
+from tfvae.models import VAE
+
+
+def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
+  """Tiles images row by row, one white pixel between them.
+
+  Args:
+    images: `[n, h, w, c]` in [0, 1].
+    columns: images in a row.
+
+  Returns:
+    An array `[rows * (h + 1) − 1, columns * (w + 1) − 1, c]`; places that no
+    image fills are white.
+  """
+  n, height, width, channels = images.shape
+  rows = -(-n // columns)
+  grid = np.ones((rows * (height + 1), columns * (width + 1), channels))
+  for index, image in enumerate(images):
+    top = index // columns * (height + 1)
+    left = index % columns * (width + 1)
+    grid[top:top + height, left:left + width] = image
+  return grid[:-1, :-1]
+
+
+def reconstruction_grid(model: VAE, x: np.ndarray) -> np.ndarray:
+  """Tiles originals over their reconstructions, pair by pair of rows.
+
+  Args:
+    model: which reconstructs x as E[x|z] at the posterior mean of z.
+    x: `[n, h, w, c]`; ten a row.
+
+  Returns:
+    An array as `image_grid` makes it.
+  """
+  columns = min(10, len(x))
+  means = model(x, training=False).mean().numpy()
+  # White images fill the last row up.
+  fill = np.ones((-len(x) % columns, *x.shape[1:]))
+  pairs = [np.concatenate([part, fill]).reshape(-1, columns, *x.shape[1:])
+           for part in (x, means)]
+  # [rows, originals or reconstructions, columns, h, w, c]
+  return image_grid(
+      np.stack(pairs, axis=1).reshape(-1, *x.shape[1:]), columns)
+
+
+def save_panels(path: str, panels: Sequence[tuple[str, np.ndarray]]):
+  """Writes grids side by side, each under its title, as a PNG.
+
+  Args:
+    path: of the file; it is replaced whole.
+    panels: pairs of a title and an array `[h, w, c]` in [0, 1] with 1 or 3
+      channels (of any other number the first is shown).
+  """
+  figure = Figure(figsize=(4.6 * len(panels), 4.8), layout='constrained')
+  FigureCanvasAgg(figure)
+  for axes, (title, grid) in zip(
+      np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
+    axes.set_title(title)
+    axes.axis('off')
+    axes.imshow(grid if grid.shape[-1] == 3 else grid[..., 0], cmap='gray',
+                vmin=0, vmax=1, interpolation='nearest')
+  temporary = f'{path}.tmp'
+  figure.savefig(temporary, format='png', dpi=150)
+  os.replace(temporary, path)

@@ -1,0 +1,140 @@
+"""The settings of a run: one source of flags, defaults, help and checks."""
+
+from collections.abc import Sequence
+import dataclasses
+import math
+from typing import Any
+
+from tfvae.data import BINARIZATIONS
+from tfvae.models import NETWORKS
+
+_BOUNDS = {
+    'at least': lambda value, bound: value >= bound,
+    'above': lambda value, bound: value > bound,
+    'below': lambda value, bound: value < bound,
+}
+
+
+def setting(default: Any, group: str, text: str,
+            choices: Sequence[str] | None = None, changes_result: bool = True,
+            **bounds: float) -> Any:
+  """Declares a field of `Config`.
+
+  Args:
+    default: its value where none is given.
+    group: the heading it stands under in `--help`.
+    text: its help.
+    choices: the values it may have.
+    changes_result: whether a run may be resumed with another value.
+    **bounds: `at_least`, `above`, `below`; of each item where the value is a
+      tuple.
+  """
+  return dataclasses.field(default=default, metadata={
+      'group': group, 'help': text, 'choices': choices,
+      'changes_result': changes_result,
+      'bounds': {name.replace('_', ' '): b for name, b in bounds.items()}})
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+  """What a run does; everything but where it puts its results.
+
+  Raises:
+    ValueError: when made with a value out of range; it names the setting, the
+      value and what would do.
+  """
+
+  dataset: str = setting(
+      'digits', 'data', 'any image data set of TensorFlow Datasets, such as '
+      'mnist or fashion_mnist; digits is bundled and needs no network')
+  data_dir: str | None = setting(
+      None, 'data', 'where TensorFlow Datasets keeps its files; by default '
+      '~/tensorflow_datasets', changes_result=False)
+  train_split: str = setting(
+      'train', 'data', "split to train on, such as 'train[:90%]'")
+  validation_split: str | None = setting(
+      None, 'data', 'split to choose the best epoch on; by default carved from '
+      'the train split, see --validation_fraction')
+  test_split: str = setting(
+      'test', 'data', 'split for the final numbers, used for nothing else')
+  validation_fraction: float = setting(
+      0.1, 'data', 'part of the train split to validate on', above=0, below=1)
+  image_key: str = setting('image', 'data', 'feature that holds the image')
+  binarization: str = setting(
+      'dynamic', 'data', 'x ~ Bernoulli(pixel): dynamic draws anew every '
+      'epoch, static once; none takes data that are binary. Evaluation is '
+      'always on one fixed draw', choices=BINARIZATIONS)
+
+  latent_size: int = setting(16, 'model', 'dimensions of z', at_least=1)
+  network: str = setting(
+      'mlp', 'model', 'kind of encoder and decoder', choices=tuple(NETWORKS))
+  hidden_units: tuple[int, ...] = setting(
+      (200, 200), 'model', 'widths of the hidden layers from x towards z, '
+      'separated by commas; for conv, filters', at_least=1)
+  activation: str = setting(
+      'tanh', 'model', 'of the hidden layers',
+      choices=('elu', 'gelu', 'leaky_relu', 'relu', 'selu', 'swish', 'tanh'))
+  kl_weight: float = setting(
+      1.0, 'model', 'β of the training objective; the elbo reported is at 1',
+      at_least=0)
+
+  epochs: int = setting(100, 'training', 'passes over the data', at_least=1)
+  batch_size: int = setting(100, 'training', 'examples a step', at_least=1)
+  learning_rate: float = setting(
+      1e-3, 'training', 'of Adam, at the start', above=0)
+  learning_rate_schedule: str = setting(
+      'constant', 'training', 'cosine falls to 0 over the epochs',
+      choices=('constant', 'cosine'))
+  seed: int = setting(
+      0, 'training', 'of data order, binarization, initial weights and noise',
+      at_least=0, below=2**31)
+  jit: bool = setting(
+      True, 'training', 'compile the step with XLA', changes_result=False)
+  steps_per_execution: int = setting(
+      50, 'training', 'steps between two returns to Python', at_least=1,
+      changes_result=False)
+
+  eval_batch_size: int = setting(
+      200, 'evaluation', 'examples at a time', at_least=1)
+  eval_importance_samples: int = setting(
+      500, 'evaluation', 'K of the importance-weighted NLL of the test set',
+      at_least=1)
+  eval_importance_examples: int = setting(
+      1000, 'evaluation', 'first test images it is computed on; 0 for all',
+      at_least=0)
+
+  def __post_init__(self):
+    """Checks every value against its field."""
+    for field in dataclasses.fields(self):
+      _check(field, getattr(self, field.name))
+
+  def to_flags(self) -> dict[str, str]:
+    """Returns each setting as the text of its flag; those that are None not."""
+    return {field.name: flag_text(getattr(self, field.name))
+            for field in dataclasses.fields(self)
+            if getattr(self, field.name) is not None}
+
+
+def flag_text(value: Any) -> str:
+  """Returns a setting's value as it is written on the command line."""
+  if isinstance(value, tuple):
+    return ','.join(map(str, value))
+  return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _check(field: dataclasses.Field, value: Any):
+  choices, bounds = field.metadata['choices'], field.metadata['bounds']
+  if choices and value not in choices:
+    raise ValueError(f'--{field.name} must be one of {", ".join(choices)}. '
+                     f'Received: {field.name}={value!r}')
+  if isinstance(value, tuple) and not value:
+    raise ValueError(f'--{field.name} needs at least one number. Received: '
+                     f'{field.name}={value!r}')
+  for item in value if isinstance(value, tuple) else (value,):
+    if isinstance(item, float) and not math.isfinite(item):
+      raise ValueError(f'--{field.name} must be finite. Received: '
+                       f'{field.name}={value!r}')
+    for name, bound in bounds.items():
+      if not _BOUNDS[name](item, bound):
+        raise ValueError(f'--{field.name} must be {name} {bound}. Received: '
+                         f'{field.name}={flag_text(value)}')

@@ -1,0 +1,157 @@
+"""The seam between the command line and the library."""
+
+import importlib.metadata
+import logging
+import os
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from tfvae import data
+from tfvae import evaluation
+from tfvae import report
+from tfvae.models import image_vae
+from tfvae.models import VAE
+from tfvae.training import callbacks
+from tfvae.training import workdir as workdir_lib
+from tfvae.training.config import Config
+
+_LOGGER = logging.getLogger(__name__)
+
+# Images of the validation split that the pictures show.
+_PICTURE_IMAGES = 50
+
+_PACKAGES = ('tensorflow', 'tf-keras', 'tensorflow-probability',
+             'tensorflow-datasets', 'numpy')
+
+
+def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
+  """Trains a VAE, evaluates it and leaves all of it in a directory.
+
+  Called again with the same arguments it goes on after the last epoch that was
+  finished, and does nothing where the run is finished. The numbers of the test
+  set are those of the weights that had the best ELBO on the validation set.
+
+  Args:
+    config: the settings.
+    workdir: gets `flags.txt`, `metrics.json`, `history.csv`, `checkpoints/`,
+      `tensorboard/`, `report/` and `model.keras`.
+
+  Returns:
+    What `metrics.json` holds; likelihoods in nats.
+
+  Raises:
+    ValueError: before training, if the data or the directory will not do.
+    FloatingPointError: if the loss is NaN or infinite; what was saved stays.
+  """
+  images = data.load_images(
+      config.dataset, data_dir=config.data_dir,
+      train_split=config.train_split,
+      validation_split=config.validation_split, test_split=config.test_split,
+      validation_fraction=config.validation_fraction,
+      image_key=config.image_key, seed=config.seed)
+  for split in (images.train, images.validation, images.test):
+    data.check_support(split.images, config.binarization)
+  finished = workdir_lib.prepare(workdir, config)
+  if finished:
+    _LOGGER.info('The run in %s is finished; nothing to do.', workdir)
+    return finished
+  model = _build_model(config, images)
+  checkpoint, history = _fit(model, config, images, workdir)
+  start = time.monotonic()
+  metrics = _evaluate(model, config, images) | {
+      'best_epoch': int(checkpoint.best_epoch),
+      'parameters': model.count_params(),
+      'seconds': {'train': round(history.seconds, 1),
+                  'evaluate': round(time.monotonic() - start, 1)},
+      'versions': {name: importlib.metadata.version(name)
+                   for name in _PACKAGES}}
+  model.save(os.path.join(workdir, 'model.keras'))
+  workdir_lib.write_metrics(workdir, metrics)
+  return metrics
+
+
+def _build_model(config: Config, images: data.ImageData) -> VAE:
+  tf_keras.utils.set_random_seed(config.seed)  # Of the initial weights.
+  model = image_vae(
+      images.image_shape, config.latent_size, config.network,
+      config.hidden_units, config.activation, config.kl_weight, config.seed)
+  steps = data.steps_per_epoch(len(images.train.images), config.batch_size)
+  learning_rate = config.learning_rate
+  if config.learning_rate_schedule == 'cosine':
+    learning_rate = tf_keras.optimizers.schedules.CosineDecay(
+        learning_rate, decay_steps=config.epochs * steps)
+  model.compile(
+      tf_keras.optimizers.Adam(learning_rate), jit_compile=config.jit,
+      steps_per_execution=min(config.steps_per_execution, steps))
+  return model
+
+
+def _fit(model: VAE, config: Config, images: data.ImageData,
+         workdir: str) -> tuple[callbacks.Checkpoint, callbacks.History]:
+  """Trains from the last checkpoint, if there is one, to the last epoch."""
+  train, validation = images.train.images, images.validation.images
+  checkpoint = callbacks.Checkpoint(model, workdir)
+  epochs_done = checkpoint.restore()
+  if epochs_done:
+    _LOGGER.info('Resuming after epoch %d of %d.', epochs_done, config.epochs)
+  history = callbacks.History(workdir, epochs_done)
+  validation_batches = _evaluation_batches(validation, config)
+  pictures = next(iter(validation_batches.unbatch().batch(_PICTURE_IMAGES)))
+  if epochs_done < config.epochs:
+    model.fit(
+        data.training_batches(train, config.batch_size, config.seed,
+                              config.binarization, start_epoch=epochs_done),
+        initial_epoch=epochs_done,
+        epochs=config.epochs,
+        steps_per_epoch=data.steps_per_epoch(len(train), config.batch_size),
+        validation_data=validation_batches,
+        callbacks=[
+            history, callbacks.TensorBoard(workdir, pictures[:10].numpy()),
+            checkpoint],
+        verbose=1 if sys.stdout.isatty() else 2)
+  checkpoint.restore_best()
+  _draw(model, pictures.numpy(), config, workdir)
+  return checkpoint, history
+
+
+def _evaluation_batches(images: np.ndarray, config: Config) -> tf.data.Dataset:
+  return data.evaluation_batches(
+      images, config.eval_batch_size, config.seed, config.binarization)
+
+
+def _evaluate(model: VAE, config: Config,
+              images: data.ImageData) -> dict[str, Any]:
+  """Returns the ELBO's parts of every split, and the test set's NLL."""
+  metrics = {}
+  for name in ('test', 'validation', 'train'):
+    split = getattr(images, name).images
+    means = model.evaluate(
+        _evaluation_batches(split, config), return_dict=True, verbose=0)
+    metrics[name] = {part: means[part]
+                     for part in ('elbo', 'reconstruction', 'kl')}
+    metrics[name]['examples'] = len(split)
+  examples = config.eval_importance_examples or len(images.test.images)
+  nll = evaluation.importance_weighted_nll(
+      model, _evaluation_batches(images.test.images[:examples], config),
+      config.eval_importance_samples, seed=config.seed)
+  metrics['test'] |= {
+      'iwae_nll': nll.mean,
+      'iwae_nll_standard_error': nll.standard_error,
+      'iwae_samples': config.eval_importance_samples,
+      'iwae_examples': len(nll.values)}
+  return metrics
+
+
+def _draw(model: VAE, x: np.ndarray, config: Config, workdir: str):
+  directory = os.path.join(workdir, 'report')
+  os.makedirs(directory, exist_ok=True)
+  samples = model.sample(100, seed=config.seed, mean=True).numpy()
+  report.save_panels(os.path.join(directory, 'overview.png'), [
+      ('data, each row over its reconstruction',
+       report.reconstruction_grid(model, x)),
+      ('samples: E[x|z], z ~ p(z)', report.image_grid(samples, columns=10))])

@@ -1,0 +1,108 @@
+"""What a run leaves in its directory, and whether it may go on there."""
+
+import csv
+import dataclasses
+import json
+import os
+from typing import Any
+
+from tfvae.training.config import Config
+
+FLAGS_FILE = 'flags.txt'
+METRICS_FILE = 'metrics.json'
+HISTORY_FILE = 'history.csv'
+
+
+def prepare(workdir: str, config: Config) -> dict[str, Any] | None:
+  """Makes the directory, or checks that this run may go on there.
+
+  Args:
+    workdir: the directory; its parents are made too.
+    config: the run's settings, written to `flags.txt` in a new directory.
+
+  Returns:
+    The metrics if the run is finished, else None.
+
+  Raises:
+    ValueError: if the directory cannot be made or written, or holds a run with
+      other settings.
+  """
+  try:
+    os.makedirs(workdir, exist_ok=True)
+    if not os.path.exists(os.path.join(workdir, FLAGS_FILE)):
+      _write_flags(workdir, config)
+      return None
+  except OSError as error:
+    raise ValueError(f'Cannot write to the workdir: {error.strerror}; choose '
+                     f'another. Received: workdir={workdir}') from error
+  _check_same_flags(workdir, config)
+  metrics = os.path.join(workdir, METRICS_FILE)
+  if not os.path.exists(metrics):
+    return None
+  with open(metrics, encoding='utf-8') as file:
+    return json.load(file)
+
+
+def write_text(path: str, text: str):
+  """Replaces a file whole, so that a kill leaves the old one or the new."""
+  temporary = f'{path}.tmp'
+  with open(temporary, 'w', encoding='utf-8') as file:
+    file.write(text)
+    file.flush()
+    os.fsync(file.fileno())
+  os.replace(temporary, path)
+
+
+def write_metrics(workdir: str, metrics: dict[str, Any]):
+  """Writes `metrics.json`, which marks the run as finished."""
+  write_text(os.path.join(workdir, METRICS_FILE),
+             json.dumps(metrics, indent=2) + '\n')
+
+
+def read_history(workdir: str, epochs: int) -> list[dict[str, Any]]:
+  """Returns the rows of the first `epochs` epochs of `history.csv`."""
+  path = os.path.join(workdir, HISTORY_FILE)
+  if not epochs or not os.path.exists(path):
+    return []
+  with open(path, newline='', encoding='utf-8') as file:
+    return list(csv.DictReader(file))[:epochs]
+
+
+def write_history(workdir: str, rows: list[dict[str, Any]]):
+  """Writes `history.csv`, a row an epoch."""
+  path = os.path.join(workdir, HISTORY_FILE)
+  with open(f'{path}.tmp', 'w', newline='', encoding='utf-8') as file:
+    writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+  os.replace(f'{path}.tmp', path)
+
+
+def _write_flags(workdir: str, config: Config):
+  lines = [f'--{name}={text}' for name, text in config.to_flags().items()]
+  header = f'# python train_main.py --flagfile={FLAGS_FILE} --workdir=…'
+  write_text(os.path.join(workdir, FLAGS_FILE),
+             '\n'.join([header, *lines]) + '\n')
+
+
+def _read_flags(workdir: str) -> dict[str, str]:
+  with open(os.path.join(workdir, FLAGS_FILE), encoding='utf-8') as file:
+    pairs = (line.strip()[2:].split('=', 1) for line in file
+             if line.startswith('--'))
+    return dict(pairs)
+
+
+def _check_same_flags(workdir: str, config: Config):
+  before, now = _read_flags(workdir), config.to_flags()
+  different = [
+      f'  --{field.name}: {before.get(field.name, "none")} there, '
+      f'{now.get(field.name, "none")} here'
+      for field in dataclasses.fields(Config)
+      if field.metadata['changes_result']
+      and before.get(field.name) != now.get(field.name)]
+  if different:
+    raise ValueError(
+        'The workdir holds a run with other flags; choose another --workdir, '
+        'or repeat that run with '
+        f'--flagfile={os.path.join(workdir, FLAGS_FILE)}:\n'
+        + '\n'.join(different) + f'\nReceived: workdir={workdir}')
