@@ -20,6 +20,10 @@ from tfvae import training  # noqa: E402
 def main(argv: list[str]):
   """Runs what the flags describe and prints the test set's numbers."""
   del argv
+  # Our own progress is shown, other libraries' only with --verbosity=0.
+  logging.getLogger('tfvae').setLevel(logging.INFO)
+  if flags.FLAGS['verbosity'].using_default_value:
+    absl_logging.set_verbosity(absl_logging.WARNING)
   workdir = flags.FLAGS.workdir
   try:
     if not workdir:
@@ -37,7 +41,4 @@ def main(argv: list[str]):
 
 if __name__ == '__main__':
   training.define_flags()
-  # Our own progress is shown, other libraries' only with --verbosity=0.
-  flags.FLAGS.set_default('verbosity', absl_logging.WARNING)
-  logging.getLogger('tfvae').setLevel(logging.INFO)
   app.run(main, flags_parser=training.parse_flags)

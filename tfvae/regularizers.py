@@ -30,7 +30,6 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
   the distribution and its tensor (tensorflow/probability issue 1215).
 
   Example:
-
   ```python
   MultivariateNormalDiag(2, activity_regularizer=KLDivergenceRegularizer(
       tfd.MultivariateNormalDiag(loc=[0., 0.])))

@@ -51,8 +51,8 @@ def bernoulli_draw(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     u < floor(65536 x + 1/2)      (floating),
 
   so its probability is off by at most 2^-17, and 0 is never and 255 (or 1.0)
-  always one. The draw is a function of `images` and `seed` alone, on every
-  machine.
+  always one. The draw is a function of `images` and `seed` alone, the same
+  eagerly, in a graph and under XLA.
 
   Args:
     images: uint8, or floating in [0, 1], of any shape.

@@ -1,8 +1,8 @@
 """Any TFDS image data set, read into memory once."""
 
 import dataclasses
+import logging
 
-from absl import logging
 import numpy as np
 import tensorflow_datasets as tfds
 
@@ -11,6 +11,8 @@ from tfvae.data.features import image_spec
 from tfvae.data.features import ImageSpec
 from tfvae.data.features import label_spec
 from tfvae.data.features import LabelSpec
+
+_LOGGER = logging.getLogger(__name__)
 
 # Read at a time: a second or so of decoding, after which progress is logged.
 _BATCH_BYTES = 2**26
@@ -131,7 +133,7 @@ def _read(builder: tfds.core.DatasetBuilder, split: str, image: ImageSpec,
     if label:
       labels[part] = batch[label.key]
     done = part.stop
-    logging.info('%s, %s: %d of %d images read.', builder.name, split, done,
+    _LOGGER.info('%s, %s: %d of %d images read.', builder.name, split, done,
                  size)
   return Split(images, labels)
 

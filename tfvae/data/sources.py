@@ -8,17 +8,19 @@ from collections.abc import Iterator
 import contextlib
 import difflib
 import itertools
+import logging
 import math
 import os
 import re
 
-from absl import logging
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
 from tfvae.data.features import ImageSpec
+
+_LOGGER = logging.getLogger(__name__)
 
 # TFDS tries ten times, doubling its pauses: 204 seconds until a machine with
 # no network is told so. Four tries take 3 seconds.
@@ -77,7 +79,7 @@ def prepared_builder(name: str,
   builder = open_builder(name, data_dir)
   if builder.is_prepared():
     return builder
-  logging.info('TFDS prepares %s in %s.', name, builder.data_dir)
+  _LOGGER.info('TFDS prepares %s in %s.', name, builder.data_dir)
   try:
     with _few_retries():
       builder.download_and_prepare()
@@ -119,7 +121,7 @@ def split_sizes(splits: tfds.core.SplitDict,
   for one, other in itertools.combinations(chosen.items(), 2):
     shared = _num_shared(splits[one[1]], splits[other[1]])
     if shared:
-      logging.warning('%s=%r and %s=%r have %d images in common.', *one, *other,
+      _LOGGER.warning('%s=%r and %s=%r have %d images in common.', *one, *other,
                       shared)
   return sizes
 

@@ -23,9 +23,7 @@ CONVERSIONS = ('sample', 'mean', 'mode', 'stddev', 'variance')
 
 
 class _Override(threading.local):
-  """Per thread, since `MirroredStrategy` runs each replica in one of its own.
-
-  """
+  """Per thread, as `MirroredStrategy` runs each replica in one of its own."""
 
   conversion: Conversion | None = None
 

@@ -71,7 +71,6 @@ class MultivariateNormalDiag(DistributionLayer):
     `[event_size]`.
 
   Example:
-
   ```python
   encoder = tf_keras.Sequential([
       tf_keras.layers.Dense(200, activation='tanh'),

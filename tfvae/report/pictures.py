@@ -69,5 +69,5 @@ def save_panels(path: str, panels: Sequence[tuple[str, np.ndarray]]):
     axes.imshow(grid if grid.shape[-1] == 3 else grid[..., 0], cmap='gray',
                 vmin=0, vmax=1, interpolation='nearest')
   temporary = f'{path}.tmp'
-  figure.savefig(temporary, format='png', dpi=150)
+  figure.savefig(temporary, format='png', dpi=150, bbox_inches='tight')
   os.replace(temporary, path)
