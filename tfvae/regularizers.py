@@ -66,6 +66,7 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
     self.prior = prior
     self.weight = _check_weight(weight)
     self.use_exact_kl = use_exact_kl
+    self._is_exact = None  # Settled by the first posterior.
 
   def prior_distribution(self) -> tfd.Distribution:
     """Returns p(z) for the present values of its parameters θ."""
@@ -89,17 +90,28 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
     """
     prior = self.prior_distribution()
     _check_shapes(posterior, prior)
-    if self.use_exact_kl is not False:
-      try:
-        return tfd.kl_divergence(posterior, prior)
-      except NotImplementedError as error:  # Raised while the layer is built.
-        if self.use_exact_kl:
-          raise ValueError(
-              'No exact KL divergence is registered with TFP for this pair; '
-              'use use_exact_kl=None or False. Received: '
-              f'posterior={posterior}, prior={prior}') from error
+    if self._is_exact is None:
+      self._is_exact = self._choose(posterior, prior)
+    if self._is_exact:
+      return tfd.kl_divergence(posterior, prior)
     z = tf.convert_to_tensor(posterior)
     return posterior.log_prob(z) - prior.log_prob(z)
+
+  def _choose(self, posterior: tfd.Distribution,
+              prior: tfd.Distribution) -> bool:
+    """Returns whether to take the exact divergence, while a layer is built."""
+    if self.use_exact_kl is False:
+      return False
+    try:  # TFP's registry names pairs, some of which only hold for equal parts.
+      tfd.kl_divergence(posterior, prior)
+      return True
+    except NotImplementedError as error:
+      if self.use_exact_kl:
+        raise ValueError(
+            'No exact KL divergence is registered with TFP for this pair; '
+            'use use_exact_kl=None or False. Received: '
+            f'posterior={posterior}, prior={prior}') from error
+      return False
 
   def __call__(self, activation: Any) -> tf.Tensor:
     """Returns the summand for Keras, which divides it by the batch size."""
