@@ -16,12 +16,6 @@ tfd = tfp.distributions
 
 _IMAGE, _LATENT, _HIDDEN, _SEED = (2, 3, 1), 3, (5,), 7
 
-# Two devices for MirroredStrategy; before TensorFlow starts.
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices('CPU')[0],
-    [tf.config.LogicalDeviceConfiguration()] * 2)
-
-
 def _model(kl_weight=1.0):
   tf_keras.utils.set_random_seed(1)
   return tfvae.models.image_vae(
@@ -320,4 +314,8 @@ class KerasModelTest(tf.test.TestCase, parameterized.TestCase):
 
 
 if __name__ == '__main__':
+  # Two devices for MirroredStrategy; under pytest, conftest.py makes them.
+  tf.config.set_logical_device_configuration(
+      tf.config.list_physical_devices('CPU')[0],
+      [tf.config.LogicalDeviceConfiguration()] * 2)
   tf.test.main()
