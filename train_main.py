@@ -22,7 +22,7 @@ def main(argv: list[str]):
   del argv
   # Our own progress is shown, other libraries' only with --verbosity=0.
   logging.getLogger('tfvae').setLevel(logging.INFO)
-  if flags.FLAGS['verbosity'].using_default_value:
+  if not flags.FLAGS['verbosity'].present:
     absl_logging.set_verbosity(absl_logging.WARNING)
   workdir = flags.FLAGS.workdir
   try:

@@ -236,7 +236,7 @@ class ShapesTest(tf.test.TestCase):
   def test_refuses_a_posterior_whose_event_is_in_the_batch(self):
     regularizer = tfvae.KLDivergenceRegularizer(tfd.Normal(0., 1.))
     with self.assertRaisesRegex(ValueError, 'tfd.Independent'):
-      regularizer.kl(tfd.Normal(tf.zeros([4, _SIZE]), 1.))
+      regularizer(tfd.Normal(tf.zeros([4, _SIZE]), 1.))
 
 
 if __name__ == '__main__':

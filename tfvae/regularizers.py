@@ -1,5 +1,8 @@
 """The KL divergence of a posterior from its prior, as a Keras regularizer."""
 
+from collections.abc import Iterator
+import contextlib
+import threading
 from typing import Any
 
 import tensorflow as tf
@@ -9,6 +12,31 @@ import tf_keras
 from tfvae.layers import distribution_config
 
 tfd = tfp.distributions
+
+
+class _Suspended(threading.local):
+  """Per thread, as `MirroredStrategy` runs each replica in one of its own."""
+
+  on: bool = False
+
+
+_SUSPENDED = _Suspended()
+
+
+@contextlib.contextmanager
+def suspended() -> Iterator[None]:
+  """Keeps `KLDivergenceRegularizer`s from adding losses inside the block.
+
+  For a model that calls their `kl` itself, on draws of its own.
+
+  Yields:
+    Nothing.
+  """
+  outer, _SUSPENDED.on = _SUSPENDED.on, True
+  try:
+    yield
+  finally:
+    _SUSPENDED.on = outer
 
 
 @tf_keras.saving.register_keras_serializable(package='tfvae')
@@ -74,27 +102,32 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
       return self.prior
     return self.prior.distribution()
 
-  def kl(self, posterior: tfd.Distribution) -> tf.Tensor:
+  def kl(self, posterior: tfd.Distribution, z: tf.Tensor | None = None,
+         prior: tfd.Distribution | None = None) -> tf.Tensor:
     """Returns KL(q(z|x) ‖ p(z)) of each example, unweighted.
 
     Args:
       posterior: q(z|x), batch shape `[b]`.
+      z: the draw to take a Monte Carlo estimate at; by default the tensor that
+        the posterior goes on as.
+      prior: p(z|Pa(z)) where the prior is conditional; by default
+        `prior_distribution()`.
 
     Returns:
       A tensor `[b]`, in nats; in the Monte Carlo case of the shape of
-      `posterior.log_prob` at the posterior's tensor.
+      `posterior.log_prob(z)`.
 
     Raises:
-      ValueError: if the event shapes differ, the posterior has no single batch
-        dimension, or `use_exact_kl=True` and no divergence is registered.
+      ValueError: if the event shapes differ, or `use_exact_kl=True` and no
+        divergence is registered.
     """
-    prior = self.prior_distribution()
+    prior = self.prior_distribution() if prior is None else prior
     _check_shapes(posterior, prior)
     if self._is_exact is None:
       self._is_exact = self._choose(posterior, prior)
     if self._is_exact:
       return tfd.kl_divergence(posterior, prior)
-    z = tf.convert_to_tensor(posterior)
+    z = tf.convert_to_tensor(posterior) if z is None else z
     return posterior.log_prob(z) - prior.log_prob(z)
 
   def _choose(self, posterior: tfd.Distribution,
@@ -115,8 +148,13 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
 
   def __call__(self, activation: Any) -> tf.Tensor:
     """Returns the summand for Keras, which divides it by the batch size."""
-    if not isinstance(activation, tfd.Distribution):
-      return tf.zeros([])  # The distribution's own tensor: counted already.
+    if _SUSPENDED.on or not isinstance(activation, tfd.Distribution):
+      return tf.zeros([])  # A distribution's own tensor is counted already.
+    if activation.batch_shape.rank not in (None, 1):
+      raise ValueError(
+          'The posterior must have one batch dimension, the examples; '
+          'tfd.Independent makes others part of the event. Received: '
+          f'posterior.batch_shape={activation.batch_shape}')
     kl = self.kl(activation)
     kl_mean = tf.math.divide_no_nan(
         tf.reduce_sum(kl), tf.cast(tf.size(kl), kl.dtype))
@@ -170,8 +208,3 @@ def _check_shapes(posterior: tfd.Distribution, prior: tfd.Distribution):
         'Posterior and prior must have one event shape. Received: '
         f'posterior.event_shape={posterior.event_shape}, '
         f'prior.event_shape={prior.event_shape}')
-  if posterior.batch_shape.rank not in (None, 1):
-    raise ValueError(
-        'The posterior must have one batch dimension, the examples; '
-        'tfd.Independent makes others part of the event. Received: '
-        f'posterior.batch_shape={posterior.batch_shape}')

@@ -24,7 +24,7 @@ class PicturesTest(tf.test.TestCase):
     self.assertAllEqual(grid[3:, 8:], np.ones((2, 3, 1)))
 
   def test_reconstructions_stand_below_their_originals(self):
-    model = models.image_vae((2, 3, 1), 2, 'mlp', (4,))
+    model = models.image_vae(2, (2, 3, 1), 'mlp', (4,))
     x = np.random.default_rng(0).random((13, 2, 3, 1)).astype(np.float32)
     grid = report.reconstruction_grid(model, x)
     means = model(x).mean().numpy()

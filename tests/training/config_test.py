@@ -47,13 +47,22 @@ class ConfigTest(tf.test.TestCase, parameterized.TestCase):
       self.assertIn(f'  --{field.name}', text)
     self.assertLess(max(map(len, text.splitlines())), 80)
 
+  def test_graph_of_a_preset_with_other_sizes(self):
+    graph = Config(preset='two_layer', latents='z1:7,z2:5').graph()
+    self.assertEqual(graph.inference_text, 'z1|x; z2|z1')
+    self.assertEqual(graph.latent_size('z2'), 5)
+    self.assertEqual(Config().graph().latents_text, 'z:16')
+
   def test_is_frozen(self):
     with self.assertRaises(dataclasses.FrozenInstanceError):
       Config().epochs = 3
 
   @parameterized.parameters(
       (dict(epochs=0), '--epochs must be at least 1.*epochs=0'),
-      (dict(latent_size=0), '--latent_size must be at least 1'),
+      (dict(latents='z:0'), 'z:0'),
+      (dict(latents='z1:2,z2:2'), 'z1'),
+      (dict(inference='z|x,w'), 'unknown variable .w.'),
+      (dict(preset='stairs'), '--preset must be one of vae'),
       (dict(batch_size=-1), '--batch_size must be at least 1.*batch_size=-1'),
       (dict(hidden_units=(20, 0)), '--hidden_units must be at least.*=20,0'),
       (dict(hidden_units=()), '--hidden_units needs at least one'),

@@ -25,7 +25,7 @@ class MnistTest(tf.test.TestCase):
     if not tfds.builder('mnist', data_dir=data_dir).is_prepared():
       subprocess.run([sys.executable, _STAGE, data_dir, 'mnist'], check=True)
     metrics = train_and_evaluate(
-        Config(dataset='mnist', data_dir=data_dir, latent_size=50, epochs=2,
+        Config(dataset='mnist', data_dir=data_dir, latents='z:50', epochs=2,
                eval_importance_samples=50, eval_importance_examples=500),
         os.path.join(self.get_temp_dir(), 'run'))
     # 142.2 when this was written; with the KL counted twice

@@ -25,7 +25,7 @@ _ROOT = pathlib.Path(__file__).parents[2]
 
 def _config(data_dir, **settings):
   return Config(**dict(
-      data_dir=data_dir, latent_size=2, hidden_units=(16,), epochs=2,
+      data_dir=data_dir, latents='z:2', hidden_units=(16,), epochs=2,
       jit=False, eval_importance_samples=5, eval_importance_examples=20)
                 | settings)
 
@@ -113,8 +113,8 @@ class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
     workdir = self._workdir()
     train_and_evaluate(_config(self.data_dir, epochs=1), workdir)
     with self.assertRaisesRegex(
-        ValueError, '--latent_size: 2 there, 3 here\n  --epochs: 1 there, 2'):
-      train_and_evaluate(_config(self.data_dir, latent_size=3), workdir)
+        ValueError, '--latents: z:2 there, z:3 here\n  --epochs: 1 there, 2'):
+      train_and_evaluate(_config(self.data_dir, latents='z:3'), workdir)
 
   def test_two_runs_are_bit_identical_and_seeds_differ(self):
     weights = []
@@ -184,7 +184,7 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
     directory = self.get_temp_dir()
     workdirs = [os.path.join(directory, name) for name in ('killed', 'whole')]
     arguments = [
-        f'--data_dir={directory}', '--epochs=20', '--latent_size=2',
+        f'--data_dir={directory}', '--epochs=20', '--latents='z:2'',
         '--hidden_units=16', '--eval_importance_samples=5']
     killed = self._command(f'--workdir={workdirs[0]}', *arguments)
     process = subprocess.Popen(

@@ -30,6 +30,10 @@ class Split:
   images: np.ndarray
   labels: np.ndarray | None = None
 
+  def one_hot(self, num_classes: int) -> np.ndarray:
+    """Returns the labels as float32 `[n, num_classes]`."""
+    return np.eye(num_classes, dtype=np.float32)[self.labels]
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ImageData:

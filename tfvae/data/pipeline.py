@@ -29,8 +29,8 @@ def steps_per_epoch(num_images: int, batch_size: int) -> int:
 
 
 def training_batches(images: np.ndarray, batch_size: int, seed: int,
-                     binarization: str,
-                     start_epoch: int = 0) -> tf.data.Dataset:
+                     binarization: str, start_epoch: int = 0,
+                     labels: np.ndarray | None = None) -> tf.data.Dataset:
   """Returns the training images in batches, shuffled anew in every epoch.
 
   The data set never ends: an epoch is `steps_per_epoch(len(images),
@@ -44,9 +44,11 @@ def training_batches(images: np.ndarray, batch_size: int, seed: int,
     binarization: 'dynamic' draws binary pixels anew in every epoch, 'static'
       once (those of `fixed_binarization`), 'none' keeps grey values in [0, 1].
     start_epoch: the epoch to begin with, counted from 0.
+    labels: one-hot `[n, classes]`, or None.
 
   Returns:
-    A data set of float32 `[b, height, width, channels]`, `b <= batch_size`.
+    A data set of float32 `[b, height, width, channels]`, `b <= batch_size`;
+    with labels, of dictionaries of such 'x' and float32 'y'.
 
   Raises:
     ValueError: if an argument is not as described.
@@ -57,6 +59,7 @@ def training_batches(images: np.ndarray, batch_size: int, seed: int,
         f'Epochs count from 0. Received: start_epoch={start_epoch}')
   pixels = _tensor(
       fixed_binarization(images, seed) if binarization == 'static' else images)
+  one_hot = None if labels is None else _tensor(np.float32(labels))
   num_images, steps = len(images), steps_per_epoch(len(images), batch_size)
 
   def epoch_batches(epoch):
@@ -67,9 +70,10 @@ def training_batches(images: np.ndarray, batch_size: int, seed: int,
     def batch(step):
       chosen = order[step * batch_size:(step + 1) * batch_size]
       grey = tf.gather(pixels, chosen)
-      if binarization == 'dynamic':
-        return bernoulli_draw(grey, tf.stack([seed, key + 1 + step]))
-      return unit_interval(grey)
+      x = (bernoulli_draw(grey, tf.stack([seed, key + 1 + step]))
+           if binarization == 'dynamic' else unit_interval(grey))
+      return x if labels is None else {
+          'x': x, 'y': tf.gather(one_hot, chosen)}
 
     return _mapped(batch, steps)
 
@@ -80,7 +84,8 @@ def training_batches(images: np.ndarray, batch_size: int, seed: int,
 
 
 def evaluation_batches(images: np.ndarray, batch_size: int, seed: int,
-                       binarization: str) -> tf.data.Dataset:
+                       binarization: str,
+                       labels: np.ndarray | None = None) -> tf.data.Dataset:
   """Returns the images once, in their order, the same on every pass.
 
   With 'dynamic' as with 'static' the pixels are those of
@@ -92,9 +97,11 @@ def evaluation_batches(images: np.ndarray, batch_size: int, seed: int,
     batch_size: images a batch; the last one holds what is left.
     seed: an integer that fixes the binarisation.
     binarization: 'dynamic', 'static', or 'none' for grey values in [0, 1].
+    labels: one-hot `[n, classes]`, or None.
 
   Returns:
-    A data set of float32 `[b, height, width, channels]`, `b <= batch_size`.
+    A data set of float32 `[b, height, width, channels]`, `b <= batch_size`;
+    with labels, of dictionaries of such 'x' and float32 'y'.
 
   Raises:
     ValueError: if an argument is not as described.
@@ -103,8 +110,12 @@ def evaluation_batches(images: np.ndarray, batch_size: int, seed: int,
   pixels = _tensor(
       images if binarization == 'none' else fixed_binarization(images, seed))
 
+  one_hot = None if labels is None else _tensor(np.float32(labels))
+
   def batch(step):
-    return unit_interval(pixels[step * batch_size:(step + 1) * batch_size])
+    rows = slice(step * batch_size, (step + 1) * batch_size)
+    x = unit_interval(pixels[rows])
+    return x if labels is None else {'x': x, 'y': one_hot[rows]}
 
   return _prefetched(_mapped(batch, steps_per_epoch(len(images), batch_size)))
 

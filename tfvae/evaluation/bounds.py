@@ -2,15 +2,13 @@
 
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
-import tensorflow_probability as tfp
 
-from tfvae.layers import conversion
+from tfvae import layers
 from tfvae.models import VAE
-
-tfd = tfp.distributions
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +50,7 @@ def importance_weighted_nll(
 
   Args:
     model: a trained model.
-    dataset: batches of x.
+    dataset: batches of x, or of dictionaries of 'x' and 'y'.
     num_samples: K, at least 1.
     chunk_size: samples decoded at a time; it changes the draws, not what is
       estimated.
@@ -68,30 +66,25 @@ def importance_weighted_nll(
     raise ValueError('num_samples and chunk_size must be at least 1. Received: '
                      f'num_samples={num_samples}, chunk_size={chunk_size}')
   log_weights = tf.function(
-      lambda x, n, seed: _log_weights(model, x, n, seed), jit_compile=True)
+      lambda inputs, n, seed: _log_weights(model, inputs, n, seed),
+      jit_compile=True)
   bounds = []
-  for index, x in enumerate(dataset):
-    total = np.full(len(x), -np.inf)  # log Σ_k w_k
+  for index, inputs in enumerate(dataset):
+    total = -np.inf  # log Σ_k w_k
     for start in range(0, num_samples, chunk_size):
       n = min(chunk_size, num_samples - start)
       chunk = log_weights(
-          x, n, tf.constant([seed, index * num_samples + start]))
+          inputs, n, tf.constant([seed, index * num_samples + start]))
       total = np.logaddexp(
           total, np.logaddexp.reduce(np.float64(chunk.numpy()), axis=0))
     bounds.append(math.log(num_samples) - total)
   return Estimate(np.concatenate(bounds))
 
 
-def _log_weights(model: VAE, x: tf.Tensor, n: int, seed: tf.Tensor):
+def _log_weights(model: VAE, inputs: Any, n: int, seed: tf.Tensor):
   """Returns log w of n draws for each example, `[n, b]`."""
-  with conversion.convert_with(tfd.Distribution.mean):
-    posterior = model.encoder(x, training=False)
-  z = posterior.sample(n, seed=seed)  # [n, b, latent_size]
-  likelihood = model.decoder(
-      tf.reshape(z, [-1, z.shape[-1]]), training=False)
-  copies = tf.repeat(x[tf.newaxis], n, axis=0)
-  x_rows = tf.reshape(copies, tf.concat([[-1], tf.shape(x)[1:]], axis=0))
-  log_likelihood = tf.reshape(likelihood.log_prob(x_rows), [n, -1])
+  x = inputs['x'] if isinstance(inputs, dict) else inputs
+  inference = model.infer(inputs, layers.SeededSample(seed, n))
   # log w = log p(x|z) + log p(z) − log q(z|x)
-  return (log_likelihood + model.prior_distribution().log_prob(z)
-          - posterior.log_prob(z))
+  return (model.log_likelihood(inference.latents, x, inputs)
+          + inference.log_ratio())

@@ -60,17 +60,27 @@ class SeededSample:
   position, so a model with several latents draws independent noise for each.
   """
 
-  def __init__(self, seed: tf.Tensor):
-    """Args: seed: int tensor `[2]`."""
+  def __init__(self, seed: tf.Tensor, num_samples: int | None = None):
+    """Initialises the conversion.
+
+    Args:
+      seed: int tensor `[2]`.
+      num_samples: draws for each example, in a leading dimension; None for one
+        without such a dimension. A latent whose parents have the dimension
+        already gets one draw for each of theirs.
+    """
     self._seed = tf.cast(seed, tf.int32)
+    self._num_samples = num_samples
     self._position = 0
 
   def __call__(self, distribution: tfd.Distribution) -> tf.Tensor:
-    """Returns one reparameterised draw, `batch_shape + event_shape`."""
+    """Returns a reparameterised draw, `[*sample_shape, b, *event_shape]`."""
     seed = tf.random.experimental.stateless_fold_in(
         self._seed, self._position, alg='philox')
     self._position += 1
-    return distribution.sample(seed=seed)
+    is_root = distribution.batch_shape.rank < 2
+    shape = [self._num_samples] if self._num_samples and is_root else []
+    return distribution.sample(shape, seed=seed)
 
 
 def conversion_name(identifier: str | Conversion) -> str:

@@ -70,6 +70,14 @@ class DistributionLayer(tfp.layers.DistributionLambda):
         if isinstance(part, tf.Variable | tf.Module)
         and not isinstance(part, tfd.Distribution)]
 
+  def distribution(self, params: tf.Tensor) -> tfd.Distribution:
+    """Returns the distribution of `params` alone: no tensor, no regularizer.
+
+    Args:
+      params: what the layer is called on; of any floating dtype.
+    """
+    return self._make_distribution_fn(tf.cast(params, self.compute_dtype))
+
   def get_config(self) -> dict[str, Any]:
     """Returns names and numbers from which `from_config` makes the layer."""
     # Not `super()`: the configs of Lambda and DistributionLambda hold

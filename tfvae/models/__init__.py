@@ -1,7 +1,19 @@
 """Networks, and the models made of them."""
 
+from tfvae.models.factor import Factor
+from tfvae.models.graph_vae import decoder_input_size
+from tfvae.models.graph_vae import GraphVAE
 from tfvae.models.image_vae import image_vae
+from tfvae.models.inference import Inference
 from tfvae.models.networks import NETWORKS
 from tfvae.models.vae import VAE
 
-__all__ = ['NETWORKS', 'VAE', 'image_vae']
+__all__ = [
+    'Factor',
+    'GraphVAE',
+    'Inference',
+    'NETWORKS',
+    'VAE',
+    'decoder_input_size',
+    'image_vae',
+]

@@ -1,8 +1,8 @@
-"""Encoder and decoder networks, for any image shape.
+"""Networks for any image shape.
 
-An encoder network maps x to the parameters of q(z|x), a decoder network maps z
-to those of p(x|z). Each is a plain `tf_keras.Model` without a distribution;
-the layer that makes one of its output is chosen by whoever builds the model.
+Each kind has two: one from x to features, which the factors of q(z|x) take up,
+and one from z to the parameters of p(x|z). They are plain `tf_keras.Model`s
+without a distribution, and any other such model can stand in their place.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,25 +15,23 @@ layers = tf_keras.layers
 Shape = Sequence[int]
 
 
-def mlp_encoder(
+def mlp_features(
     input_shape: Shape,
-    output_size: int,
     units: Sequence[int] = (200, 200),
     activation: str = 'tanh',
 ) -> tf_keras.Model:
-  """Returns a multilayer perceptron from an image to `[b, output_size]`.
+  """Returns the hidden layers of a perceptron, from x to `[b, units[-1]]`.
 
   Args:
     input_shape: of one x, any rank.
-    output_size: parameters to emit.
-    units: width of each hidden layer, from x towards z.
-    activation: of the hidden layers; the output is linear.
+    units: width of each layer, from x towards z.
+    activation: of every layer.
   """
   x = layers.Input(input_shape)
   h = layers.Flatten()(x)
   for width in units:
     h = layers.Dense(width, activation=activation)(h)
-  return tf_keras.Model(x, layers.Dense(output_size)(h), name='mlp_encoder')
+  return tf_keras.Model(x, h, name='mlp_features')
 
 
 def mlp_decoder(
@@ -47,7 +45,7 @@ def mlp_decoder(
   Args:
     input_size: dimensions of z.
     output_shape: of the parameters of one x.
-    units: width of each hidden layer, from x towards z, as the encoder has
+    units: width of each hidden layer, from x towards z, as the features have
       them: the decoder uses them in reverse.
     activation: of the hidden layers; the output is linear.
   """
@@ -59,27 +57,24 @@ def mlp_decoder(
       z, layers.Reshape(tuple(output_shape))(h), name='mlp_decoder')
 
 
-def conv_encoder(
+def conv_features(
     input_shape: Shape,
-    output_size: int,
     units: Sequence[int] = (32, 64),
     activation: str = 'relu',
 ) -> tf_keras.Model:
-  """Returns a convolutional network from an image to `[b, output_size]`.
+  """Returns convolutions from an image to a flat vector of features.
 
   Args:
     input_shape: height, width and channels.
-    output_size: parameters to emit.
     units: filters of each 3×3 convolution; each halves height and width,
       rounding up.
-    activation: of the hidden layers; the output is linear.
+    activation: of every layer.
   """
   x = h = layers.Input(_check_image(input_shape))
   for filters in units:
     h = layers.Conv2D(
         filters, 3, strides=2, padding='same', activation=activation)(h)
-  h = layers.Dense(output_size)(layers.Flatten()(h))
-  return tf_keras.Model(x, h, name='conv_encoder')
+  return tf_keras.Model(x, layers.Flatten()(h), name='conv_features')
 
 
 def conv_decoder(
@@ -93,8 +88,8 @@ def conv_decoder(
   Args:
     input_size: dimensions of z.
     output_shape: height, width and channels of the parameters of one x.
-    units: filters from x towards z, as the encoder has them. Each step
-      doubles height and width and crops them to those the encoder had there,
+    units: filters from x towards z, as the features have them. Each step
+      doubles height and width and crops them to those of the features there,
       so any image size comes out exactly.
     activation: of the hidden layers; the output is linear.
   """
@@ -122,8 +117,9 @@ def _check_image(shape: Shape) -> tuple[int, int, int]:
   return tuple(shape)
 
 
+# By name: the features of x, and the decoder.
 NETWORKS: dict[str, tuple[Callable[..., tf_keras.Model],
                           Callable[..., tf_keras.Model]]] = {
-    'mlp': (mlp_encoder, mlp_decoder),
-    'conv': (conv_encoder, conv_decoder),
+    'mlp': (mlp_features, mlp_decoder),
+    'conv': (conv_features, conv_decoder),
 }

@@ -1,5 +1,6 @@
 """The variational autoencoder as a Keras model."""
 
+from collections.abc import Mapping
 import types
 from typing import Any
 
@@ -7,9 +8,11 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tfvae import regularizers
 from tfvae.layers import conversion
 from tfvae.losses import NegativeLogLikelihood
-from tfvae.regularizers import KLDivergenceRegularizer
+from tfvae.models.inference import Draw
+from tfvae.models.inference import Inference
 
 tfd = tfp.distributions
 
@@ -39,7 +42,8 @@ class VAE(tf_keras.Model):
   deterministic: posterior mean in, likelihood mean out.
 
   Data are batches of x, or pairs (x, target) where p(x|z) is to explain
-  something else than what the encoder sees (a denoising autoencoder).
+  something else than what the encoder sees (a denoising autoencoder). For a
+  conditional model x is a dictionary of 'x' and the one-hot label 'y'.
 
   Attributes:
     encoder: from x to q(z|x).
@@ -66,10 +70,15 @@ class VAE(tf_keras.Model):
     super().__init__(**kwargs)
     self.encoder = encoder
     self.decoder = decoder
+    self._finish({'z': _kl_regularizer(encoder)}, seed)
+
+  def _finish(self, kl_regularizers: dict[str, Any], seed: int):
+    """Sets what every kind of model has, once its networks are there."""
     self.seed = seed
-    self._regularizer = _kl_regularizer(encoder)
+    # In namespaces, which Keras does not track: their layers and variables are
+    # tracked where they are used, and metrics are no weights.
+    self._kl = types.SimpleNamespace(**kl_regularizers)
     self._nll = NegativeLogLikelihood()
-    # In a namespace, which Keras does not track: they are no weights.
     self._trackers = types.SimpleNamespace(**{
         name: tf_keras.metrics.Mean(name=name)
         for name in ('loss', 'elbo', 'reconstruction', 'kl')})
@@ -78,11 +87,15 @@ class VAE(tf_keras.Model):
   @property
   def prior(self) -> Any:
     """p(z; θ), a layer of `tfvae.priors` or a `tfd.Distribution`."""
-    return self._regularizer.prior
+    return self._regularizers['z'].prior
+
+  @property
+  def _regularizers(self) -> dict[str, regularizers.KLDivergenceRegularizer]:
+    return vars(self._kl)
 
   def prior_distribution(self) -> tfd.Distribution:
     """Returns p(z; θ) for the present θ."""
-    return self._regularizer.prior_distribution()
+    return self._regularizers['z'].prior_distribution()
 
   @property
   def metrics(self) -> list[tf_keras.metrics.Metric]:
@@ -117,14 +130,64 @@ class VAE(tf_keras.Model):
           self._loss_and_gradients, jit_compile=True, reduce_retracing=True)
     self._compile_arguments = kwargs | {'jit_compile': jit_compile}
 
-  def call(self, inputs: tf.Tensor, training: bool | None = None):
+  def infer(self, inputs: Any, draw: Draw,
+            training: bool = False) -> Inference:
+    """Draws the latents from q(z|x).
+
+    Args:
+      inputs: a batch of x, or a dictionary of 'x' and 'y'.
+      draw: from a posterior to a draw of it, such as `layers.SeededSample`.
+      training: passed on to the networks.
+
+    Returns:
+      An `Inference`.
+    """
+    # The layer's own tensor and loss give way to ours.
+    with conversion.convert_with(tfd.Distribution.mean), (
+        regularizers.suspended()):
+      posterior = self.encoder(inputs, training=training)
+    z = draw(posterior)
+    prior = self.prior_distribution()
+    return Inference({'z': z}, {'z': posterior}, {'z': prior},
+                     {'z': self._regularizers['z'].kl(posterior, z)})
+
+  def decode(self, latents: Mapping[str, tf.Tensor], inputs: Any = None,
+             training: bool = False) -> tfd.Distribution:
+    """Returns p(x|z), batch shape `[b]`.
+
+    Args:
+      latents: by name, tensors `[b, size]`.
+      inputs: what `infer` takes; needed where x has the parent y.
+      training: passed on to the networks.
+    """
+    del inputs
+    return self.decoder(latents['z'], training=training)
+
+  def log_likelihood(self, latents: Mapping[str, tf.Tensor], target: tf.Tensor,
+                     inputs: Any = None, training: bool = False) -> tf.Tensor:
+    """Returns log p(x|z) in nats, `[*sample_shape, b]`.
+
+    Args:
+      latents: by name, tensors `[*sample_shape, b, size]`.
+      target: x, `[b, *event_shape]`.
+      inputs: what `infer` takes.
+      training: passed on to the networks.
+    """
+    shape = tf.shape(next(iter(latents.values())))[:-1]
+    if next(iter(latents.values())).shape.rank > 2:
+      copies = tf.reduce_prod(shape[:-1])
+      latents = {name: tf.reshape(z, [-1, z.shape[-1]])
+                 for name, z in latents.items()}
+      inputs, target = tf.nest.map_structure(
+          lambda rows: _repeat(rows, copies), (inputs, target))
+    likelihood = self.decode(latents, inputs, training)
+    return tf.reshape(-self._nll.call(target, likelihood), shape)
+
+  def call(self, inputs: Any, training: bool | None = None):
     """Returns p(x|z), z a draw from q(z|x) in training, else its mean."""
-    if training:
-      z = tf.convert_to_tensor(self.encoder(inputs, training=True))
-    else:
-      with conversion.convert_with(tfd.Distribution.mean):
-        z = self.encoder(inputs, training=False).mean()
-    return self.decoder(z, training=training)
+    draw = tfd.Distribution.sample if training else tfd.Distribution.mean
+    latents = self.infer(inputs, draw, bool(training)).latents
+    return self.decode(latents, inputs, bool(training))
 
   def train_step(self, data: Any) -> dict[str, tf.Tensor]:
     """Takes one gradient step; see `tf_keras.Model.train_step`."""
@@ -148,38 +211,46 @@ class VAE(tf_keras.Model):
     x, _ = _unpack(data)
     return self(x, training=False).mean()
 
-  def sample(self, n: int, seed: int | None = None,
-             mean: bool = False) -> tf.Tensor:
+  def sample(self, n: int, seed: int | None = None, mean: bool = False,
+             inputs: Any = None) -> tf.Tensor:
     """Draws from the model: z ~ p(z), then x ~ p(x|z).
 
     Args:
       n: how many.
       seed: makes the draws reproducible.
       mean: return E[x|z] in place of a draw of x; pictures are clearer so.
+      inputs: for a conditional model a dictionary with 'y', `[n, classes]`.
 
     Returns:
       A tensor `[n, *event_shape]`.
     """
     seed = tfp.random.sanitize_seed(None if seed is None else [seed, 0])
     z_seed, x_seed = tfp.random.split_seed(seed, n=2)
-    z = self.prior_distribution().sample(n, seed=z_seed)
-    likelihood = self.decoder(z, training=False)
+    likelihood = self.decode(self.sample_prior(n, z_seed, inputs), inputs)
     return likelihood.mean() if mean else likelihood.sample(seed=x_seed)
 
-  def _elbo(self, x, target, seed, training) -> dict[str, tf.Tensor]:
+  def sample_prior(self, n: int, seed: tf.Tensor,
+                   inputs: Any = None) -> dict[str, tf.Tensor]:
+    """Returns draws of p(z) by name, `[n, size]`; see `sample`."""
+    del inputs
+    return {'z': self.prior_distribution().sample(n, seed=seed)}
+
+  def _elbo(self, inputs, target, seed, training) -> dict[str, tf.Tensor]:
     """Returns the loss, a scalar, and the ELBO's parts, `[b]` each."""
-    with conversion.convert_with(conversion.SeededSample(seed)):
-      posterior = self.encoder(x, training=training)
-    likelihood = self.decoder(
-        tf.convert_to_tensor(posterior), training=training)
-    nll = self._nll.call(target, likelihood)  # −log p(x|z)
-    kl = self._regularizer.kl(posterior)  # KL(q(z|x) ‖ p(z))
-    count = tf.cast(tf.size(nll), nll.dtype)
-    # The encoder's losses hold the batch mean of weight · KL.
-    loss = tf.math.divide_no_nan(tf.reduce_sum(nll), count) + tf.add_n([
-        tf.cast(part, nll.dtype)
-        for part in self.encoder.losses + self.decoder.losses])
-    return {'loss': loss, 'elbo': -nll - kl, 'reconstruction': -nll, 'kl': kl}
+    inference = self.infer(inputs, conversion.SeededSample(seed), training)
+    reconstruction = self.log_likelihood(
+        inference.latents, target, inputs, training)
+    kl = tf.add_n(list(inference.kl.values()))
+    # −E_q[log p(x|z)] + Σ_j weight_j · KL_j, the mean over the examples.
+    nats = -reconstruction + tf.add_n([
+        tf.cast(self._regularizers[name].weight, part.dtype) * part
+        for name, part in inference.kl.items()])
+    count = tf.cast(tf.size(nats), nats.dtype)
+    others = [tf.cast(part, nats.dtype) for part in self.losses]
+    loss = tf.add_n(
+        [tf.math.divide_no_nan(tf.reduce_sum(nats), count), *others])
+    return {'loss': loss, 'elbo': reconstruction - kl,
+            'reconstruction': reconstruction, 'kl': kl}
 
   def _loss_and_gradients(self, x, target, seed, share):
     with tf.GradientTape() as tape:
@@ -234,10 +305,11 @@ class VAE(tf_keras.Model):
     self.optimizer.build(self.trainable_variables)
 
 
-def _kl_regularizer(encoder: tf_keras.Model) -> KLDivergenceRegularizer:
+def _kl_regularizer(
+    encoder: tf_keras.Model) -> regularizers.KLDivergenceRegularizer:
   found = [layer.activity_regularizer for layer in encoder.submodules
            if isinstance(getattr(layer, 'activity_regularizer', None),
-                         KLDivergenceRegularizer)]
+                         regularizers.KLDivergenceRegularizer)]
   if len(found) != 1:
     raise ValueError(
         'VAE needs an encoder with exactly one KLDivergenceRegularizer; give '
@@ -247,13 +319,24 @@ def _kl_regularizer(encoder: tf_keras.Model) -> KLDivergenceRegularizer:
   return found[0]
 
 
-def _unpack(data: Any) -> tuple[tf.Tensor, tf.Tensor]:
+def _unpack(data: Any) -> tuple[Any, tf.Tensor]:
+  """Returns what the encoder sees, and what p(x|z) is to explain."""
   x, target, sample_weight = tf_keras.utils.unpack_x_y_sample_weight(data)
   if sample_weight is not None:
     raise ValueError('VAE takes no sample_weight or class_weight: it would '
                      'weigh the reconstruction and not the KL. Received: '
                      f'sample_weight={sample_weight}')
-  return x, x if target is None else target
+  if target is None:
+    target = x['x'] if isinstance(x, dict) else x
+  return x, target
+
+
+def _repeat(rows: tf.Tensor | None, copies: tf.Tensor) -> tf.Tensor | None:
+  """Returns `copies` copies of the rows, one after the other."""
+  if rows is None:
+    return None
+  return tf.tile(rows, tf.concat(
+      [[copies], tf.ones([tf.rank(rows) - 1], tf.int32)], axis=0))
 
 
 def _share_of_global_batch(x: tf.Tensor) -> tf.Tensor | float:
@@ -261,5 +344,5 @@ def _share_of_global_batch(x: tf.Tensor) -> tf.Tensor | float:
   context = tf.distribute.get_replica_context()
   if context.num_replicas_in_sync == 1:
     return 1.0
-  count = tf.cast(tf.shape(x)[0], tf.float32)
+  count = tf.cast(tf.shape(tf.nest.flatten(x)[0])[0], tf.float32)
   return count / context.all_reduce(tf.distribute.ReduceOp.SUM, count)

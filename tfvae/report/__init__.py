@@ -3,6 +3,13 @@
 from tfvae.report.graph_picture import draw_graph
 from tfvae.report.pictures import image_grid
 from tfvae.report.pictures import reconstruction_grid
+from tfvae.report.pictures import save_figure
 from tfvae.report.pictures import save_panels
 
-__all__ = ['draw_graph', 'image_grid', 'reconstruction_grid', 'save_panels']
+__all__ = [
+    'draw_graph',
+    'image_grid',
+    'reconstruction_grid',
+    'save_figure',
+    'save_panels',
+]

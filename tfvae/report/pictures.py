@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 import os
+from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -31,18 +32,19 @@ def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
   return grid[:-1, :-1]
 
 
-def reconstruction_grid(model: VAE, x: np.ndarray) -> np.ndarray:
+def reconstruction_grid(model: VAE, inputs: Any) -> np.ndarray:
   """Tiles originals over their reconstructions, pair by pair of rows.
 
   Args:
     model: which reconstructs x as E[x|z] at the posterior mean of z.
-    x: `[n, h, w, c]`; ten a row.
+    inputs: x, `[n, h, w, c]`, or a dictionary of it and 'y'; ten a row.
 
   Returns:
     An array as `image_grid` makes it.
   """
+  x = np.asarray(inputs['x'] if isinstance(inputs, dict) else inputs)
   columns = min(10, len(x))
-  means = model(x, training=False).mean().numpy()
+  means = model(inputs, training=False).mean().numpy()
   # White images fill the last row up.
   fill = np.ones((-len(x) % columns, *x.shape[1:]))
   pairs = [np.concatenate([part, fill]).reshape(-1, columns, *x.shape[1:])
@@ -68,6 +70,11 @@ def save_panels(path: str, panels: Sequence[tuple[str, np.ndarray]]):
     axes.axis('off')
     axes.imshow(grid if grid.shape[-1] == 3 else grid[..., 0], cmap='gray',
                 vmin=0, vmax=1, interpolation='nearest')
+  save_figure(path, figure)
+
+
+def save_figure(path: str, figure: Figure):
+  """Writes a figure as a PNG, which is replaced whole."""
   temporary = f'{path}.tmp'
   figure.savefig(temporary, format='png', dpi=150, bbox_inches='tight')
   os.replace(temporary, path)

@@ -36,7 +36,8 @@ class Checkpoint(tf_keras.callbacks.Callback):
             best_epoch=self.best_epoch, best_elbo=self.best_elbo),
         os.path.join(directory, 'latest'), max_to_keep=2)
     self._best = tf.train.CheckpointManager(
-        tf.train.Checkpoint(encoder=model.encoder, decoder=model.decoder),
+        # The weights alone: the optimizer's state would treble the file.
+        tf.train.Checkpoint(weights=list(model.weights)),
         os.path.join(directory, 'best'), max_to_keep=1)
 
   def restore(self) -> int:
@@ -100,19 +101,19 @@ class History(tf_keras.callbacks.Callback):
 class TensorBoard(tf_keras.callbacks.Callback):
   """Writes scalars and reconstructions of fixed images after each epoch."""
 
-  def __init__(self, workdir: str, images: np.ndarray):
+  def __init__(self, workdir: str, inputs: Any):
     """Initialises the callback.
 
     Args:
       workdir: `tensorboard/` goes there.
-      images: `[n, h, w, c]` in [0, 1], to reconstruct.
+      inputs: x, `[n, h, w, c]`, to reconstruct, or a dictionary with 'y'.
     """
     super().__init__()
     directory = os.path.join(workdir, 'tensorboard')
     self._writers = {
         split: tf.summary.create_file_writer(os.path.join(directory, split))
         for split in ('train', 'validation')}
-    self._images = images
+    self._inputs = inputs
 
   def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
     """Writes the epoch's means under one tag for both splits."""
@@ -120,7 +121,7 @@ class TensorBoard(tf_keras.callbacks.Callback):
       split = 'validation' if name.startswith('val_') else 'train'
       with self._writers[split].as_default(step=epoch + 1):
         tf.summary.scalar(name.removeprefix('val_'), value)
-    grid = reconstruction_grid(self.model, self._images)
+    grid = reconstruction_grid(self.model, self._inputs)
     # TensorBoard shows 1, 3 or 4 channels.
     grid = grid if grid.shape[-1] in (1, 3, 4) else grid[..., :1]
     with self._writers['validation'].as_default(step=epoch + 1):

@@ -6,6 +6,8 @@ import math
 from typing import Any
 
 from tfvae.data import BINARIZATIONS
+from tfvae.graph import GraphicalModel
+from tfvae.graph import PRESETS
 from tfvae.models import NETWORKS
 
 _BOUNDS = {
@@ -60,17 +62,31 @@ class Config:
   validation_fraction: float = setting(
       0.1, 'data', 'part of the train split to validate on', above=0, below=1)
   image_key: str = setting('image', 'data', 'feature that holds the image')
+  label_key: str = setting(
+      'label', 'data', 'feature that holds y, for models that have it')
   binarization: str = setting(
       'dynamic', 'data', 'x ~ Bernoulli(pixel): dynamic draws anew every '
       'epoch, static once; none takes data that are binary. Evaluation is '
       'always on one fixed draw', choices=BINARIZATIONS)
 
-  latent_size: int = setting(16, 'model', 'dimensions of z', at_least=1)
+  preset: str | None = setting(
+      None, 'model', 'graphical model by name; the three settings below '
+      'replace its parts', choices=tuple(PRESETS))
+  latents: str | None = setting(
+      None, 'model', "latents and their sizes, such as z:50 or z1:100,z2:50; "
+      "by default the preset's, or z:16")
+  inference: str | None = setting(
+      None, 'model', "factors of q(z|x), such as 'z1|x; z2|z1'; y is the label")
+  generative: str | None = setting(
+      None, 'model', "factors of p(x,z), such as 'z2; z1|z2; x|z1'")
   network: str = setting(
       'mlp', 'model', 'kind of encoder and decoder', choices=tuple(NETWORKS))
   hidden_units: tuple[int, ...] = setting(
       (200, 200), 'model', 'widths of the hidden layers from x towards z, '
       'separated by commas; for conv, filters', at_least=1)
+  factor_units: tuple[int, ...] = setting(
+      (100, 100), 'model', 'widths of the hidden layers between latents',
+      at_least=1)
   activation: str = setting(
       'tanh', 'model', 'of the hidden layers',
       choices=('elu', 'gelu', 'leaky_relu', 'relu', 'selu', 'swish', 'tanh'))
@@ -107,6 +123,15 @@ class Config:
     """Checks every value against its field."""
     for field in dataclasses.fields(self):
       _check(field, getattr(self, field.name))
+    self.graph()  # Raises for a mistake in the notation.
+
+  def graph(self) -> GraphicalModel:
+    """Returns the graphical model that the settings write down."""
+    given = {side: getattr(self, side)
+             for side in ('latents', 'inference', 'generative')}
+    chosen = PRESETS[self.preset] if self.preset else {'latents': 'z:16'}
+    return GraphicalModel.parse(**chosen | {
+        side: text for side, text in given.items() if text is not None})
 
   def to_flags(self) -> dict[str, str]:
     """Returns each setting as the text of its flag; those that are None not."""
@@ -124,6 +149,8 @@ def flag_text(value: Any) -> str:
 
 def _check(field: dataclasses.Field, value: Any):
   choices, bounds = field.metadata['choices'], field.metadata['bounds']
+  if value is None:
+    return
   if choices and value not in choices:
     raise ValueError(f'--{field.name} must be one of {", ".join(choices)}. '
                      f'Received: {field.name}={value!r}')

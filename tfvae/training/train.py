@@ -53,9 +53,15 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
       train_split=config.train_split,
       validation_split=config.validation_split, test_split=config.test_split,
       validation_fraction=config.validation_fraction,
-      image_key=config.image_key, seed=config.seed)
+      image_key=config.image_key, label_key=config.label_key,
+      seed=config.seed)
   for split in (images.train, images.validation, images.test):
     data.check_support(split.images, config.binarization)
+  if config.graph().is_conditional and not images.num_classes:
+    raise ValueError(
+        "The graphical model has the label 'y', and the data set has no "
+        'classes; remove it, or name their feature by --label_key. Received: '
+        f'dataset={config.dataset!r}, label_key={config.label_key!r}')
   finished = workdir_lib.prepare(workdir, config)
   if finished:
     _LOGGER.info('The run in %s is finished; nothing to do.', workdir)
@@ -78,8 +84,9 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
 def _build_model(config: Config, images: data.ImageData) -> VAE:
   tf_keras.utils.set_random_seed(config.seed)  # Of the initial weights.
   model = image_vae(
-      images.image_shape, config.latent_size, config.network,
-      config.hidden_units, config.activation, config.kl_weight, config.seed)
+      config.graph(), images.image_shape, config.network,
+      config.hidden_units, config.factor_units, config.activation,
+      images.num_classes, config.kl_weight, config.seed)
   steps = data.steps_per_epoch(len(images.train.images), config.batch_size)
   learning_rate = config.learning_rate
   if config.learning_rate_schedule == 'cosine':
@@ -94,34 +101,45 @@ def _build_model(config: Config, images: data.ImageData) -> VAE:
 def _fit(model: VAE, config: Config, images: data.ImageData,
          workdir: str) -> tuple[callbacks.Checkpoint, callbacks.History]:
   """Trains from the last checkpoint, if there is one, to the last epoch."""
-  train, validation = images.train.images, images.validation.images
+  num_images = len(images.train.images)
   checkpoint = callbacks.Checkpoint(model, workdir)
   epochs_done = checkpoint.restore()
   if epochs_done:
     _LOGGER.info('Resuming after epoch %d of %d.', epochs_done, config.epochs)
   history = callbacks.History(workdir, epochs_done)
-  validation_batches = _evaluation_batches(validation, config)
+  validation_batches = _evaluation_batches(images, 'validation', config)
   pictures = next(iter(validation_batches.unbatch().batch(_PICTURE_IMAGES)))
+  few = tf.nest.map_structure(lambda rows: rows[:10], pictures)
   if epochs_done < config.epochs:
     model.fit(
-        data.training_batches(train, config.batch_size, config.seed,
-                              config.binarization, start_epoch=epochs_done),
+        data.training_batches(
+            images.train.images, config.batch_size, config.seed,
+            config.binarization, epochs_done, _labels(images, 'train', config)),
         initial_epoch=epochs_done,
         epochs=config.epochs,
-        steps_per_epoch=data.steps_per_epoch(len(train), config.batch_size),
+        steps_per_epoch=data.steps_per_epoch(num_images, config.batch_size),
         validation_data=validation_batches,
         callbacks=[
-            history, callbacks.TensorBoard(workdir, pictures[:10].numpy()),
-            checkpoint],
+            history, callbacks.TensorBoard(workdir, few), checkpoint],
         verbose=1 if sys.stdout.isatty() else 2)
   checkpoint.restore_best()
-  _draw(model, pictures.numpy(), config, workdir)
+  _draw(model, pictures, images.num_classes, config, workdir)
   return checkpoint, history
 
 
-def _evaluation_batches(images: np.ndarray, config: Config) -> tf.data.Dataset:
+def _labels(images: data.ImageData, split: str,
+            config: Config) -> np.ndarray | None:
+  """Returns one-hot labels where the graphical model has y."""
+  if not config.graph().is_conditional:
+    return None
+  return getattr(images, split).one_hot(images.num_classes)
+
+
+def _evaluation_batches(images: data.ImageData, split: str,
+                        config: Config) -> tf.data.Dataset:
   return data.evaluation_batches(
-      images, config.eval_batch_size, config.seed, config.binarization)
+      getattr(images, split).images, config.eval_batch_size, config.seed,
+      config.binarization, _labels(images, split, config))
 
 
 def _evaluate(model: VAE, config: Config,
@@ -129,15 +147,15 @@ def _evaluate(model: VAE, config: Config,
   """Returns the ELBO's parts of every split, and the test set's NLL."""
   metrics = {}
   for name in ('test', 'validation', 'train'):
-    split = getattr(images, name).images
     means = model.evaluate(
-        _evaluation_batches(split, config), return_dict=True, verbose=0)
+        _evaluation_batches(images, name, config), return_dict=True, verbose=0)
     metrics[name] = {part: means[part]
                      for part in ('elbo', 'reconstruction', 'kl')}
-    metrics[name]['examples'] = len(split)
+    metrics[name]['examples'] = len(getattr(images, name).images)
   examples = config.eval_importance_examples or len(images.test.images)
   nll = evaluation.importance_weighted_nll(
-      model, _evaluation_batches(images.test.images[:examples], config),
+      model, _evaluation_batches(images, 'test', config).unbatch().take(
+          examples).batch(config.eval_batch_size),
       config.eval_importance_samples, seed=config.seed)
   metrics['test'] |= {
       'iwae_nll': nll.mean,
@@ -147,11 +165,20 @@ def _evaluate(model: VAE, config: Config,
   return metrics
 
 
-def _draw(model: VAE, x: np.ndarray, config: Config, workdir: str):
+def _draw(model: VAE, inputs: Any, num_classes: int | None, config: Config,
+          workdir: str):
+  """Writes pictures: of the graphs, of reconstructions and of samples."""
   directory = os.path.join(workdir, 'report')
   os.makedirs(directory, exist_ok=True)
-  samples = model.sample(100, seed=config.seed, mean=True).numpy()
+  graph = config.graph()
+  report.save_figure(
+      os.path.join(directory, 'graph.png'), report.draw_graph(graph))
+  labels, title = None, 'samples: E[x|z], z ~ p(z)'
+  if graph.is_conditional:  # A column of samples for each class in turn.
+    labels = {'y': np.eye(num_classes)[np.arange(100) % num_classes]}
+    title = 'samples: E[x|z,y], z ~ p(z|y)'
+  samples = model.sample(100, config.seed, mean=True, inputs=labels).numpy()
   report.save_panels(os.path.join(directory, 'overview.png'), [
       ('data, each row over its reconstruction',
-       report.reconstruction_grid(model, x)),
-      ('samples: E[x|z], z ~ p(z)', report.image_grid(samples, columns=10))])
+       report.reconstruction_grid(model, inputs)),
+      (title, report.image_grid(samples, columns=10))])

@@ -1,0 +1,86 @@
+"""One factor of a graphical model: the density of a latent given parents."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
+
+from tfvae.layers import DistributionLayer
+from tfvae.layers import MultivariateNormalDiag
+
+tfd = tfp.distributions
+
+
+@tf_keras.saving.register_keras_serializable(package='tfvae')
+class Factor(tf_keras.layers.Layer):
+  """N(z_j; μ, diag σ²) with (μ, log σ²) a perceptron of the parents.
+
+  Serves as q(z_j|Pa(z_j)), the datum among the parents by its features, and as
+  the conditional prior p(z_j|Pa(z_j)).
+  """
+
+  def __init__(self, head: DistributionLayer | int, input_size: int,
+               units: Sequence[int] = (), activation: str = 'tanh', **kwargs):
+    """Initialises the factor.
+
+    Args:
+      head: the layer that makes the distribution; a number of dimensions
+        stands for `MultivariateNormalDiag` of that size.
+      input_size: of the parents together.
+      units: widths of the hidden layers; none leaves a linear map.
+      activation: of the hidden layers.
+      **kwargs: of `tf_keras.layers.Layer`.
+    """
+    super().__init__(**kwargs)
+    self.head = MultivariateNormalDiag(head) if isinstance(head, int) else head
+    # Dense layers take any number of leading dimensions; a Sequential of them
+    # would take one.
+    self.network = [
+        *(tf_keras.layers.Dense(width, activation) for width in units),
+        tf_keras.layers.Dense(self.head.params_size(self.head.event_size))]
+    for layer, size in zip(self.network, (input_size, *units), strict=True):
+      layer.build([None, size])
+    self.input_size, self.units, self.activation = (
+        input_size, tuple(units), activation)
+
+  def distribution(self, parents: Sequence[tf.Tensor]) -> tfd.Distribution:
+    """Returns the density given the parents.
+
+    Args:
+      parents: tensors `[*sample_shape, b, size]`; those without the sample
+        shape of the others are broadcast.
+
+    Returns:
+      A distribution of batch shape `[*sample_shape, b]`.
+    """
+    h = joined(parents)
+    for layer in self.network:
+      h = layer(h)
+    return self.head.distribution(h)
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns names and numbers from which `from_config` makes the factor."""
+    return super().get_config() | {
+        'head': tf_keras.saving.serialize_keras_object(self.head),
+        'input_size': self.input_size, 'units': list(self.units),
+        'activation': self.activation}
+
+  @classmethod
+  def from_config(cls, config: dict[str, Any]) -> 'Factor':
+    """Makes the factor from what `get_config` returned."""
+    config = dict(config)
+    config['head'] = tf_keras.saving.deserialize_keras_object(config['head'])
+    return cls(**config)
+
+
+def joined(parents: Sequence[tf.Tensor]) -> tf.Tensor:
+  """Concatenates tensors along their last axis, broadcasting the others."""
+  deepest = max(parents, key=lambda parent: parent.shape.rank)
+  leading = tf.shape(deepest)[:-1]
+  return tf.concat([
+      parent if parent.shape.rank == deepest.shape.rank
+      else tf.broadcast_to(parent, tf.concat(
+          [leading, tf.shape(parent)[-1:]], axis=0))
+      for parent in parents], axis=-1)

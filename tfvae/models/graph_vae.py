@@ -1,0 +1,233 @@
+"""The variational autoencoder of a graphical model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
+
+from tfvae.graph import GraphicalModel
+from tfvae.layers import MultivariateNormalDiag
+from tfvae.models.factor import Factor
+from tfvae.models.factor import joined
+from tfvae.models.inference import Draw
+from tfvae.models.inference import Inference
+from tfvae.models.vae import VAE
+from tfvae.priors import StandardNormal
+from tfvae.regularizers import KLDivergenceRegularizer
+
+tfd = tfp.distributions
+
+
+@tf_keras.saving.register_keras_serializable(package='tfvae')
+class GraphVAE(VAE):
+  """A VAE whose factorisation is that of a `GraphicalModel`.
+
+    q(z|x; φ) = Π_j q(z_j|Pa_q(z_j); φ),
+    p(x, z; θ) = p(x|Pa_p(x); θ) Π_j p(z_j|Pa_p(z_j); θ),
+    ELBO(x) = E_q[log p(x|Pa_p(x)) − Σ_j KL(q(z_j|Pa_q) ‖ p(z_j|Pa_p))],
+
+  with the log-ratio log q(z_j|Pa_q) − log p(z_j|Pa_p) in place of the KL where
+  `GraphicalModel.allows_exact_kl` forbids it. Plain, hierarchical, top-down and
+  conditional models are all this class; the graph tells them apart. Each q_j
+  ends in a `MultivariateNormalDiag` with a `KLDivergenceRegularizer` towards
+  that latent's prior.
+
+  Attributes:
+    graph: the factorisation.
+    features: from x to what the factors of q see of it.
+    decoder: from the parents of x, concatenated in the order of their factor,
+      to p(x|Pa_p(x)).
+    inference_factors: q(z_j|Pa_q(z_j)) by name.
+    priors: p(z_j|Pa_p(z_j)) by name: a `Factor`, or a layer of `tfvae.priors`
+      where z_j has no parents.
+  """
+
+  def __init__(
+      self,
+      graph: GraphicalModel,
+      features: tf_keras.Model,
+      decoder: tf_keras.Model,
+      num_classes: int | None = None,
+      factor_units: Sequence[int] = (100, 100),
+      activation: str = 'tanh',
+      kl_weight: float = 1.0,
+      seed: int = 0,
+      **kwargs,
+  ):
+    """Initialises the model.
+
+    Args:
+      graph: the factorisation.
+      features: a Keras model from x to `[b, n]`.
+      decoder: a Keras model that ends in a likelihood layer; its input is
+        `[b, decoder_input_size(graph, num_classes)]`.
+      num_classes: length of the one-hot label where `y` is in the graph.
+      factor_units: widths of the hidden layers of each factor that has a
+        latent among its parents; the others are linear in the features.
+      activation: of those layers.
+      kl_weight: β of the training objective.
+      seed: of the noise.
+      **kwargs: of `tf_keras.Model`.
+
+    Raises:
+      ValueError: if the graph has `y` and `num_classes` is missing, or the
+        decoder takes another size.
+    """
+    tf_keras.Model.__init__(self, **kwargs)
+    size = decoder_input_size(graph, num_classes)
+    if decoder.input_shape[-1] != size:
+      raise ValueError(
+          f"The decoder must take the parents of 'x' in {graph}, {size} numbers "
+          f'together. Received: decoder.input_shape={decoder.input_shape}')
+    self.graph, self.features, self.decoder = graph, features, decoder
+    self.num_classes = num_classes
+    self.factor_units, self.activation = tuple(factor_units), activation
+    self.kl_weight = kl_weight
+    sizes = dict(graph.latents) | {
+        'x': features.output_shape[-1], 'y': num_classes}
+    self.priors = {
+        name: self._prior(name, sizes) for name, _ in graph.latents}
+    regularizers = {
+        name: KLDivergenceRegularizer(
+            self.priors[name], kl_weight,
+            use_exact_kl=None if graph.allows_exact_kl(name) else False)
+        for name, _ in graph.latents}
+    self.inference_factors = {
+        factor.variable: self._factor(
+            MultivariateNormalDiag(
+                sizes[factor.variable],
+                activity_regularizer=regularizers[factor.variable]),
+            factor.parents, sizes, f'q_{factor.variable}')
+        for factor in graph.inference}
+    self._finish(regularizers, seed)
+
+  def _prior(self, name, sizes):
+    parents = self.graph.parents('generative', name)
+    if not parents:
+      return StandardNormal(sizes[name], name=f'p_{name}')
+    return self._factor(sizes[name], parents, sizes, f'p_{name}')
+
+  def _factor(self, head, parents, sizes, name) -> Factor:
+    has_latents = set(parents) & set(self.graph.latent_names)
+    return Factor(
+        head, sum(sizes[parent] for parent in parents),
+        self.factor_units if has_latents else (), self.activation, name=name)
+
+  def infer(self, inputs: Any, draw: Draw,
+            training: bool = False) -> Inference:
+    """Draws the latents from q(z|x), each after its parents; see `VAE`."""
+    values = self._observed(inputs)
+    values['x'] = self.features(values['x'], training=training)
+    posteriors, latents = {}, {}
+    for factor in self.graph.inference:
+      q = self.inference_factors[factor.variable].distribution(
+          [values[parent] for parent in factor.parents])
+      posteriors[factor.variable] = q
+      values[factor.variable] = latents[factor.variable] = draw(q)
+    priors = {name: self._prior_of(name, values) for name in latents}
+    return Inference(latents, posteriors, priors, {
+        name: self._regularizers[name].kl(
+            posteriors[name], latents[name], priors[name])
+        for name in latents})
+
+  def posterior(self, inputs: Any) -> tfd.JointDistribution:
+    """Returns q(z|x) as one distribution with a named part for each latent."""
+    values = self._observed(inputs)
+    values['x'] = self.features(values['x'], training=False)
+    return self._joint(self.graph.inference, values, lambda factor, known: (
+        self.inference_factors[factor.variable].distribution(
+            [known[parent] for parent in factor.parents])))
+
+  def prior_distribution(self, inputs: Any = None) -> tfd.JointDistribution:
+    """Returns p(z) as one distribution with a named part for each latent."""
+    factors = [f for f in self.graph.generative if f.variable != 'x']
+    return self._joint(
+        factors, self._observed(inputs),
+        lambda factor, known: self._prior_of(factor.variable, known))
+
+  def _joint(self, factors, values, distribution):
+    """Returns Π_j of the factors; a latent's name is that of its part."""
+    latents = set(self.graph.latent_names)
+
+    def model():
+      known = dict(values)
+      for factor in factors:
+        part = distribution(factor, known).copy(name=factor.variable)
+        if not latents & set(factor.parents):
+          part = tfd.JointDistributionCoroutine.Root(part)
+        known[factor.variable] = yield part
+
+    return tfd.JointDistributionCoroutine(model)
+
+  def _prior_of(self, name: str, values: Mapping[str, Any]):
+    parents = self.graph.parents('generative', name)
+    if not parents:
+      return self.priors[name].distribution()
+    return self.priors[name].distribution(
+        [values[parent] for parent in parents])
+
+  def decode(self, latents: Mapping[str, tf.Tensor], inputs: Any = None,
+             training: bool = False) -> tfd.Distribution:
+    """Returns p(x|Pa_p(x)), batch shape `[b]`; see `VAE`."""
+    values = self._observed(inputs) | dict(latents)
+    parents = self.graph.parents('generative', 'x')
+    return self.decoder(
+        joined([values[parent] for parent in parents]), training=training)
+
+  def sample_prior(self, n: int, seed: tf.Tensor,
+                   inputs: Any = None) -> dict[str, tf.Tensor]:
+    """Returns draws of p(z) by name, `[n, size]`; see `VAE`."""
+    values = self._observed(inputs)
+    names = [v for v in self.graph.generative_order if v != 'x']
+    seeds = tfp.random.split_seed(seed, n=len(names))
+    for index, name in enumerate(names):
+      prior = self._prior_of(name, values)
+      shape = [] if self.graph.parents('generative', name) else [n]
+      values[name] = prior.sample(shape, seed=seeds[index])
+    return {name: values[name] for name in names}
+
+  def _observed(self, inputs: Any) -> dict[str, Any]:
+    """Returns x and y by name; y must be there where the graph has it."""
+    values = dict(inputs) if isinstance(inputs, dict) else {'x': inputs}
+    if self.graph.is_conditional and values.get('y') is None:
+      raise ValueError(
+          f"The model {self.graph} is conditional; its inputs are {{'x': …, "
+          f"'y': one-hot labels}}. Received: inputs of {sorted(values)}")
+    return {name: tf.cast(value, tf.float32)
+            for name, value in values.items() if value is not None}
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns graph, networks and settings as plain data."""
+    serialize = tf_keras.saving.serialize_keras_object
+    return {
+        'graph': self.graph.to_config(), 'features': serialize(self.features),
+        'decoder': serialize(self.decoder), 'num_classes': self.num_classes,
+        'factor_units': list(self.factor_units), 'activation': self.activation,
+        'kl_weight': self.kl_weight, 'seed': self.seed, 'name': self.name}
+
+  @classmethod
+  def from_config(cls, config: dict[str, Any],
+                  custom_objects=None) -> 'GraphVAE':
+    """Makes the model from what `get_config` returned."""
+    del custom_objects
+    config = dict(config)
+    config['graph'] = GraphicalModel.from_config(config['graph'])
+    for part in ('features', 'decoder'):
+      config[part] = tf_keras.saving.deserialize_keras_object(config[part])
+    return cls(**config)
+
+
+def decoder_input_size(graph: GraphicalModel,
+                       num_classes: int | None = None) -> int:
+  """Returns the size of the parents of x together, in p.
+
+  Raises:
+    ValueError: if `y` is in the graph and `num_classes` is missing.
+  """
+  if graph.is_conditional and not num_classes:
+    raise ValueError(f"{graph} has 'y': say how many classes there are. "
+                     f'Received: num_classes={num_classes}')
+  sizes = dict(graph.latents) | {'y': num_classes}
+  return sum(sizes[name] for name in graph.parents('generative', 'x'))
