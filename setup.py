@@ -17,6 +17,7 @@ _TENSORFLOW = '>=2.21,<2.22'
 
 _TEST = [
     'pytest>=8',
+    'pytest-xdist>=3.6',
     'scipy>=1.13',  # The independent side of many comparisons.
 ]
 

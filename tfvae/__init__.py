@@ -12,6 +12,7 @@ from types import ModuleType
 from tfvae import layers
 from tfvae import losses
 from tfvae import models
+from tfvae import objectives
 from tfvae import priors
 from tfvae import regularizers
 from tfvae.losses import NegativeLogLikelihood
@@ -27,6 +28,7 @@ __all__ = [
     'layers',
     'losses',
     'models',
+    'objectives',
     'priors',
     'regularizers',
 ]

@@ -41,7 +41,7 @@ def suspended() -> Iterator[None]:
 
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
-  """Adds weight · KL(q(z|x) ‖ p(z)), the mean over the batch, to the loss.
+  """Adds β · KL(q(z|x) ‖ p(z)), the mean over the batch, to the loss.
 
   For the `activity_regularizer` of a layer that emits a distribution, tfvae's
   or TFP's:
@@ -57,6 +57,16 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
   twice: Keras regularises each of the two outputs of a TFP distribution layer,
   the distribution and its tensor (tensorflow/probability issue 1215).
 
+  What is added of an example's KL k is
+
+    β k                        by default,
+    β max(λ, k)                with free bits λ (Kingma et al. 2016, IAF), or
+    β Σ_d max(λ, k_d)          with λ for each dimension of z,
+    β |k − C|                  with the capacity C (Burgess et al. 2018).
+
+  The maximum is taken for each example, not of the mean over a minibatch, so
+  the objective does not depend on how a batch is divided.
+
   Example:
   ```python
   MultivariateNormalDiag(2, activity_regularizer=KLDivergenceRegularizer(
@@ -69,6 +79,9 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
       prior: Any,
       weight: float | tf.Variable = 1.0,
       use_exact_kl: bool | None = None,
+      free_bits: float = 0.0,
+      free_bits_per: str = 'latent',
+      capacity: float | None = None,
   ):
     """Initialises the regularizer.
 
@@ -80,10 +93,14 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
         trainable and that a callback moves.
       use_exact_kl: None chooses as said above, True insists on the exact
         divergence, False on the estimate.
+      free_bits: λ, at least 0, in nats.
+      free_bits_per: 'latent' or 'dimension'; the latter needs diagonal normals
+        on both sides.
+      capacity: C, at least 0, in nats; None for none.
 
     Raises:
-      ValueError: if the prior could not be saved, or the weight is negative,
-        not finite or trainable.
+      ValueError: if the prior could not be saved, the weight is negative, not
+        finite or trainable, or another value is out of range.
     """
     if isinstance(prior, tfd.Distribution):
       distribution_config.distribution_to_config(prior)  # Raises now or never.
@@ -94,6 +111,9 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
     self.prior = prior
     self.weight = _check_weight(weight)
     self.use_exact_kl = use_exact_kl
+    _check_controls(free_bits, free_bits_per, capacity)
+    self.free_bits, self.free_bits_per = free_bits, free_bits_per
+    self.capacity = capacity
     self._is_exact = None  # Settled by the first posterior.
 
   def prior_distribution(self) -> tfd.Distribution:
@@ -130,6 +150,31 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
     z = tf.convert_to_tensor(posterior) if z is None else z
     return posterior.log_prob(z) - prior.log_prob(z)
 
+  def penalty(self, kl: tf.Tensor, posterior: tfd.Distribution,
+              prior: tfd.Distribution | None = None) -> tf.Tensor:
+    """Returns what of each example's KL is to be minimised, in nats.
+
+    Args:
+      kl: what `kl` returned.
+      posterior: q(z|x), which it was returned for.
+      prior: as there.
+
+    Returns:
+      A tensor of the shape of `kl`.
+    """
+    weight = tf.cast(self.weight, kl.dtype)
+    if self.capacity is not None:
+      return weight * tf.abs(kl - self.capacity)  # β |k − C|
+    if not self.free_bits:
+      return weight * kl
+    if self.free_bits_per == 'latent':
+      return weight * tf.maximum(self.free_bits, kl)  # β max(λ, k)
+    prior = self.prior_distribution() if prior is None else prior
+    per_dimension = kl_per_dimension(posterior, prior)
+    # β Σ_d max(λ, k_d)
+    return weight * tf.reduce_sum(
+        tf.maximum(self.free_bits, per_dimension), axis=-1)
+
   def _choose(self, posterior: tfd.Distribution,
               prior: tfd.Distribution) -> bool:
     """Returns whether to take the exact divergence, while a layer is built."""
@@ -155,12 +200,11 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
           'The posterior must have one batch dimension, the examples; '
           'tfd.Independent makes others part of the event. Received: '
           f'posterior.batch_shape={activation.batch_shape}')
-    kl = self.kl(activation)
-    kl_mean = tf.math.divide_no_nan(
-        tf.reduce_sum(kl), tf.cast(tf.size(kl), kl.dtype))
+    penalty = self.penalty(self.kl(activation), activation)
+    mean = tf.math.divide_no_nan(
+        tf.reduce_sum(penalty), tf.cast(tf.size(penalty), penalty.dtype))
     batch_size = tf.shape(tf.convert_to_tensor(activation))[0]
-    return tf.cast(self.weight, kl.dtype) * kl_mean * tf.cast(
-        batch_size, kl.dtype)
+    return mean * tf.cast(batch_size, penalty.dtype)
 
   def get_config(self) -> dict[str, Any]:
     """Returns the prior and the settings as plain data."""
@@ -174,6 +218,9 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
         'weight': float(self.weight),
         'weight_is_variable': is_variable,
         'use_exact_kl': self.use_exact_kl,
+        'free_bits': self.free_bits,
+        'free_bits_per': self.free_bits_per,
+        'capacity': self.capacity,
     }
 
   @classmethod
@@ -188,6 +235,49 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
       config['weight'] = tf.Variable(
           config['weight'], trainable=False, name='kl_weight')
     return cls(**config)
+
+
+def kl_per_dimension(posterior: tfd.Distribution,
+                     prior: tfd.Distribution) -> tf.Tensor:
+  """Returns the KL of two diagonal normals, dimension by dimension.
+
+    k_d = ½ (σ_q² + (μ_q − μ_p)²) / σ_p² − ½ + log σ_p / σ_q.
+
+  Args:
+    posterior: a `tfd.MultivariateNormalDiag`, batch shape `[*b]`.
+    prior: another, whose batch shape broadcasts with it.
+
+  Returns:
+    A tensor `[*b, size]`, in nats.
+
+  Raises:
+    ValueError: if one of them is not a diagonal normal.
+  """
+  for side in (posterior, prior):
+    side = getattr(side, 'tensor_distribution', side)
+    if not isinstance(side, tfd.MultivariateNormalDiag):
+      raise ValueError(
+          "A KL per dimension needs diagonal normals; use free_bits_per="
+          f"'latent'. Received: posterior={posterior}, prior={prior}")
+  ratio = posterior.stddev() / prior.stddev()
+  distance = (posterior.mean() - prior.mean()) / prior.stddev()
+  return 0.5 * (ratio**2 + distance**2 - 1) - tf.math.log(ratio)
+
+
+def _check_controls(free_bits: float, free_bits_per: str,
+                    capacity: float | None):
+  if not 0 <= free_bits < float('inf'):
+    raise ValueError('free_bits must be finite and at least 0. Received: '
+                     f'free_bits={free_bits}')
+  if free_bits_per not in ('latent', 'dimension'):
+    raise ValueError("free_bits_per must be 'latent' or 'dimension'. Received: "
+                     f'free_bits_per={free_bits_per!r}')
+  if capacity is not None and not 0 <= capacity < float('inf'):
+    raise ValueError('capacity must be finite and at least 0. Received: '
+                     f'capacity={capacity}')
+  if capacity is not None and free_bits:
+    raise ValueError('Use free_bits or a capacity, not both. Received: '
+                     f'free_bits={free_bits}, capacity={capacity}')
 
 
 def _check_weight(weight: float | tf.Variable) -> float | tf.Variable:

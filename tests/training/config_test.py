@@ -72,7 +72,7 @@ class ConfigTest(tf.test.TestCase, parameterized.TestCase):
       (dict(kl_weight=-1.), '--kl_weight must be at least 0'),
       (dict(seed=2**31), '--seed must be below'),
       (dict(network='rnn'), "--network must be one of mlp, conv.*'rnn'"),
-      (dict(binarization='some'), '--binarization must be one of dynamic'),
+      (dict(binarization='some'), '--binarization must be one of auto'),
   )
   def test_refuses(self, arguments, message):
     with self.assertRaisesRegex(ValueError, message):

@@ -81,7 +81,7 @@ class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
     means = model.evaluate(
         data.evaluation_batches(
             images.test.images, config.eval_batch_size, config.seed,
-            config.binarization), return_dict=True, verbose=0)
+            config.data_binarization()), return_dict=True, verbose=0)
     for name in ('elbo', 'reconstruction', 'kl'):
       self.assertAllClose(means[name], metrics['test'][name], rtol=1e-5)
 
@@ -184,7 +184,7 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
     directory = self.get_temp_dir()
     workdirs = [os.path.join(directory, name) for name in ('killed', 'whole')]
     arguments = [
-        f'--data_dir={directory}', '--epochs=20', '--latents='z:2'',
+        f'--data_dir={directory}', '--epochs=20', '--latents=z:2',
         '--hidden_units=16', '--eval_importance_samples=5']
     killed = self._command(f'--workdir={workdirs[0]}', *arguments)
     process = subprocess.Popen(

@@ -30,7 +30,8 @@ def steps_per_epoch(num_images: int, batch_size: int) -> int:
 
 def training_batches(images: np.ndarray, batch_size: int, seed: int,
                      binarization: str, start_epoch: int = 0,
-                     labels: np.ndarray | None = None) -> tf.data.Dataset:
+                     labels: np.ndarray | None = None,
+                     as_counts: bool = False) -> tf.data.Dataset:
   """Returns the training images in batches, shuffled anew in every epoch.
 
   The data set never ends: an epoch is `steps_per_epoch(len(images),
@@ -45,6 +46,7 @@ def training_batches(images: np.ndarray, batch_size: int, seed: int,
       once (those of `fixed_binarization`), 'none' keeps grey values in [0, 1].
     start_epoch: the epoch to begin with, counted from 0.
     labels: one-hot `[n, classes]`, or None.
+    as_counts: with 'none', keep the numbers as they are, as counts.
 
   Returns:
     A data set of float32 `[b, height, width, channels]`, `b <= batch_size`;
@@ -54,11 +56,13 @@ def training_batches(images: np.ndarray, batch_size: int, seed: int,
     ValueError: if an argument is not as described.
   """
   _check(images, batch_size, binarization)
+  scale = _scale(binarization, as_counts)
   if start_epoch < 0:
     raise ValueError(
         f'Epochs count from 0. Received: start_epoch={start_epoch}')
   pixels = _tensor(
-      fixed_binarization(images, seed) if binarization == 'static' else images)
+      fixed_binarization(images, seed) if binarization == 'static' else images,
+      as_counts)
   one_hot = None if labels is None else _tensor(np.float32(labels))
   num_images, steps = len(images), steps_per_epoch(len(images), batch_size)
 
@@ -71,7 +75,7 @@ def training_batches(images: np.ndarray, batch_size: int, seed: int,
       chosen = order[step * batch_size:(step + 1) * batch_size]
       grey = tf.gather(pixels, chosen)
       x = (bernoulli_draw(grey, tf.stack([seed, key + 1 + step]))
-           if binarization == 'dynamic' else unit_interval(grey))
+           if binarization == 'dynamic' else scale(grey))
       return x if labels is None else {
           'x': x, 'y': tf.gather(one_hot, chosen)}
 
@@ -85,7 +89,8 @@ def training_batches(images: np.ndarray, batch_size: int, seed: int,
 
 def evaluation_batches(images: np.ndarray, batch_size: int, seed: int,
                        binarization: str,
-                       labels: np.ndarray | None = None) -> tf.data.Dataset:
+                       labels: np.ndarray | None = None,
+                       as_counts: bool = False) -> tf.data.Dataset:
   """Returns the images once, in their order, the same on every pass.
 
   With 'dynamic' as with 'static' the pixels are those of
@@ -98,6 +103,7 @@ def evaluation_batches(images: np.ndarray, batch_size: int, seed: int,
     seed: an integer that fixes the binarisation.
     binarization: 'dynamic', 'static', or 'none' for grey values in [0, 1].
     labels: one-hot `[n, classes]`, or None.
+    as_counts: with 'none', keep the numbers as they are, as counts.
 
   Returns:
     A data set of float32 `[b, height, width, channels]`, `b <= batch_size`;
@@ -107,14 +113,15 @@ def evaluation_batches(images: np.ndarray, batch_size: int, seed: int,
     ValueError: if an argument is not as described.
   """
   _check(images, batch_size, binarization)
-  pixels = _tensor(
-      images if binarization == 'none' else fixed_binarization(images, seed))
+  scale = _scale(binarization, as_counts)
+  pixels = _tensor(images if binarization == 'none' else (
+      fixed_binarization(images, seed)), as_counts)
 
   one_hot = None if labels is None else _tensor(np.float32(labels))
 
   def batch(step):
     rows = slice(step * batch_size, (step + 1) * batch_size)
-    x = unit_interval(pixels[rows])
+    x = scale(pixels[rows])
     return x if labels is None else {'x': x, 'y': one_hot[rows]}
 
   return _prefetched(_mapped(batch, steps_per_epoch(len(images), batch_size)))
@@ -136,7 +143,18 @@ def _check(images: np.ndarray, batch_size: int, binarization: str) -> None:
         f'Received: images of dtype {images.dtype}')
 
 
-def _tensor(images: np.ndarray) -> tf.Tensor:
+def _scale(binarization: str,
+           as_counts: bool) -> Callable[[tf.Tensor], tf.Tensor]:
+  """Returns what is done to pixels that are not drawn in the batch."""
+  if not as_counts:
+    return unit_interval
+  if binarization != 'none':
+    raise ValueError('Counts are not binarized; use binarization=none. '
+                     f'Received: binarization={binarization!r}')
+  return lambda images: tf.cast(images, tf.float32)
+
+
+def _tensor(images: np.ndarray, as_counts: bool = False) -> tf.Tensor:
   """Holds the images in one tensor, which each tf.data function captures.
 
   An eager tensor is captured by reference: it is not copied per epoch, and the
@@ -144,7 +162,7 @@ def _tensor(images: np.ndarray) -> tf.Tensor:
   runs, even if there is a GPU.
   """
   with tf.device('CPU'):
-    return tf.convert_to_tensor(full_range(images))
+    return tf.convert_to_tensor(images if as_counts else full_range(images))
 
 
 def _mapped(batch: Callable[[tf.Tensor], tf.Tensor],

@@ -1,6 +1,7 @@
 """The variational autoencoder of a graphical model."""
 
 from collections.abc import Mapping, Sequence
+import functools
 from typing import Any
 
 import tensorflow as tf
@@ -14,7 +15,9 @@ from tfvae.models.factor import joined
 from tfvae.models.inference import Draw
 from tfvae.models.inference import Inference
 from tfvae.models.vae import VAE
+from tfvae.priors import Prior
 from tfvae.priors import StandardNormal
+from tfvae.priors import VampPrior
 from tfvae.regularizers import KLDivergenceRegularizer
 
 tfd = tfp.distributions
@@ -49,10 +52,12 @@ class GraphVAE(VAE):
       graph: GraphicalModel,
       features: tf_keras.Model,
       decoder: tf_keras.Model,
+      priors: Mapping[str, Prior] | None = None,
       num_classes: int | None = None,
       factor_units: Sequence[int] = (100, 100),
       activation: str = 'tanh',
       kl_weight: float = 1.0,
+      kl_controls: Mapping[str, Any] | None = None,
       seed: int = 0,
       **kwargs,
   ):
@@ -63,36 +68,42 @@ class GraphVAE(VAE):
       features: a Keras model from x to `[b, n]`.
       decoder: a Keras model that ends in a likelihood layer; its input is
         `[b, decoder_input_size(graph, num_classes)]`.
+      priors: by name, of latents without parents in p; the standard normal by
+        default.
       num_classes: length of the one-hot label where `y` is in the graph.
       factor_units: widths of the hidden layers of each factor that has a
         latent among its parents; the others are linear in the features.
       activation: of those layers.
       kl_weight: β of the training objective.
+      kl_controls: other arguments of each latent's `KLDivergenceRegularizer`:
+        `free_bits`, `free_bits_per`, `capacity`.
       seed: of the noise.
       **kwargs: of `tf_keras.Model`.
 
     Raises:
-      ValueError: if the graph has `y` and `num_classes` is missing, or the
-        decoder takes another size.
+      ValueError: if the graph has `y` and `num_classes` is missing, the decoder
+        takes another size, or a prior does not fit its latent.
     """
     tf_keras.Model.__init__(self, **kwargs)
     size = decoder_input_size(graph, num_classes)
     if decoder.input_shape[-1] != size:
       raise ValueError(
-          f"The decoder must take the parents of 'x' in {graph}, {size} numbers "
-          f'together. Received: decoder.input_shape={decoder.input_shape}')
+          f"The decoder must take the parents of 'x' in {graph}, {size} "
+          f'numbers. Received: decoder.input_shape={decoder.input_shape}')
     self.graph, self.features, self.decoder = graph, features, decoder
     self.num_classes = num_classes
     self.factor_units, self.activation = tuple(factor_units), activation
-    self.kl_weight = kl_weight
+    self.kl_weight, self.kl_controls = kl_weight, dict(kl_controls or {})
     sizes = dict(graph.latents) | {
         'x': features.output_shape[-1], 'y': num_classes}
-    self.priors = {
-        name: self._prior(name, sizes) for name, _ in graph.latents}
+    _check_priors(graph, priors or {})
+    self.priors = {name: (priors or {}).get(name) or self._prior(name, sizes)
+                   for name, _ in graph.latents}
     regularizers = {
         name: KLDivergenceRegularizer(
             self.priors[name], kl_weight,
-            use_exact_kl=None if graph.allows_exact_kl(name) else False)
+            use_exact_kl=None if graph.allows_exact_kl(name) else False,
+            **self.kl_controls)
         for name, _ in graph.latents}
     self.inference_factors = {
         factor.variable: self._factor(
@@ -101,6 +112,9 @@ class GraphVAE(VAE):
                 activity_regularizer=regularizers[factor.variable]),
             factor.parents, sizes, f'q_{factor.variable}')
         for factor in graph.inference}
+    for name, prior in self.priors.items():
+      if isinstance(prior, VampPrior):
+        prior.bind(functools.partial(self._posterior_of_x, name))
     self._finish(regularizers, seed)
 
   def _prior(self, name, sizes):
@@ -114,6 +128,10 @@ class GraphVAE(VAE):
     return Factor(
         head, sum(sizes[parent] for parent in parents),
         self.factor_units if has_latents else (), self.activation, name=name)
+
+  def _posterior_of_x(self, name: str, x: tf.Tensor) -> tfd.Distribution:
+    return self.inference_factors[name].distribution(
+        [self.features(x, training=False)])
 
   def infer(self, inputs: Any, draw: Draw,
             training: bool = False) -> Inference:
@@ -204,8 +222,12 @@ class GraphVAE(VAE):
     return {
         'graph': self.graph.to_config(), 'features': serialize(self.features),
         'decoder': serialize(self.decoder), 'num_classes': self.num_classes,
+        'priors': {name: serialize(prior)
+                   for name, prior in self.priors.items()
+                   if isinstance(prior, Prior)},
         'factor_units': list(self.factor_units), 'activation': self.activation,
-        'kl_weight': self.kl_weight, 'seed': self.seed, 'name': self.name}
+        'kl_weight': self.kl_weight, 'kl_controls': self.kl_controls,
+        'seed': self.seed, 'name': self.name}
 
   @classmethod
   def from_config(cls, config: dict[str, Any],
@@ -216,7 +238,29 @@ class GraphVAE(VAE):
     config['graph'] = GraphicalModel.from_config(config['graph'])
     for part in ('features', 'decoder'):
       config[part] = tf_keras.saving.deserialize_keras_object(config[part])
+    config['priors'] = {
+        name: tf_keras.saving.deserialize_keras_object(prior)
+        for name, prior in config['priors'].items()}
     return cls(**config)
+
+
+def _check_priors(graph: GraphicalModel, priors: Mapping[str, Prior]):
+  """Refuses a prior that does not fit the graph."""
+  for name, prior in priors.items():
+    if graph.parents('generative', name):
+      raise ValueError(
+          f'{name} has parents in {graph}, which make its prior; give priors '
+          f'of latents without. Received: priors[{name!r}]={prior}')
+    if prior.event_size != graph.latent_size(name):
+      raise ValueError(
+          f'The prior of {name} must have its size, {graph.latent_size(name)}. '
+          f'Received: prior.event_size={prior.event_size}')
+    if isinstance(prior, VampPrior) and (
+        graph.parents('inference', name) != ('x',)):
+      raise ValueError(
+          f'A VampPrior of {name} is a mixture of q({name}|x); the graph must '
+          f"have the factor '{name}|x', or the latent another prior. Received: "
+          f'{graph}')
 
 
 def decoder_input_size(graph: GraphicalModel,

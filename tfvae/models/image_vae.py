@@ -1,11 +1,12 @@
 """A VAE of images from a handful of settings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import tf_keras
 
 from tfvae.graph import GraphicalModel
-from tfvae.layers import IndependentBernoulli
+from tfvae.models import choices
 from tfvae.models.graph_vae import decoder_input_size
 from tfvae.models.graph_vae import GraphVAE
 from tfvae.models.networks import NETWORKS
@@ -19,14 +20,15 @@ def image_vae(
     factor_units: Sequence[int] = (100, 100),
     activation: str = 'tanh',
     num_classes: int | None = None,
+    likelihood: str = 'bernoulli',
+    likelihood_components: int = 1,
+    prior: str = 'standard_normal',
+    prior_components: int = 100,
     kl_weight: float = 1.0,
+    kl_controls: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> GraphVAE:
-  """Returns a VAE of binary images.
-
-    p(x|Pa(x)) = Bernoulli(x; sigmoid(DNN_dec(Pa(x)))),
-
-  and normal densities for the latents, as the graph has them.
+  """Returns a VAE of images: graph, networks, likelihood and prior by name.
 
   Args:
     graph: the factorisation; latents such as 'z:50' or a size stand for the
@@ -38,27 +40,35 @@ def image_vae(
     factor_units: widths of the hidden layers between latents.
     activation: of the hidden layers.
     num_classes: length of the one-hot label where `y` is in the graph.
+    likelihood: a key of `LIKELIHOODS`.
+    likelihood_components: of the mixture, for 'discretized_logistic'.
+    prior: a key of `PRIORS`, for the latents without parents in p.
+    prior_components: of the mixture, for 'mixture' and 'vamp'.
     kl_weight: β of the training objective.
+    kl_controls: other arguments of `KLDivergenceRegularizer`.
     seed: of the noise; weights are initialised from Keras's global seed.
 
   Raises:
-    ValueError: for an unknown network, a size below 1, or a graph with a
-      mistake.
+    ValueError: for a name or a size that is none, or a graph with a mistake.
   """
-  if network not in NETWORKS:
-    raise ValueError(f'network must be one of {sorted(NETWORKS)}. Received: '
-                     f'network={network!r}')
+  make_features, make_decoder = choices.get(NETWORKS, 'network', network)
+  make_prior = choices.get(choices.PRIORS, 'prior', prior)
+  make_likelihood = choices.get(choices.LIKELIHOODS, 'likelihood', likelihood)
   if not isinstance(graph, GraphicalModel):
     graph = GraphicalModel.parse(
         f'z:{graph}' if isinstance(graph, int) else graph)
-  make_features, make_decoder = NETWORKS[network]
-  decoder = make_decoder(decoder_input_size(graph, num_classes), image_shape,
-                         hidden_units, activation)
+  layer = make_likelihood(tuple(image_shape), likelihood_components)
+  decoder = make_decoder(
+      decoder_input_size(graph, num_classes),
+      layer.params_shape(layer.event_shape, **layer.settings), hidden_units,
+      activation)
   return GraphVAE(
       graph,
       make_features(image_shape, hidden_units, activation),
-      tf_keras.Sequential(
-          [decoder, IndependentBernoulli(image_shape, name='likelihood')],
-          name='decoder'),
+      tf_keras.Sequential([decoder, layer], name='decoder'),
+      priors={name: make_prior(size, prior_components, tuple(image_shape))
+              for name, size in graph.latents
+              if not graph.parents('generative', name)},
       num_classes=num_classes, factor_units=factor_units,
-      activation=activation, kl_weight=kl_weight, seed=seed)
+      activation=activation, kl_weight=kl_weight, kl_controls=kl_controls,
+      seed=seed)

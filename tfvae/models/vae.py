@@ -83,6 +83,10 @@ class VAE(tf_keras.Model):
         name: tf_keras.metrics.Mean(name=name)
         for name in ('loss', 'elbo', 'reconstruction', 'kl')})
     self._loss_and_gradients_fn = self._loss_and_gradients
+    self._objective, self._kl_schedule = _elbo, None
+    self._compile_arguments = None
+    self.built = all(part.built for part in self.submodules
+                     if isinstance(part, tf_keras.Model))
 
   @property
   def prior(self) -> Any:
@@ -103,11 +107,15 @@ class VAE(tf_keras.Model):
     return list(vars(self._trackers).values())
 
   def compile(self, optimizer: Any = 'adam', jit_compile: bool | None = None,
-              **kwargs):
+              objective: Any = None, kl_schedule: Any = None, **kwargs):
     """Configures training.
 
     Args:
       optimizer: a `tf_keras` optimizer or its name.
+      objective: one of `tfvae.objectives`; None is the ELBO.
+      kl_schedule: a `tf_keras` learning-rate schedule whose value at the step
+        multiplies the KL's weight in training, such as
+        `PolynomialDecay(0., steps, 1.)`, a linear warm-up; None is 1.
       jit_compile: True compiles the step with XLA; with several replicas, what
         happens inside each of them, since XLA cannot compile the all-reduce.
       **kwargs: `run_eagerly` and `steps_per_execution` of
@@ -119,8 +127,9 @@ class VAE(tf_keras.Model):
     unknown = set(kwargs) - {'run_eagerly', 'steps_per_execution'}
     if unknown:
       raise ValueError('VAE has its own loss and metrics; compile takes '
-                       'optimizer, jit_compile, run_eagerly and '
-                       f'steps_per_execution. Received: {sorted(unknown)}')
+                       'optimizer, jit_compile, objective, kl_schedule, '
+                       'run_eagerly and steps_per_execution. Received: '
+                       f'{sorted(unknown)}')
     replicas = self.distribute_strategy.num_replicas_in_sync
     super().compile(optimizer, jit_compile=bool(jit_compile and replicas == 1),
                     **kwargs)
@@ -128,7 +137,10 @@ class VAE(tf_keras.Model):
     if jit_compile and replicas > 1:
       self._loss_and_gradients_fn = tf.function(
           self._loss_and_gradients, jit_compile=True, reduce_retracing=True)
-    self._compile_arguments = kwargs | {'jit_compile': jit_compile}
+    self._objective, self._kl_schedule = objective or _elbo, kl_schedule
+    self._compile_arguments = kwargs | {
+        'jit_compile': jit_compile, 'objective': objective,
+        'kl_schedule': kl_schedule}
 
   def infer(self, inputs: Any, draw: Draw,
             training: bool = False) -> Inference:
@@ -148,8 +160,10 @@ class VAE(tf_keras.Model):
       posterior = self.encoder(inputs, training=training)
     z = draw(posterior)
     prior = self.prior_distribution()
+    # The bare distribution, without the tensor that its layer made of it.
+    posterior = getattr(posterior, 'tensor_distribution', posterior)
     return Inference({'z': z}, {'z': posterior}, {'z': prior},
-                     {'z': self._regularizers['z'].kl(posterior, z)})
+                     {'z': self._regularizers['z'].kl(posterior, z, prior)})
 
   def decode(self, latents: Mapping[str, tf.Tensor], inputs: Any = None,
              training: bool = False) -> tfd.Distribution:
@@ -193,8 +207,10 @@ class VAE(tf_keras.Model):
     """Takes one gradient step; see `tf_keras.Model.train_step`."""
     x, target = _unpack(data)
     seed = self._seed(self.optimizer.iterations, _TRAINING)
+    kl_factor = (1.0 if self._kl_schedule is None else tf.cast(
+        self._kl_schedule(self.optimizer.iterations), tf.float32))
     gradients, values = self._loss_and_gradients_fn(
-        x, target, seed, _share_of_global_batch(x))
+        x, target, seed, kl_factor, _share_of_global_batch(x))
     self.optimizer.apply_gradients(
         zip(gradients, self.trainable_variables, strict=True))
     return self._update_metrics(values)
@@ -204,7 +220,7 @@ class VAE(tf_keras.Model):
     x, target = _unpack(data)
     # The examples seen in this pass number its batches, and need no state.
     seed = self._seed(self._trackers.elbo.count, _EVALUATION)
-    return self._update_metrics(self._elbo(x, target, seed, training=False))
+    return self._update_metrics(self._values(x, target, seed))
 
   def predict_step(self, data: Any) -> tf.Tensor:
     """Returns E[x|z] at the posterior mean of z, `[b, *event_shape]`."""
@@ -235,26 +251,33 @@ class VAE(tf_keras.Model):
     del inputs
     return {'z': self.prior_distribution().sample(n, seed=seed)}
 
-  def _elbo(self, inputs, target, seed, training) -> dict[str, tf.Tensor]:
+  def _values(self, inputs, target, seed, kl_factor=1.0, training=False):
     """Returns the loss, a scalar, and the ELBO's parts, `[b]` each."""
-    inference = self.infer(inputs, conversion.SeededSample(seed), training)
-    reconstruction = self.log_likelihood(
-        inference.latents, target, inputs, training)
-    kl = tf.add_n(list(inference.kl.values()))
-    # −E_q[log p(x|z)] + Σ_j weight_j · KL_j, the mean over the examples.
-    nats = -reconstruction + tf.add_n([
-        tf.cast(self._regularizers[name].weight, part.dtype) * part
-        for name, part in inference.kl.items()])
+    values = self._objective(self, inputs, target, seed, kl_factor, training)
+    nats = values.pop('objective')
     count = tf.cast(tf.size(nats), nats.dtype)
     others = [tf.cast(part, nats.dtype) for part in self.losses]
-    loss = tf.add_n(
+    values['loss'] = tf.add_n(
         [tf.math.divide_no_nan(tf.reduce_sum(nats), count), *others])
-    return {'loss': loss, 'elbo': reconstruction - kl,
-            'reconstruction': reconstruction, 'kl': kl}
+    return values
 
-  def _loss_and_gradients(self, x, target, seed, share):
+  def kl_penalty(self, inference: Inference) -> tf.Tensor:
+    """Returns Σ_j of what the regularizers make of KL_j, in nats.
+
+    Args:
+      inference: what `infer` returned.
+
+    Returns:
+      A tensor `[*sample_shape, b]`.
+    """
+    return tf.add_n([
+        self._regularizers[name].penalty(
+            kl, inference.posteriors[name], inference.priors[name])
+        for name, kl in inference.kl.items()])
+
+  def _loss_and_gradients(self, x, target, seed, kl_factor, share):
     with tf.GradientTape() as tape:
-      values = self._elbo(x, target, seed, training=True)
+      values = self._values(x, target, seed, kl_factor, training=True)
       loss = share * values['loss']
     pairs = self.optimizer.compute_gradients(
         loss, self.trainable_variables, tape)
@@ -292,17 +315,35 @@ class VAE(tf_keras.Model):
       config[part] = tf_keras.saving.deserialize_keras_object(config[part])
     return cls(**config)
 
-  def get_compile_config(self) -> dict[str, Any]:
-    """Returns the arguments of `compile` as plain data."""
+  def get_compile_config(self) -> dict[str, Any] | None:
+    """Returns the arguments of `compile` as plain data, if it was called."""
+    if self._compile_arguments is None:
+      return None
+    serialize = tf_keras.saving.serialize_keras_object
     return self._compile_arguments | {
-        'optimizer': tf_keras.saving.serialize_keras_object(self.optimizer)}
+        'optimizer': serialize(self.optimizer),
+        'objective': serialize(self._compile_arguments['objective']),
+        'kl_schedule': serialize(self._compile_arguments['kl_schedule'])}
 
   def compile_from_config(self, config: dict[str, Any]):
     """Compiles the model with what `get_compile_config` returned."""
     config = dict(config)
-    self.compile(tf_keras.saving.deserialize_keras_object(
-        config.pop('optimizer')), **config)
+    for part in ('optimizer', 'objective', 'kl_schedule'):
+      config[part] = tf_keras.saving.deserialize_keras_object(config[part])
+    self.compile(**config)
     self.optimizer.build(self.trainable_variables)
+
+
+def _elbo(model: VAE, inputs, target, seed, kl_factor, training):
+  """The objective −ELBO, with the KL as its regularizers weigh it."""
+  inference = model.infer(inputs, conversion.SeededSample(seed), training)
+  reconstruction = model.log_likelihood(
+      inference.latents, target, inputs, training)
+  kl = tf.add_n(list(inference.kl.values()))
+  # −E_q[log p(x|z)] + Σ_j penalty(KL_j)
+  objective = kl_factor * model.kl_penalty(inference) - reconstruction
+  return {'objective': objective, 'elbo': reconstruction - kl,
+          'reconstruction': reconstruction, 'kl': kl}
 
 
 def _kl_regularizer(

@@ -1,5 +1,17 @@
 """Priors p(z; θ): layers that hold θ and give a `tfd.Distribution`."""
 
+from tfvae.priors.flow_prior import FlowPrior
+from tfvae.priors.gaussian_mixture import GaussianMixture
+from tfvae.priors.learned_normal import LearnedNormal
+from tfvae.priors.prior import Prior
 from tfvae.priors.standard_normal import StandardNormal
+from tfvae.priors.vamp_prior import VampPrior
 
-__all__ = ['StandardNormal']
+__all__ = [
+    'FlowPrior',
+    'GaussianMixture',
+    'LearnedNormal',
+    'Prior',
+    'StandardNormal',
+    'VampPrior',
+]

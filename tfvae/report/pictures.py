@@ -15,13 +15,14 @@ def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
   """Tiles images row by row, one white pixel between them.
 
   Args:
-    images: `[n, h, w, c]` in [0, 1].
+    images: `[n, h, w, c]`; values outside [0, 1] are clipped.
     columns: images in a row.
 
   Returns:
     An array `[rows * (h + 1) − 1, columns * (w + 1) − 1, c]`; places that no
     image fills are white.
   """
+  images = np.clip(images, 0, 1)
   n, height, width, channels = images.shape
   rows = -(-n // columns)
   grid = np.ones((rows * (height + 1), columns * (width + 1), channels))
@@ -45,10 +46,10 @@ def reconstruction_grid(model: VAE, inputs: Any) -> np.ndarray:
   x = np.asarray(inputs['x'] if isinstance(inputs, dict) else inputs)
   columns = min(10, len(x))
   means = model(inputs, training=False).mean().numpy()
-  # White images fill the last row up.
+  # White images fill the last row up. Counts are shown on the data's scale.
   fill = np.ones((-len(x) % columns, *x.shape[1:]))
-  pairs = [np.concatenate([part, fill]).reshape(-1, columns, *x.shape[1:])
-           for part in (x, means)]
+  pairs = [np.concatenate([part / max(1, x.max()), fill]).reshape(
+      -1, columns, *x.shape[1:]) for part in (x, means)]
   # [rows, originals or reconstructions, columns, h, w, c]
   return image_grid(
       np.stack(pairs, axis=1).reshape(-1, *x.shape[1:]), columns)

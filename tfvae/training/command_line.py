@@ -81,6 +81,8 @@ def help_text() -> str:
 
 def _entry(name, text, default, choices=None) -> list[str]:
   value = f'={"|".join(choices)}' if choices else ''
+  if len(name) + len(value) > 74:
+    value, text = '', f'{text}: {", ".join(choices)}'
   return [f'  --{name}{value}', *textwrap.wrap(
       f'{text} ({default})', width=78, initial_indent=' ' * 6,
       subsequent_indent=' ' * 6)]

@@ -9,6 +9,9 @@ from tfvae.data import BINARIZATIONS
 from tfvae.graph import GraphicalModel
 from tfvae.graph import PRESETS
 from tfvae.models import NETWORKS
+from tfvae.models.choices import LIKELIHOODS
+from tfvae.models.choices import PRIORS
+from tfvae.models.choices import SUPPORT
 
 _BOUNDS = {
     'at least': lambda value, bound: value >= bound,
@@ -65,9 +68,10 @@ class Config:
   label_key: str = setting(
       'label', 'data', 'feature that holds y, for models that have it')
   binarization: str = setting(
-      'dynamic', 'data', 'x ~ Bernoulli(pixel): dynamic draws anew every '
-      'epoch, static once; none takes data that are binary. Evaluation is '
-      'always on one fixed draw', choices=BINARIZATIONS)
+      'auto', 'data', 'x ~ Bernoulli(pixel): dynamic draws anew every epoch, '
+      'static once, none keeps the pixels; auto is dynamic for the bernoulli '
+      'likelihood, none for others. Evaluation is always on one fixed draw',
+      choices=('auto', *BINARIZATIONS))
 
   preset: str | None = setting(
       None, 'model', 'graphical model by name; the three settings below '
@@ -90,9 +94,37 @@ class Config:
   activation: str = setting(
       'tanh', 'model', 'of the hidden layers',
       choices=('elu', 'gelu', 'leaky_relu', 'relu', 'selu', 'swish', 'tanh'))
+  likelihood: str = setting(
+      'bernoulli', 'model', 'p(x|z) of a pixel', choices=tuple(LIKELIHOODS))
+  likelihood_components: int = setting(
+      1, 'model', 'of the mixture that discretized_logistic may be',
+      at_least=1)
+  prior: str = setting(
+      'standard_normal', 'model', 'p(z) of latents without parents',
+      choices=tuple(PRIORS))
+  prior_components: int = setting(
+      100, 'model', 'of the priors mixture and vamp', at_least=1)
   kl_weight: float = setting(
       1.0, 'model', 'β of the training objective; the elbo reported is at 1',
       at_least=0)
+  kl_warm_up: str = setting(
+      'none', 'model', 'raises the weight of the KL from 0 over the steps of '
+      '--kl_warm_up_epochs, once or four times',
+      choices=('none', 'linear', 'cyclical'))
+  kl_warm_up_epochs: int = setting(
+      10, 'model', 'length of the warm-up', at_least=1)
+  free_bits: float = setting(
+      0.0, 'model', 'nats of KL that cost nothing', at_least=0)
+  free_bits_per: str = setting(
+      'latent', 'model', 'what has free bits', choices=('latent', 'dimension'))
+  kl_capacity: float | None = setting(
+      None, 'model', 'nats C: the objective has |KL - C|', at_least=0)
+  objective: str = setting(
+      'elbo', 'model', 'what is optimised: the ELBO, the importance-weighted '
+      'bound, or that with the doubly reparameterised gradient',
+      choices=('elbo', 'iwae', 'dreg'))
+  importance_samples: int = setting(
+      5, 'model', 'K of the objectives iwae and dreg', at_least=1)
 
   epochs: int = setting(100, 'training', 'passes over the data', at_least=1)
   batch_size: int = setting(100, 'training', 'examples a step', at_least=1)
@@ -124,6 +156,16 @@ class Config:
     for field in dataclasses.fields(self):
       _check(field, getattr(self, field.name))
     self.graph()  # Raises for a mistake in the notation.
+    if self.free_bits and self.kl_capacity is not None:
+      raise ValueError('--free_bits and --kl_capacity exclude each other. '
+                       f'Received: free_bits={self.free_bits}, '
+                       f'kl_capacity={self.kl_capacity}')
+
+  def data_binarization(self) -> str:
+    """Returns --binarization with auto settled by the likelihood."""
+    if self.binarization != 'auto':
+      return self.binarization
+    return 'dynamic' if SUPPORT[self.likelihood] == 'binary' else 'none'
 
   def graph(self) -> GraphicalModel:
     """Returns the graphical model that the settings write down."""

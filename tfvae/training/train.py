@@ -13,9 +13,13 @@ import tf_keras
 
 from tfvae import data
 from tfvae import evaluation
+from tfvae import objectives
 from tfvae import report
+from tfvae.layers import bits_per_dim
+from tfvae.layers.support import check_support
 from tfvae.models import image_vae
 from tfvae.models import VAE
+from tfvae.models.choices import SUPPORT
 from tfvae.training import callbacks
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.config import Config
@@ -55,8 +59,7 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
       validation_fraction=config.validation_fraction,
       image_key=config.image_key, label_key=config.label_key,
       seed=config.seed)
-  for split in (images.train, images.validation, images.test):
-    data.check_support(split.images, config.binarization)
+  _check_support(config, images)
   if config.graph().is_conditional and not images.num_classes:
     raise ValueError(
         "The graphical model has the label 'y', and the data set has no "
@@ -81,12 +84,27 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
   return metrics
 
 
+def _check_support(config: Config, images: data.ImageData):
+  """Refuses data that the likelihood is not defined on."""
+  support = SUPPORT[config.likelihood]
+  for split in (images.train, images.validation, images.test):
+    if support == 'binary':
+      data.check_support(split.images, config.data_binarization())
+    elif support == 'counts':
+      check_support(split.images, support, config.likelihood)
+    elif split.images.dtype != np.uint8:  # k/255 has every other support.
+      check_support(split.images, support, config.likelihood)
+
+
 def _build_model(config: Config, images: data.ImageData) -> VAE:
   tf_keras.utils.set_random_seed(config.seed)  # Of the initial weights.
   model = image_vae(
       config.graph(), images.image_shape, config.network,
       config.hidden_units, config.factor_units, config.activation,
-      images.num_classes, config.kl_weight, config.seed)
+      images.num_classes, config.likelihood, config.likelihood_components,
+      config.prior, config.prior_components, config.kl_weight, {
+          'free_bits': config.free_bits, 'capacity': config.kl_capacity,
+          'free_bits_per': config.free_bits_per}, config.seed)
   steps = data.steps_per_epoch(len(images.train.images), config.batch_size)
   learning_rate = config.learning_rate
   if config.learning_rate_schedule == 'cosine':
@@ -94,8 +112,28 @@ def _build_model(config: Config, images: data.ImageData) -> VAE:
         learning_rate, decay_steps=config.epochs * steps)
   model.compile(
       tf_keras.optimizers.Adam(learning_rate), jit_compile=config.jit,
+      objective=_objective(config), kl_schedule=_kl_schedule(config, steps),
       steps_per_execution=min(config.steps_per_execution, steps))
   return model
+
+
+def _objective(config: Config) -> objectives.ImportanceWeighted | None:
+  if config.objective == 'elbo':
+    return None
+  return objectives.ImportanceWeighted(
+      config.importance_samples,
+      doubly_reparameterized=config.objective == 'dreg')
+
+
+def _kl_schedule(
+    config: Config, steps_per_epoch: int,
+) -> tf_keras.optimizers.schedules.LearningRateSchedule | None:
+  steps = config.kl_warm_up_epochs * steps_per_epoch
+  if config.kl_warm_up == 'linear':
+    return tf_keras.optimizers.schedules.PolynomialDecay(0.0, steps, 1.0)
+  if config.kl_warm_up == 'cyclical':
+    return objectives.CyclicalWarmUp(steps)
+  return None
 
 
 def _fit(model: VAE, config: Config, images: data.ImageData,
@@ -114,7 +152,8 @@ def _fit(model: VAE, config: Config, images: data.ImageData,
     model.fit(
         data.training_batches(
             images.train.images, config.batch_size, config.seed,
-            config.binarization, epochs_done, _labels(images, 'train', config)),
+            config.data_binarization(), epochs_done,
+            _labels(images, 'train', config), _as_counts(config)),
         initial_epoch=epochs_done,
         epochs=config.epochs,
         steps_per_epoch=data.steps_per_epoch(num_images, config.batch_size),
@@ -139,7 +178,12 @@ def _evaluation_batches(images: data.ImageData, split: str,
                         config: Config) -> tf.data.Dataset:
   return data.evaluation_batches(
       getattr(images, split).images, config.eval_batch_size, config.seed,
-      config.binarization, _labels(images, split, config))
+      config.data_binarization(), _labels(images, split, config),
+      _as_counts(config))
+
+
+def _as_counts(config: Config) -> bool:
+  return SUPPORT[config.likelihood] == 'counts'
 
 
 def _evaluate(model: VAE, config: Config,
@@ -162,6 +206,10 @@ def _evaluate(model: VAE, config: Config,
       'iwae_nll_standard_error': nll.standard_error,
       'iwae_samples': config.eval_importance_samples,
       'iwae_examples': len(nll.values)}
+  likelihood = model.decoder.layers[-1]
+  if likelihood.is_discrete:
+    metrics['test']['bits_per_dim'] = bits_per_dim(
+        nll.mean, images.image_shape)
   return metrics
 
 
@@ -178,6 +226,7 @@ def _draw(model: VAE, inputs: Any, num_classes: int | None, config: Config,
     labels = {'y': np.eye(num_classes)[np.arange(100) % num_classes]}
     title = 'samples: E[x|z,y], z ~ p(z|y)'
   samples = model.sample(100, config.seed, mean=True, inputs=labels).numpy()
+  samples /= max(1, samples.max()) if _as_counts(config) else 1
   report.save_panels(os.path.join(directory, 'overview.png'), [
       ('data, each row over its reconstruction',
        report.reconstruction_grid(model, inputs)),

@@ -1,0 +1,104 @@
+"""The likelihood layer of overdispersed counts."""
+
+from absl.testing import parameterized
+import numpy as np
+from scipy import optimize
+from scipy import stats
+import tensorflow as tf
+import tf_keras
+
+from tfvae.layers import IndependentNegativeBinomial
+from tfvae.layers import IndependentPoisson
+
+_LOG_MEANS = np.float32([-13., -3., 0., 1.5, 4., 9.])
+_COUNTS = np.float32([0, 1, 2, 10, 1000])
+
+
+def _scipy(log_mean, log_total_count):
+  mean, r = np.exp(np.float64(log_mean)), np.exp(np.float64(log_total_count))
+  return stats.nbinom(r, r / (r + mean))
+
+
+class IndependentNegativeBinomialTest(
+    tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(-6.5, -2., 0., 1., 3., 6.5)
+  def test_log_likelihood_equals_scipy(self, log_total_count):
+    params = np.stack([_LOG_MEANS, np.full_like(_LOG_MEANS, log_total_count)])
+    likelihood = IndependentNegativeBinomial(1, total_count='per_pixel')(
+        params.T)
+    fixed = IndependentNegativeBinomial(
+        1, total_count=float(np.exp(log_total_count)))(_LOG_MEANS[:, None])
+    for count in _COUNTS:
+      x = np.full([len(_LOG_MEANS), 1], count)
+      expected = _scipy(_LOG_MEANS, log_total_count).logpmf(count)
+      for each in (likelihood, fixed):
+        self.assertAllClose(each.log_prob(x), expected, rtol=5e-5, atol=1e-5)
+
+  def test_moments_are_those_of_draws(self):
+    log_means, log_total_counts = np.float32([-1., 0., 2., 4.]), np.float32(
+        [1., -1., 0., 3.])
+    likelihood = IndependentNegativeBinomial(4, total_count='per_pixel')(
+        np.concatenate([log_means, log_total_counts])[None])
+    mean, variance = _scipy(log_means, log_total_counts).stats('mv')
+    self.assertAllClose(likelihood.mean()[0], np.exp(log_means), rtol=1e-5)
+    self.assertAllClose(likelihood.variance()[0], variance, rtol=1e-5)
+    draws = likelihood.sample(20000, seed=[1, 2]).numpy()[:, 0]
+    error = np.abs(draws.mean(0) - mean) / np.sqrt(variance / 20000)
+    self.assertAllLess(error, 4.5)  # Standard errors.
+    # How often each of the first counts comes.
+    for count in range(3):
+      probability = _scipy(log_means, log_total_counts).pmf(count)
+      error = np.abs((draws == count).mean(0) - probability) / np.sqrt(
+          probability * (1 - probability) / 20000)
+      self.assertAllLess(error, 4.5)
+
+  def test_large_total_count_is_poisson(self):
+    x, log_means = np.float32([[0., 3., 7.]]), np.float32([[-1., 1., 2.]])
+    likelihood = IndependentNegativeBinomial(3, total_count=2000.)(log_means)
+    self.assertAllClose(
+        likelihood.log_prob(x), IndependentPoisson(3)(log_means).log_prob(x),
+        atol=0.02)
+
+  def test_shared_total_count_learns_the_maximum_likelihood_one(self):
+    x = np.random.default_rng(0).negative_binomial(
+        3., 3. / (3. + 5.), size=(500, 6)).astype(np.float32)
+    layer = IndependentNegativeBinomial(6)
+    log_mean = tf.Variable(np.log(x.mean()))
+    variables = [log_mean, *layer.trainable_weights]
+    optimizer = tf_keras.optimizers.Adam(0.05)
+
+    @tf.function
+    def step():
+      with tf.GradientTape() as tape:
+        loss = -tf.reduce_mean(
+            layer(tf.fill([500, 6], log_mean)).log_prob(x))
+      optimizer.minimize(loss, variables, tape)
+
+    for _ in range(200):
+      step()
+    expected = optimize.minimize_scalar(
+        lambda log_r: -_scipy(np.log(x.mean()), log_r).logpmf(x).mean(),
+        bounds=(-2., 4.), method='bounded').x
+    self.assertAllClose(layer.log_shared, expected, atol=5e-3)
+
+  @parameterized.parameters('shared', 'per_pixel')
+  def test_flat_events_are_sampled_in_a_graph_and_then_under_xla(self, kind):
+    layer = IndependentNegativeBinomial(3, total_count=kind)
+    weights = tf.Variable(tf.ones([2, layer.params_size(3, total_count=kind)]))
+    for jit_compile in (False, True):
+      function = tf.function(
+          lambda z: layer(z @ weights).sample(4000, seed=[1, 2]),
+          jit_compile=jit_compile, input_signature=[tf.TensorSpec([None, 2])])
+      draws = function([[0.5, 1.]]).numpy()
+      variance = _scipy(1.5, 0. if kind == 'shared' else 1.5).var()
+      error = np.abs(draws.mean(0) - np.exp(1.5)) / np.sqrt(variance / 4000)
+      self.assertAllLess(error, 4.5)  # Standard errors.
+
+  def test_refuses_total_count(self):
+    with self.assertRaisesRegex(ValueError, 'Received: total_count=-2'):
+      IndependentNegativeBinomial(3, total_count=-2)
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -1,0 +1,63 @@
+"""The likelihood layer of counts."""
+
+import numpy as np
+from scipy import stats
+import tensorflow as tf
+
+from tfvae.layers import IndependentPoisson
+
+_LOG_RATES = np.float32([-13., -3., 0., 1.5, 4., 9., 13.])
+_COUNTS = np.float32([0, 1, 2, 10, 1000, 100000])
+
+
+class IndependentPoissonTest(tf.test.TestCase):
+
+  def test_log_likelihood_equals_scipy(self):
+    layer = IndependentPoisson(1)
+    for count in _COUNTS:
+      expected = stats.poisson(np.exp(np.float64(_LOG_RATES))).logpmf(count)
+      likelihood = layer(_LOG_RATES[:, None])
+      # The terms x log λ and log x! cancel: relative to these.
+      self.assertAllClose(
+          likelihood.log_prob(np.full([len(_LOG_RATES), 1], count)), expected,
+          rtol=1e-5, atol=1e-6 * max(1., count * np.log(count + 1)))
+
+  def test_sums_over_the_event(self):
+    x = np.float32([[3., 0., 5.], [1., 1., 0.]])
+    log_rates = np.float32([[1., -1., 2.], [0., 0.5, -3.]])
+    expected = stats.poisson(np.exp(np.float64(log_rates))).logpmf(x).sum(1)
+    self.assertAllClose(
+        IndependentPoisson(3)(log_rates).log_prob(x), expected, rtol=1e-5)
+
+  def test_mean_is_that_of_draws(self):
+    likelihood = IndependentPoisson(7)(_LOG_RATES[None])
+    mean = np.exp(np.float64(_LOG_RATES))
+    self.assertAllClose(likelihood.mean()[0], mean, rtol=1e-5)
+    draws = likelihood.sample(20000, seed=[1, 2]).numpy()[:, 0]
+    error = np.abs(draws.mean(0) - mean) / np.sqrt(mean / 20000)
+    self.assertAllLess(error, 4.5)  # Standard errors.
+    self.assertAllEqual(draws, np.round(draws))
+
+  def test_rate_is_bounded(self):
+    self.assertAllClose(IndependentPoisson(1)([[-1e4], [1e4]]).mean()[:, 0],
+                        np.exp([-15., 15.]), rtol=1e-5)
+
+  def test_flat_events_are_sampled_in_a_graph_and_then_under_xla(self):
+    layer, weights = IndependentPoisson(3), tf.Variable(tf.ones([2, 3]))
+    for jit_compile in (False, True):
+      function = tf.function(
+          lambda z: layer(z @ weights).sample(4000, seed=[1, 2]),
+          jit_compile=jit_compile, input_signature=[tf.TensorSpec([None, 2])])
+      draws = function([[0.5, 1.]]).numpy()
+      error = np.abs(draws.mean(0) - np.exp(1.5)) / np.sqrt(np.exp(1.5) / 4000)
+      self.assertAllLess(error, 4.5)  # Standard errors.
+
+  def test_scalar_events_are_sampled_in_a_graph(self):
+    layer = IndependentPoisson(())
+    function = tf.function(lambda log_rates: layer(log_rates).sample(
+        seed=[1, 2]), input_signature=[tf.TensorSpec([None])])
+    self.assertEqual(function([0., 1., 2.]).shape, (3,))
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -1,0 +1,159 @@
+"""What every objective does: reports the ELBO, runs anywhere, is saved."""
+
+import os
+from unittest import mock
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+import tfvae
+from tfvae import objectives
+
+_IMAGE, _SEED = (2, 3, 1), 7
+
+_OBJECTIVES = {
+    'importance_weighted': objectives.ImportanceWeighted(3),
+    'doubly_reparameterized': objectives.ImportanceWeighted(3, True),
+    'beta_tc': objectives.BetaTC(4.0, 23),
+    'info_vae': objectives.InfoVAE(0.5, 10.0),
+    'info_vae_rbf': objectives.InfoVAE(1.0, 10.0, 'rbf', 0.5),
+}
+_SCHEDULES = {
+    'linear': tf_keras.optimizers.schedules.PolynomialDecay(0., 9, 1.),
+    'cyclical': objectives.CyclicalWarmUp(20, 2),
+}
+
+
+def _model(latents='z:3', inference=None, generative=None):
+  tf_keras.utils.set_random_seed(1)
+  return tfvae.models.image_vae(
+      tfvae.graph.GraphicalModel.parse(latents, inference, generative), _IMAGE,
+      'mlp', (5,), factor_units=[4], num_classes=2, seed=_SEED)
+
+
+def _waves(shape, *args, **kwargs):
+  """Numbers that stand for noise, the same wherever they are computed."""
+  del args, kwargs
+  count = tf.cast(tf.reduce_prod(shape), tf.float32)
+  return tf.reshape(1.4 * tf.sin(1.7 * tf.range(count)), shape)
+
+
+def _data(n):
+  rng = np.random.default_rng(n)
+  return (rng.random((n, *_IMAGE)) < 0.4).astype(np.float32)
+
+
+class EveryObjectiveTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(*_OBJECTIVES)
+  def test_reports_the_elbo_of_the_model(self, name):
+    # Many copies, so that all draws of a mean agree within their errors.
+    x, model = np.repeat(_data(5), 2000, axis=0), _model()
+    model.compile('sgd')
+    expected = model.evaluate(x, batch_size=len(x), verbose=0, return_dict=True)
+    model.compile('sgd', objective=_OBJECTIVES[name])
+    actual = model.evaluate(x, batch_size=500, verbose=0, return_dict=True)
+    # The KL is exact, and log p(x|z) is within a few nats of its mean.
+    self.assertAllClose(actual['kl'], expected['kl'], rtol=1e-5)
+    errors = np.std([model.log_likelihood(model.infer(
+        x, tfvae.layers.SeededSample(tf.constant([1, 2]))).latents, x)])
+    for part in ('reconstruction', 'elbo'):
+      self.assertAllClose(actual[part], expected[part],
+                          atol=5 * errors * (2 / len(x))**0.5)
+    self.assertAllClose(
+        actual['elbo'], actual['reconstruction'] - actual['kl'], rtol=1e-5)
+
+  @parameterized.parameters(*_OBJECTIVES)
+  def test_xla_and_eager_agree(self, name):
+    x, model = _data(23), _model()
+
+    def values_and_gradients(x):
+      with tf.GradientTape() as tape:
+        values = _OBJECTIVES[name](
+            model, x, x, tf.constant([1, 2]), 0.5, True)
+        loss = tf.reduce_mean(values['objective'])
+      return values, tape.gradient(loss, model.trainable_variables)
+
+    # XLA makes other normals of the same random bits: here both get these.
+    with mock.patch.object(tf.random, 'stateless_normal', _waves):
+      self.assertAllClose(
+          tf.function(values_and_gradients, jit_compile=True)(x),
+          values_and_gradients(x), rtol=1e-4, atol=1e-5)
+
+  @parameterized.parameters(*_OBJECTIVES)
+  def test_trains_on_two_replicas(self, name):
+    strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
+    with strategy.scope():
+      model = _model()
+      model.compile(tf_keras.optimizers.SGD(0.01), objective=_OBJECTIVES[name],
+                    jit_compile=name == 'beta_tc')
+    # A last batch of one example leaves the second replica without any.
+    dataset = tf.data.Dataset.from_tensor_slices(_data(23)).batch(11)
+    history = model.fit(dataset, verbose=0).history
+    self.assertAllInRange(np.concatenate(list(history.values())), -99., 99.)
+    self.assertAllInRange(np.concatenate(
+        [w.ravel() for w in model.get_weights()]), -9., 9.)
+
+  @parameterized.parameters(*_OBJECTIVES)
+  def test_saved_with_the_model_and_trains_on(self, name):
+    x, model = _data(23), _model()
+    schedule = _SCHEDULES['linear' if name == 'info_vae' else 'cyclical']
+    model.compile(tf_keras.optimizers.Adam(0.01), objective=_OBJECTIVES[name],
+                  kl_schedule=schedule)
+    model.fit(x, batch_size=7, shuffle=False, verbose=0)
+    path = os.path.join(self.get_temp_dir(), 'saved.keras')
+    model.save(path)
+    loaded = tf_keras.models.load_model(path)  # In safe mode.
+    self.assertEqual(
+        loaded._compile_arguments['objective'].get_config(),
+        _OBJECTIVES[name].get_config())
+    self.assertEqual(
+        loaded._compile_arguments['kl_schedule'].get_config(),
+        schedule.get_config())
+    histories = [
+        trained.fit(x, batch_size=7, shuffle=False, verbose=0).history
+        for trained in (model, loaded)]
+    self.assertAllClose(*histories, rtol=1e-5)
+
+  @parameterized.parameters(*_OBJECTIVES)
+  def test_training_lowers_the_loss(self, name):
+    x, model = _data(20), _model()
+    model.compile(tf_keras.optimizers.Adam(0.02), objective=_OBJECTIVES[name])
+    before = model.evaluate(x, verbose=0, return_dict=True)['loss']
+    model.fit(x, epochs=60, verbose=0)
+    self.assertLess(
+        model.evaluate(x, verbose=0, return_dict=True)['loss'], before - 0.3)
+
+
+class GraphTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.product(
+      preset=['two_layer', 'ladder', 'conditional'],
+      name=['importance_weighted', 'info_vae'])
+  def test_trains_any_graph(self, preset, name):
+    graph = tfvae.graph.PRESETS[preset]
+    sizes = 'z:3' if preset == 'conditional' else 'z1:3,z2:2'
+    model = _model(sizes, graph['inference'], graph['generative'])
+    x, labels = _data(12), np.eye(2, dtype=np.float32)[np.arange(12) % 2]
+    data = {'x': x, 'y': labels} if preset == 'conditional' else x
+    model.compile('adam', objective=_OBJECTIVES[name])
+    history = model.fit(data, batch_size=5, verbose=0).history
+    self.assertAllInRange(history['elbo'], -20., 0.)
+
+  def test_beta_tc_takes_the_label(self):
+    graph = tfvae.graph.PRESETS['conditional']
+    model = _model('z:3', graph['inference'], graph['generative'])
+    model.compile('adam', objective=_OBJECTIVES['beta_tc'])
+    data = {'x': _data(12), 'y': np.eye(2)[np.arange(12) % 2]}
+    history = model.fit(data, verbose=0).history
+    self.assertAllInRange(history['elbo'], -20., 0.)
+
+
+if __name__ == '__main__':
+  # Two devices for MirroredStrategy; under pytest, conftest.py makes them.
+  tf.config.set_logical_device_configuration(
+      tf.config.list_physical_devices('CPU')[0],
+      [tf.config.LogicalDeviceConfiguration()] * 2)
+  tf.test.main()

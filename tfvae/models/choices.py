@@ -1,0 +1,53 @@
+"""Likelihoods and priors by name, as the command line has them."""
+
+from collections.abc import Callable, Sequence
+
+from tfvae import layers
+from tfvae import priors
+
+# From an event shape and a number of mixture components to p(x|z)'s layer.
+LIKELIHOODS: dict[str, Callable[[Sequence[int], int], layers.Likelihood]] = {
+    'bernoulli': lambda shape, k: layers.IndependentBernoulli(
+        shape, name='likelihood'),
+    'continuous_bernoulli': lambda shape, k: (
+        layers.IndependentContinuousBernoulli(shape, name='likelihood')),
+    'normal': lambda shape, k: layers.IndependentNormal(
+        shape, 'shared', name='likelihood'),
+    'normal_per_pixel': lambda shape, k: layers.IndependentNormal(
+        shape, 'per_pixel', name='likelihood'),
+    'discretized_logistic': lambda shape, k: layers.DiscretizedLogistic(
+        shape, k, name='likelihood'),
+    'poisson': lambda shape, k: layers.IndependentPoisson(
+        shape, name='likelihood'),
+    'negative_binomial': lambda shape, k: layers.IndependentNegativeBinomial(
+        shape, name='likelihood'),
+}
+
+# What the data must be for each; see `tfvae.layers.support.SUPPORTS`.
+SUPPORT: dict[str, str] = {
+    'bernoulli': 'binary', 'continuous_bernoulli': 'unit_interval',
+    'normal': 'real', 'normal_per_pixel': 'real',
+    'discretized_logistic': 'eight_bit', 'poisson': 'counts',
+    'negative_binomial': 'counts'}
+
+# From a latent's size, a number of components and the shape of x to p(z).
+PRIORS: dict[str, Callable[[int, int, Sequence[int]], priors.Prior]] = {
+    'standard_normal': lambda size, k, shape: priors.StandardNormal(size),
+    'learned_normal': lambda size, k, shape: priors.LearnedNormal(size),
+    'mixture': lambda size, k, shape: priors.GaussianMixture(size, k),
+    'vamp': priors.VampPrior,
+    'realnvp': lambda size, k, shape: priors.FlowPrior(size, 'realnvp'),
+    'maf': lambda size, k, shape: priors.FlowPrior(size, 'maf'),
+}
+
+
+def get(choices: dict[str, Callable], kind: str, name: str) -> Callable:
+  """Returns a choice by name.
+
+  Raises:
+    ValueError: if there is none of that name.
+  """
+  if name not in choices:
+    raise ValueError(f'{kind} must be one of {", ".join(choices)}. Received: '
+                     f'{kind}={name!r}')
+  return choices[name]

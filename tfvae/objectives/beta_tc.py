@@ -1,0 +1,124 @@
+"""The β-TCVAE objective, which weighs the total correlation of the latents."""
+
+import math
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
+
+from tfvae.layers import SeededSample
+from tfvae.models import Inference
+from tfvae.models import VAE
+from tfvae.objectives.objective import elbo_parts
+from tfvae.objectives.objective import Objective
+
+tfd = tfp.distributions
+
+
+@tf_keras.saving.register_keras_serializable(package='tfvae')
+class BetaTC(Objective):
+  """The ELBO with its total correlation weighed by β.
+
+    E[log p(x|z)] − I(x; z) − β KL(q(z) ‖ Π_d q(z_d))
+                  − (Σ_d KL(q(z_d) ‖ p(z_d))),
+
+  where q(z) = (1/N) Σ_n q(z|x_n); the three terms add up to the KL at β = 1.
+  Chen, Li, Grosse and Duvenaud, Isolating Sources of Disentanglement in VAEs,
+  2018. A KL schedule multiplies all three; KL weights, free bits and
+  capacities have no part in it.
+
+  log q(z) is estimated from the minibatch, weighted as there:
+
+    log q(z_i) ≈ log Σ_j q(z_i|x_j) − log(N M),  M examples in the minibatch,
+
+  and log q(z_i,d) likewise. So the objective depends on the batch size, and
+  with several replicas on that of each replica. It takes memory for M × M × d
+  densities.
+  """
+
+  def __init__(self, beta: float, num_examples: int):
+    """Initialises the objective.
+
+    Args:
+      beta: weight of the total correlation, at least 0.
+      num_examples: N, of the training set, at least 1. It moves the terms by
+        constants, and not their gradients.
+
+    Raises:
+      ValueError: if a number is out of range.
+    """
+    if not 0 <= beta < math.inf:
+      raise ValueError('BetaTC needs a finite beta of at least 0. Received: '
+                       f'beta={beta}')
+    if not isinstance(num_examples, int) or num_examples < 1:
+      raise ValueError('BetaTC needs the number of training examples, an '
+                       'integer of at least 1. Received: '
+                       f'num_examples={num_examples!r}')
+    self.beta, self.num_examples = float(beta), num_examples
+
+  def __call__(self, model: VAE, inputs: Any, target: tf.Tensor,
+               seed: tf.Tensor, kl_factor: Any,
+               training: bool) -> dict[str, tf.Tensor]:
+    """Returns the weighted bound and the ELBO's parts; see `Objective`."""
+    inference = model.infer(inputs, SeededSample(seed), training)
+    log_likelihood = model.log_likelihood(
+        inference.latents, target, inputs, training)
+    terms = self.terms(inference)
+    penalty = (terms['mutual_information']
+               + self.beta * terms['total_correlation']
+               + terms['dimension_wise_kl'])
+    return {'objective': kl_factor * penalty - log_likelihood} | elbo_parts(
+        inference, log_likelihood)
+
+  def terms(self, inference: Inference) -> dict[str, tf.Tensor]:
+    """Returns the three terms at each draw, `[b]`, in nats.
+
+    Args:
+      inference: one draw for each example of a single latent.
+
+    Returns:
+      'mutual_information', 'total_correlation' and 'dimension_wise_kl', which
+      add up to log q(z|x) − log p(z).
+
+    Raises:
+      ValueError: if there are several latents, or the posterior is not a
+        diagonal normal.
+    """
+    name, posterior = _only_posterior(inference)
+    z, prior = inference.latents[name], inference.priors[name]
+    # log q(z_i,d|x_j), [i, j, d]
+    log_densities = tfd.Normal(posterior.mean(), posterior.stddev()).log_prob(
+        z[:, tf.newaxis])
+    batch_size = tf.cast(tf.shape(z)[0], z.dtype)
+    log_count = tf.math.log(self.num_examples * batch_size)  # log(N M)
+    log_joint = tf.reduce_logsumexp(
+        tf.reduce_sum(log_densities, axis=-1), axis=1) - log_count
+    log_product = tf.reduce_sum(
+        tf.reduce_logsumexp(log_densities, axis=1) - log_count, axis=-1)
+    return {
+        # log q(z|x) − log q(z)
+        'mutual_information': posterior.log_prob(z) - log_joint,
+        # log q(z) − Σ_d log q(z_d)
+        'total_correlation': log_joint - log_product,
+        # Σ_d log q(z_d) − log p(z)
+        'dimension_wise_kl': log_product - prior.log_prob(z)}
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns the settings as plain data."""
+    return {'beta': self.beta, 'num_examples': self.num_examples}
+
+
+def _only_posterior(inference: Inference) -> tuple[str, tfd.Distribution]:
+  names = list(inference.posteriors)
+  if len(names) > 1:
+    raise ValueError('BetaTC needs a graph with a single latent; use '
+                     'another objective. Received: '
+                     f'latents={names}')
+  posterior = inference.posteriors[names[0]]
+  if not isinstance(posterior, tfd.MultivariateNormalDiag):
+    raise ValueError(
+        'BetaTC needs the density of each dimension, so a diagonal normal '
+        'posterior, as MultivariateNormalDiag makes it. Received: '
+        f'posterior={posterior}')
+  return names[0], posterior

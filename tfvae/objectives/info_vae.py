@@ -1,0 +1,140 @@
+"""The InfoVAE objective, and the maximum mean discrepancy it rests on."""
+
+import math
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from tfvae.layers import SeededSample
+from tfvae.models import VAE
+from tfvae.objectives.objective import elbo_parts
+from tfvae.objectives.objective import Objective
+
+# Of s, the squared distance in units of what two standard normals have.
+KERNELS = {
+    'imq': lambda s: 1.0 / (1.0 + s),  # Inverse multiquadratic.
+    'rbf': lambda s: tf.exp(-s),
+}
+
+
+@tf_keras.saving.register_keras_serializable(package='tfvae')
+class InfoVAE(Objective):
+  """The ELBO with the aggregated posterior drawn towards the prior.
+
+    E[log p(x|z)] − (1 − α) KL(q(z|x) ‖ p(z)) − (α + λ − 1) MMD²(q(z), p(z)),
+
+  where q(z) is the mean of q(z|x) over the data; Zhao, Song and Ermon,
+  InfoVAE, 2019. α = 1 leaves the KL out (MMD-VAE); α = 0, λ = 1 is the ELBO. A
+  KL schedule multiplies the KL alone; KL weights, free bits and capacities
+  have no part in it.
+
+  MMD² is `maximum_mean_discrepancy` of the minibatch's draws, all latents
+  together, from as many of the prior, and it is the same for each example. It
+  is unbiased at any batch size, 0 for a single example, and with several
+  replicas each has that of its own examples. A learned prior follows it as far
+  as its draws are reparameterised.
+  """
+
+  def __init__(self, alpha: float, lambda_: float, kernel: str = 'imq',
+               bandwidth: float = 1.0):
+    """Initialises the objective.
+
+    Args:
+      alpha: α, at most 1.
+      lambda_: λ, at least 1 − α.
+      kernel: 'imq', the inverse multiquadratic, or 'rbf'.
+      bandwidth: of the kernel; see `maximum_mean_discrepancy`.
+
+    Raises:
+      ValueError: if a value is out of range.
+    """
+    if not -math.inf < alpha <= 1:
+      raise ValueError('InfoVAE needs a finite alpha of at most 1, as the KL '
+                       f'has the weight 1 - alpha. Received: alpha={alpha}')
+    if not 0 <= alpha + lambda_ - 1 < math.inf:
+      raise ValueError(
+          'InfoVAE needs a finite lambda_ of at least 1 - alpha, as the MMD '
+          'has the weight alpha + lambda_ - 1. Received: '
+          f'lambda_={lambda_}, alpha={alpha}')
+    _check_kernel(kernel, bandwidth)
+    self.alpha, self.lambda_ = float(alpha), float(lambda_)
+    self.kernel, self.bandwidth = kernel, float(bandwidth)
+
+  def __call__(self, model: VAE, inputs: Any, target: tf.Tensor,
+               seed: tf.Tensor, kl_factor: Any,
+               training: bool) -> dict[str, tf.Tensor]:
+    """Returns the objective and the ELBO's parts; see `Objective`."""
+    inference = model.infer(inputs, SeededSample(seed), training)
+    log_likelihood = model.log_likelihood(
+        inference.latents, target, inputs, training)
+    parts = elbo_parts(inference, log_likelihood)
+    # The draws of the latents have seeds 0, 1, …; this is the next.
+    prior_seed = tf.random.experimental.stateless_fold_in(
+        tf.cast(seed, tf.int32), len(inference.latents), alg='philox')
+    names = list(inference.latents)
+    prior_draws = model.sample_prior(
+        tf.size(log_likelihood), prior_seed, inputs)
+    mmd = maximum_mean_discrepancy(
+        tf.concat([inference.latents[name] for name in names], axis=-1),
+        tf.concat([prior_draws[name] for name in names], axis=-1),
+        self.kernel, self.bandwidth)
+    # −E log p(x|z) + (1 − α) KL + (α + λ − 1) MMD²
+    objective = (kl_factor * (1 - self.alpha) * parts['kl']
+                 + (self.alpha + self.lambda_ - 1) * mmd - log_likelihood)
+    return {'objective': objective} | parts
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns the settings as plain data."""
+    return {'alpha': self.alpha, 'lambda_': self.lambda_,
+            'kernel': self.kernel, 'bandwidth': self.bandwidth}
+
+
+def maximum_mean_discrepancy(x: tf.Tensor, y: tf.Tensor, kernel: str = 'imq',
+                             bandwidth: float = 1.0) -> tf.Tensor:
+  """Estimates MMD² of two distributions from as many draws of each.
+
+    MMD² = E[k(x, x') + k(y, y') − k(x, y') − k(x', y)],
+    k = 1 / (1 + s) or exp(−s),  s = |x − x'|² / (2 d h²),
+
+  by the mean over all pairs of different draws, which is unbiased, and so
+  below 0 at times: Gretton et al., A Kernel Two-Sample Test, 2012, lemma 6.
+  2 d is the mean of |x − x'|² for standard normals.
+
+  Args:
+    x: draws, `[n, d]`.
+    y: draws of the other distribution, `[n, d]`.
+    kernel: 'imq', the inverse multiquadratic, or 'rbf'.
+    bandwidth: h, above 0.
+
+  Returns:
+    A scalar; 0 for n below 2.
+
+  Raises:
+    ValueError: for an unknown kernel, a bandwidth out of range, or shapes that
+      differ.
+  """
+  _check_kernel(kernel, bandwidth)
+  if not x.shape.is_compatible_with(y.shape):
+    raise ValueError('The discrepancy needs as many draws of each. Received: '
+                     f'x.shape={x.shape}, y.shape={y.shape}')
+  unit = 2.0 * x.shape[-1] * bandwidth**2
+
+  def similarity(a, b):
+    return KERNELS[kernel](tf.reduce_sum(
+        tf.math.squared_difference(a[:, tf.newaxis], b), axis=-1) / unit)
+
+  cross = similarity(x, y)
+  pairs = similarity(x, x) + similarity(y, y) - cross - tf.transpose(cross)
+  count = tf.cast(tf.shape(x)[0], pairs.dtype)
+  total = tf.reduce_sum(pairs) - tf.linalg.trace(pairs)
+  return tf.math.divide_no_nan(total, count * (count - 1))
+
+
+def _check_kernel(kernel: str, bandwidth: float):
+  if kernel not in KERNELS:
+    raise ValueError(f'kernel must be one of {sorted(KERNELS)}. Received: '
+                     f'kernel={kernel!r}')
+  if not 0 < bandwidth < math.inf:
+    raise ValueError('bandwidth must be finite and above 0. Received: '
+                     f'bandwidth={bandwidth}')

@@ -1,0 +1,41 @@
+"""A diagonal normal prior that learns its mean and variance."""
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
+
+from tfvae.layers.multivariate_normal_diag import bound_log_variance
+from tfvae.layers.multivariate_normal_diag import NormalDiag
+from tfvae.priors.prior import Prior
+
+tfd = tfp.distributions
+
+
+@tf_keras.saving.register_keras_serializable(package='tfvae')
+class LearnedNormal(Prior):
+  """p(z; θ) = N(z; μ, diag σ²) with θ = (μ, log σ²), at first N(0, I).
+
+  log σ² is bounded by `bound_log_variance`, as the posterior's is. The KL
+  divergence of a Gaussian posterior from it is exact.
+  """
+
+  def __init__(self, event_size: int, **kwargs):
+    """Initialises the prior.
+
+    Args:
+      event_size: dimensions of z, at least 1.
+      **kwargs: of `Prior` and `tf_keras.layers.Layer`.
+
+    Raises:
+      ValueError: if `event_size` is not a positive integer.
+    """
+    super().__init__(event_size, **kwargs)
+    self.loc = self.add_weight('loc', [event_size], initializer='zeros')
+    self.log_variance = self.add_weight(
+        'log_variance', [event_size], initializer='zeros')
+
+  def distribution(self) -> tfd.MultivariateNormalDiag:
+    """Returns N(μ, diag σ²): batch shape `[]`, event shape `[event_size]`."""
+    # σ = exp(½ log σ²)
+    scale_diag = tf.exp(0.5 * bound_log_variance(self.log_variance))
+    return NormalDiag(tf.convert_to_tensor(self.loc), scale_diag)
