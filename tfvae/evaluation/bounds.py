@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import layers
-from tfvae.models import VAE
+from tfvae.models import LatentVariableModel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Estimate:
 
 
 def importance_weighted_nll(
-    model: VAE,
+    model: LatentVariableModel,
     dataset: tf.data.Dataset,
     num_samples: int,
     chunk_size: int = 50,
@@ -81,7 +81,8 @@ def importance_weighted_nll(
   return Estimate(np.concatenate(bounds))
 
 
-def _log_weights(model: VAE, inputs: Any, n: int, seed: tf.Tensor):
+def _log_weights(model: LatentVariableModel, inputs: Any, n: int,
+                 seed: tf.Tensor) -> tf.Tensor:
   """Returns log w of n draws for each example, `[n, b]`."""
   x = inputs['x'] if isinstance(inputs, dict) else inputs
   inference = model.infer(inputs, layers.SeededSample(seed, n))

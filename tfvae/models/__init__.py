@@ -5,6 +5,7 @@ from tfvae.models.graph_vae import decoder_input_size
 from tfvae.models.graph_vae import GraphVAE
 from tfvae.models.image_vae import image_vae
 from tfvae.models.inference import Inference
+from tfvae.models.latent_variable_model import LatentVariableModel
 from tfvae.models.networks import NETWORKS
 from tfvae.models.vae import VAE
 
@@ -12,6 +13,7 @@ __all__ = [
     'Factor',
     'GraphVAE',
     'Inference',
+    'LatentVariableModel',
     'NETWORKS',
     'VAE',
     'decoder_input_size',

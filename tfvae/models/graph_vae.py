@@ -14,7 +14,7 @@ from tfvae.models.factor import Factor
 from tfvae.models.factor import joined
 from tfvae.models.inference import Draw
 from tfvae.models.inference import Inference
-from tfvae.models.vae import VAE
+from tfvae.models.latent_variable_model import LatentVariableModel
 from tfvae.priors import Prior
 from tfvae.priors import StandardNormal
 from tfvae.priors import VampPrior
@@ -24,7 +24,7 @@ tfd = tfp.distributions
 
 
 @tf_keras.saving.register_keras_serializable(package='tfvae')
-class GraphVAE(VAE):
+class GraphVAE(LatentVariableModel):
   """A VAE whose factorisation is that of a `GraphicalModel`.
 
     q(z|x; φ) = Π_j q(z_j|Pa_q(z_j); φ),
@@ -84,7 +84,7 @@ class GraphVAE(VAE):
       ValueError: if the graph has `y` and `num_classes` is missing, the decoder
         takes another size, or a prior does not fit its latent.
     """
-    tf_keras.Model.__init__(self, **kwargs)
+    super().__init__(**kwargs)
     size = decoder_input_size(graph, num_classes)
     if decoder.input_shape[-1] != size:
       raise ValueError(
@@ -135,7 +135,7 @@ class GraphVAE(VAE):
 
   def infer(self, inputs: Any, draw: Draw,
             training: bool = False) -> Inference:
-    """Draws the latents from q(z|x), each after its parents; see `VAE`."""
+    """Draws each latent after its parents; see the base class."""
     values = self._observed(inputs)
     values['x'] = self.features(values['x'], training=training)
     posteriors, latents = {}, {}
@@ -188,7 +188,7 @@ class GraphVAE(VAE):
 
   def decode(self, latents: Mapping[str, tf.Tensor], inputs: Any = None,
              training: bool = False) -> tfd.Distribution:
-    """Returns p(x|Pa_p(x)), batch shape `[b]`; see `VAE`."""
+    """Returns p(x|Pa_p(x)), batch shape `[b]`; see the base class."""
     values = self._observed(inputs) | dict(latents)
     parents = self.graph.parents('generative', 'x')
     return self.decoder(
@@ -196,7 +196,7 @@ class GraphVAE(VAE):
 
   def sample_prior(self, n: int, seed: tf.Tensor,
                    inputs: Any = None) -> dict[str, tf.Tensor]:
-    """Returns draws of p(z) by name, `[n, size]`; see `VAE`."""
+    """Returns draws of p(z) by name, `[n, size]`; see the base class."""
     values = self._observed(inputs)
     names = [v for v in self.graph.generative_order if v != 'x']
     seeds = tfp.random.split_seed(seed, n=len(names))

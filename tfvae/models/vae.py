@@ -1,7 +1,6 @@
-"""The variational autoencoder as a Keras model."""
+"""The variational autoencoder of an encoder and a decoder."""
 
 from collections.abc import Mapping
-import types
 from typing import Any
 
 import tensorflow as tf
@@ -10,40 +9,17 @@ import tf_keras
 
 from tfvae import regularizers
 from tfvae.layers import conversion
-from tfvae.losses import NegativeLogLikelihood
 from tfvae.models.inference import Draw
 from tfvae.models.inference import Inference
+from tfvae.models.latent_variable_model import LatentVariableModel
+from tfvae.priors import VampPrior
 
 tfd = tfp.distributions
 
-# Two streams of stateless seeds, so that an evaluation between two training
-# steps draws noise of its own and leaves theirs alone.
-_TRAINING, _EVALUATION = 0, 1
-
 
 @tf_keras.saving.register_keras_serializable(package='tfvae')
-class VAE(tf_keras.Model):
-  """Trains θ and φ jointly by the ELBO.
-
-    ELBO(x) = E_q(z|x;φ)[log p(x|z;θ)] − KL(q(z|x;φ) ‖ p(z;θ)), in nats.
-
-  Kingma and Welling, Auto-Encoding Variational Bayes, 2014. `fit` minimises
-
-    loss = mean over the batch of −log p(x|z) + weight · KL, z ~ q(z|x),
-
-  plus whatever other regularizers the networks have: exactly −ELBO at weight
-  1. Each replica's share of the loss is weighted by its share of the global
-  batch, so the objective is the same under every strategy and for a batch that
-  does not divide. `fit` and `evaluate` report `loss`, `elbo` (always at weight
-  1), `reconstruction` (E_q[log p(x|z)]) and `kl`, means over the examples.
-
-  `evaluate` draws z, since it estimates the ELBO; with the same data it draws
-  the same noise each time. `predict`, and calling with `training` false, are
-  deterministic: posterior mean in, likelihood mean out.
-
-  Data are batches of x, or pairs (x, target) where p(x|z) is to explain
-  something else than what the encoder sees (a denoising autoencoder). For a
-  conditional model x is a dictionary of 'x' and the one-hot label 'y'.
+class VAE(LatentVariableModel):
+  """A VAE of two Keras models; see `LatentVariableModel` for how it trains.
 
   Attributes:
     encoder: from x to q(z|x).
@@ -71,231 +47,46 @@ class VAE(tf_keras.Model):
     self.encoder = encoder
     self.decoder = decoder
     self._finish({'z': _kl_regularizer(encoder)}, seed)
+    if isinstance(self.prior, VampPrior):
+      self.prior.bind(self._posterior)
 
-  def _finish(self, kl_regularizers: dict[str, Any], seed: int):
-    """Sets what every kind of model has, once its networks are there."""
-    self.seed = seed
-    # In namespaces, which Keras does not track: their layers and variables are
-    # tracked where they are used, and metrics are no weights.
-    self._kl = types.SimpleNamespace(**kl_regularizers)
-    self._nll = NegativeLogLikelihood()
-    self._trackers = types.SimpleNamespace(**{
-        name: tf_keras.metrics.Mean(name=name)
-        for name in ('loss', 'elbo', 'reconstruction', 'kl')})
-    self._loss_and_gradients_fn = self._loss_and_gradients
-    self._objective, self._kl_schedule = _elbo, None
-    self._compile_arguments = None
-    self.built = all(part.built for part in self.submodules
-                     if isinstance(part, tf_keras.Model))
+  def _posterior(self, inputs: Any,
+                 training: bool = False) -> tfd.Distribution:
+    """Returns q(z|x) without the tensor and the loss its layer makes of it."""
+    with conversion.convert_with(tfd.Distribution.mean), (
+        regularizers.suspended()):
+      posterior = self.encoder(inputs, training=training)
+    return getattr(posterior, 'tensor_distribution', posterior)
 
   @property
   def prior(self) -> Any:
     """p(z; θ), a layer of `tfvae.priors` or a `tfd.Distribution`."""
     return self._regularizers['z'].prior
 
-  @property
-  def _regularizers(self) -> dict[str, regularizers.KLDivergenceRegularizer]:
-    return vars(self._kl)
-
   def prior_distribution(self) -> tfd.Distribution:
     """Returns p(z; θ) for the present θ."""
     return self._regularizers['z'].prior_distribution()
 
-  @property
-  def metrics(self) -> list[tf_keras.metrics.Metric]:
-    """The means that Keras resets at the start of an epoch."""
-    return list(vars(self._trackers).values())
-
-  def compile(self, optimizer: Any = 'adam', jit_compile: bool | None = None,
-              objective: Any = None, kl_schedule: Any = None, **kwargs):
-    """Configures training.
-
-    Args:
-      optimizer: a `tf_keras` optimizer or its name.
-      objective: one of `tfvae.objectives`; None is the ELBO.
-      kl_schedule: a `tf_keras` learning-rate schedule whose value at the step
-        multiplies the KL's weight in training, such as
-        `PolynomialDecay(0., steps, 1.)`, a linear warm-up; None is 1.
-      jit_compile: True compiles the step with XLA; with several replicas, what
-        happens inside each of them, since XLA cannot compile the all-reduce.
-      **kwargs: `run_eagerly` and `steps_per_execution` of
-        `tf_keras.Model.compile`.
-
-    Raises:
-      ValueError: if a loss or metrics are given: the objective is the ELBO.
-    """
-    unknown = set(kwargs) - {'run_eagerly', 'steps_per_execution'}
-    if unknown:
-      raise ValueError('VAE has its own loss and metrics; compile takes '
-                       'optimizer, jit_compile, objective, kl_schedule, '
-                       'run_eagerly and steps_per_execution. Received: '
-                       f'{sorted(unknown)}')
-    replicas = self.distribute_strategy.num_replicas_in_sync
-    super().compile(optimizer, jit_compile=bool(jit_compile and replicas == 1),
-                    **kwargs)
-    self._loss_and_gradients_fn = self._loss_and_gradients
-    if jit_compile and replicas > 1:
-      self._loss_and_gradients_fn = tf.function(
-          self._loss_and_gradients, jit_compile=True, reduce_retracing=True)
-    self._objective, self._kl_schedule = objective or _elbo, kl_schedule
-    self._compile_arguments = kwargs | {
-        'jit_compile': jit_compile, 'objective': objective,
-        'kl_schedule': kl_schedule}
-
   def infer(self, inputs: Any, draw: Draw,
             training: bool = False) -> Inference:
-    """Draws the latents from q(z|x).
-
-    Args:
-      inputs: a batch of x, or a dictionary of 'x' and 'y'.
-      draw: from a posterior to a draw of it, such as `layers.SeededSample`.
-      training: passed on to the networks.
-
-    Returns:
-      An `Inference`.
-    """
-    # The layer's own tensor and loss give way to ours.
-    with conversion.convert_with(tfd.Distribution.mean), (
-        regularizers.suspended()):
-      posterior = self.encoder(inputs, training=training)
+    """Draws z from q(z|x), under the name 'z'; see `LatentVariableModel`."""
+    posterior, prior = (
+        self._posterior(inputs, training), self.prior_distribution())
     z = draw(posterior)
-    prior = self.prior_distribution()
-    # The bare distribution, without the tensor that its layer made of it.
-    posterior = getattr(posterior, 'tensor_distribution', posterior)
     return Inference({'z': z}, {'z': posterior}, {'z': prior},
                      {'z': self._regularizers['z'].kl(posterior, z, prior)})
 
   def decode(self, latents: Mapping[str, tf.Tensor], inputs: Any = None,
              training: bool = False) -> tfd.Distribution:
-    """Returns p(x|z), batch shape `[b]`.
-
-    Args:
-      latents: by name, tensors `[b, size]`.
-      inputs: what `infer` takes; needed where x has the parent y.
-      training: passed on to the networks.
-    """
+    """Returns p(x|z), batch shape `[b]`; see `LatentVariableModel`."""
     del inputs
     return self.decoder(latents['z'], training=training)
-
-  def log_likelihood(self, latents: Mapping[str, tf.Tensor], target: tf.Tensor,
-                     inputs: Any = None, training: bool = False) -> tf.Tensor:
-    """Returns log p(x|z) in nats, `[*sample_shape, b]`.
-
-    Args:
-      latents: by name, tensors `[*sample_shape, b, size]`.
-      target: x, `[b, *event_shape]`.
-      inputs: what `infer` takes.
-      training: passed on to the networks.
-    """
-    shape = tf.shape(next(iter(latents.values())))[:-1]
-    if next(iter(latents.values())).shape.rank > 2:
-      copies = tf.reduce_prod(shape[:-1])
-      latents = {name: tf.reshape(z, [-1, z.shape[-1]])
-                 for name, z in latents.items()}
-      inputs, target = tf.nest.map_structure(
-          lambda rows: _repeat(rows, copies), (inputs, target))
-    likelihood = self.decode(latents, inputs, training)
-    return tf.reshape(-self._nll.call(target, likelihood), shape)
-
-  def call(self, inputs: Any, training: bool | None = None):
-    """Returns p(x|z), z a draw from q(z|x) in training, else its mean."""
-    draw = tfd.Distribution.sample if training else tfd.Distribution.mean
-    latents = self.infer(inputs, draw, bool(training)).latents
-    return self.decode(latents, inputs, bool(training))
-
-  def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-    """Takes one gradient step; see `tf_keras.Model.train_step`."""
-    x, target = _unpack(data)
-    seed = self._seed(self.optimizer.iterations, _TRAINING)
-    kl_factor = (1.0 if self._kl_schedule is None else tf.cast(
-        self._kl_schedule(self.optimizer.iterations), tf.float32))
-    gradients, values = self._loss_and_gradients_fn(
-        x, target, seed, kl_factor, _share_of_global_batch(x))
-    self.optimizer.apply_gradients(
-        zip(gradients, self.trainable_variables, strict=True))
-    return self._update_metrics(values)
-
-  def test_step(self, data: Any) -> dict[str, tf.Tensor]:
-    """Estimates the ELBO of one batch; see `tf_keras.Model.test_step`."""
-    x, target = _unpack(data)
-    # The examples seen in this pass number its batches, and need no state.
-    seed = self._seed(self._trackers.elbo.count, _EVALUATION)
-    return self._update_metrics(self._values(x, target, seed))
-
-  def predict_step(self, data: Any) -> tf.Tensor:
-    """Returns E[x|z] at the posterior mean of z, `[b, *event_shape]`."""
-    x, _ = _unpack(data)
-    return self(x, training=False).mean()
-
-  def sample(self, n: int, seed: int | None = None, mean: bool = False,
-             inputs: Any = None) -> tf.Tensor:
-    """Draws from the model: z ~ p(z), then x ~ p(x|z).
-
-    Args:
-      n: how many.
-      seed: makes the draws reproducible.
-      mean: return E[x|z] in place of a draw of x; pictures are clearer so.
-      inputs: for a conditional model a dictionary with 'y', `[n, classes]`.
-
-    Returns:
-      A tensor `[n, *event_shape]`.
-    """
-    seed = tfp.random.sanitize_seed(None if seed is None else [seed, 0])
-    z_seed, x_seed = tfp.random.split_seed(seed, n=2)
-    likelihood = self.decode(self.sample_prior(n, z_seed, inputs), inputs)
-    return likelihood.mean() if mean else likelihood.sample(seed=x_seed)
 
   def sample_prior(self, n: int, seed: tf.Tensor,
                    inputs: Any = None) -> dict[str, tf.Tensor]:
     """Returns draws of p(z) by name, `[n, size]`; see `sample`."""
     del inputs
     return {'z': self.prior_distribution().sample(n, seed=seed)}
-
-  def _values(self, inputs, target, seed, kl_factor=1.0, training=False):
-    """Returns the loss, a scalar, and the ELBO's parts, `[b]` each."""
-    values = self._objective(self, inputs, target, seed, kl_factor, training)
-    nats = values.pop('objective')
-    count = tf.cast(tf.size(nats), nats.dtype)
-    others = [tf.cast(part, nats.dtype) for part in self.losses]
-    values['loss'] = tf.add_n(
-        [tf.math.divide_no_nan(tf.reduce_sum(nats), count), *others])
-    return values
-
-  def kl_penalty(self, inference: Inference) -> tf.Tensor:
-    """Returns Σ_j of what the regularizers make of KL_j, in nats.
-
-    Args:
-      inference: what `infer` returned.
-
-    Returns:
-      A tensor `[*sample_shape, b]`.
-    """
-    return tf.add_n([
-        self._regularizers[name].penalty(
-            kl, inference.posteriors[name], inference.priors[name])
-        for name, kl in inference.kl.items()])
-
-  def _loss_and_gradients(self, x, target, seed, kl_factor, share):
-    with tf.GradientTape() as tape:
-      values = self._values(x, target, seed, kl_factor, training=True)
-      loss = share * values['loss']
-    pairs = self.optimizer.compute_gradients(
-        loss, self.trainable_variables, tape)
-    return [gradient for gradient, _ in pairs], values
-
-  def _seed(self, counter, stream: int) -> tf.Tensor:
-    """Returns a stateless seed, another for each step, replica and stream."""
-    context = tf.distribute.get_replica_context()
-    index = (tf.cast(counter, tf.int32) * context.num_replicas_in_sync
-             + context.replica_id_in_sync_group)
-    return tf.stack([self.seed, 2 * index + stream])
-
-  def _update_metrics(self, values) -> dict[str, tf.Tensor]:
-    count = tf.size(values['elbo'])
-    for name, tracker in vars(self._trackers).items():
-      tracker.update_state(
-          values[name], sample_weight=count if name == 'loss' else None)
-    return {tracker.name: tracker.result() for tracker in self.metrics}
 
   def get_config(self) -> dict[str, Any]:
     """Returns encoder, decoder and seed as plain data."""
@@ -315,36 +106,6 @@ class VAE(tf_keras.Model):
       config[part] = tf_keras.saving.deserialize_keras_object(config[part])
     return cls(**config)
 
-  def get_compile_config(self) -> dict[str, Any] | None:
-    """Returns the arguments of `compile` as plain data, if it was called."""
-    if self._compile_arguments is None:
-      return None
-    serialize = tf_keras.saving.serialize_keras_object
-    return self._compile_arguments | {
-        'optimizer': serialize(self.optimizer),
-        'objective': serialize(self._compile_arguments['objective']),
-        'kl_schedule': serialize(self._compile_arguments['kl_schedule'])}
-
-  def compile_from_config(self, config: dict[str, Any]):
-    """Compiles the model with what `get_compile_config` returned."""
-    config = dict(config)
-    for part in ('optimizer', 'objective', 'kl_schedule'):
-      config[part] = tf_keras.saving.deserialize_keras_object(config[part])
-    self.compile(**config)
-    self.optimizer.build(self.trainable_variables)
-
-
-def _elbo(model: VAE, inputs, target, seed, kl_factor, training):
-  """The objective −ELBO, with the KL as its regularizers weigh it."""
-  inference = model.infer(inputs, conversion.SeededSample(seed), training)
-  reconstruction = model.log_likelihood(
-      inference.latents, target, inputs, training)
-  kl = tf.add_n(list(inference.kl.values()))
-  # −E_q[log p(x|z)] + Σ_j penalty(KL_j)
-  objective = kl_factor * model.kl_penalty(inference) - reconstruction
-  return {'objective': objective, 'elbo': reconstruction - kl,
-          'reconstruction': reconstruction, 'kl': kl}
-
 
 def _kl_regularizer(
     encoder: tf_keras.Model) -> regularizers.KLDivergenceRegularizer:
@@ -358,32 +119,3 @@ def _kl_regularizer(
         f'prior). Received: encoder={encoder.name!r} with {len(found)} of '
         'them')
   return found[0]
-
-
-def _unpack(data: Any) -> tuple[Any, tf.Tensor]:
-  """Returns what the encoder sees, and what p(x|z) is to explain."""
-  x, target, sample_weight = tf_keras.utils.unpack_x_y_sample_weight(data)
-  if sample_weight is not None:
-    raise ValueError('VAE takes no sample_weight or class_weight: it would '
-                     'weigh the reconstruction and not the KL. Received: '
-                     f'sample_weight={sample_weight}')
-  if target is None:
-    target = x['x'] if isinstance(x, dict) else x
-  return x, target
-
-
-def _repeat(rows: tf.Tensor | None, copies: tf.Tensor) -> tf.Tensor | None:
-  """Returns `copies` copies of the rows, one after the other."""
-  if rows is None:
-    return None
-  return tf.tile(rows, tf.concat(
-      [[copies], tf.ones([tf.rank(rows) - 1], tf.int32)], axis=0))
-
-
-def _share_of_global_batch(x: tf.Tensor) -> tf.Tensor | float:
-  """Returns this replica's part of the examples in the global batch."""
-  context = tf.distribute.get_replica_context()
-  if context.num_replicas_in_sync == 1:
-    return 1.0
-  count = tf.cast(tf.shape(tf.nest.flatten(x)[0])[0], tf.float32)
-  return count / context.all_reduce(tf.distribute.ReduceOp.SUM, count)

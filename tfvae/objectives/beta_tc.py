@@ -9,7 +9,7 @@ import tf_keras
 
 from tfvae.layers import SeededSample
 from tfvae.models import Inference
-from tfvae.models import VAE
+from tfvae.models import LatentVariableModel
 from tfvae.objectives.objective import elbo_parts
 from tfvae.objectives.objective import Objective
 
@@ -57,7 +57,7 @@ class BetaTC(Objective):
                        f'num_examples={num_examples!r}')
     self.beta, self.num_examples = float(beta), num_examples
 
-  def __call__(self, model: VAE, inputs: Any, target: tf.Tensor,
+  def __call__(self, model: LatentVariableModel, inputs: Any, target: tf.Tensor,
                seed: tf.Tensor, kl_factor: Any,
                training: bool) -> dict[str, tf.Tensor]:
     """Returns the weighted bound and the ELBO's parts; see `Objective`."""

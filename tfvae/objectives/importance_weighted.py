@@ -8,7 +8,7 @@ import tf_keras
 
 from tfvae.layers import SeededSample
 from tfvae.models import Inference
-from tfvae.models import VAE
+from tfvae.models import LatentVariableModel
 from tfvae.objectives.objective import elbo_parts
 from tfvae.objectives.objective import Objective
 
@@ -51,7 +51,7 @@ class ImportanceWeighted(Objective):
     self.num_samples = num_samples
     self.doubly_reparameterized = doubly_reparameterized
 
-  def __call__(self, model: VAE, inputs: Any, target: tf.Tensor,
+  def __call__(self, model: LatentVariableModel, inputs: Any, target: tf.Tensor,
                seed: tf.Tensor, kl_factor: Any,
                training: bool) -> dict[str, tf.Tensor]:
     """Returns −L_K and the ELBO's parts; see `Objective`."""

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfvae.layers import SeededSample
-from tfvae.models import VAE
+from tfvae.models import LatentVariableModel
 from tfvae.objectives.objective import elbo_parts
 from tfvae.objectives.objective import Objective
 
@@ -61,7 +61,7 @@ class InfoVAE(Objective):
     self.alpha, self.lambda_ = float(alpha), float(lambda_)
     self.kernel, self.bandwidth = kernel, float(bandwidth)
 
-  def __call__(self, model: VAE, inputs: Any, target: tf.Tensor,
+  def __call__(self, model: LatentVariableModel, inputs: Any, target: tf.Tensor,
                seed: tf.Tensor, kl_factor: Any,
                training: bool) -> dict[str, tf.Tensor]:
     """Returns the objective and the ELBO's parts; see `Objective`."""

@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfvae.models import Inference
-from tfvae.models import VAE
+from tfvae.models import LatentVariableModel
 
 
 class Objective:
@@ -15,7 +15,7 @@ class Objective:
   `@tf_keras.saving.register_keras_serializable` and has `get_config`.
   """
 
-  def __call__(self, model: VAE, inputs: Any, target: tf.Tensor,
+  def __call__(self, model: LatentVariableModel, inputs: Any, target: tf.Tensor,
                seed: tf.Tensor, kl_factor: Any,
                training: bool) -> dict[str, tf.Tensor]:
     """Returns what is minimised, and the ELBO.

@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 import numpy as np
 
-from tfvae.models import VAE
+from tfvae.models import LatentVariableModel
 
 
 def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
@@ -33,7 +33,7 @@ def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
   return grid[:-1, :-1]
 
 
-def reconstruction_grid(model: VAE, inputs: Any) -> np.ndarray:
+def reconstruction_grid(model: LatentVariableModel, inputs: Any) -> np.ndarray:
   """Tiles originals over their reconstructions, pair by pair of rows.
 
   Args:

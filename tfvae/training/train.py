@@ -18,7 +18,7 @@ from tfvae import report
 from tfvae.layers import bits_per_dim
 from tfvae.layers.support import check_support
 from tfvae.models import image_vae
-from tfvae.models import VAE
+from tfvae.models import LatentVariableModel
 from tfvae.models.choices import SUPPORT
 from tfvae.training import callbacks
 from tfvae.training import workdir as workdir_lib
@@ -96,7 +96,7 @@ def _check_support(config: Config, images: data.ImageData):
       check_support(split.images, support, config.likelihood)
 
 
-def _build_model(config: Config, images: data.ImageData) -> VAE:
+def _build_model(config: Config, images: data.ImageData) -> LatentVariableModel:
   tf_keras.utils.set_random_seed(config.seed)  # Of the initial weights.
   model = image_vae(
       config.graph(), images.image_shape, config.network,
@@ -136,7 +136,7 @@ def _kl_schedule(
   return None
 
 
-def _fit(model: VAE, config: Config, images: data.ImageData,
+def _fit(model: LatentVariableModel, config: Config, images: data.ImageData,
          workdir: str) -> tuple[callbacks.Checkpoint, callbacks.History]:
   """Trains from the last checkpoint, if there is one, to the last epoch."""
   num_images = len(images.train.images)
@@ -186,7 +186,7 @@ def _as_counts(config: Config) -> bool:
   return SUPPORT[config.likelihood] == 'counts'
 
 
-def _evaluate(model: VAE, config: Config,
+def _evaluate(model: LatentVariableModel, config: Config,
               images: data.ImageData) -> dict[str, Any]:
   """Returns the ELBO's parts of every split, and the test set's NLL."""
   metrics = {}
@@ -213,8 +213,8 @@ def _evaluate(model: VAE, config: Config,
   return metrics
 
 
-def _draw(model: VAE, inputs: Any, num_classes: int | None, config: Config,
-          workdir: str):
+def _draw(model: LatentVariableModel, inputs: Any, num_classes: int | None,
+          config: Config, workdir: str):
   """Writes pictures: of the graphs, of reconstructions and of samples."""
   directory = os.path.join(workdir, 'report')
   os.makedirs(directory, exist_ok=True)
