@@ -62,6 +62,8 @@ class ConfigTest(tf.test.TestCase, parameterized.TestCase):
       (dict(latents='z:0'), 'z:0'),
       (dict(latents='z1:2,z2:2'), 'z1'),
       (dict(inference='z|x,w'), 'unknown variable .w.'),
+      (dict(objective='iwae', free_bits=1.), 'no KL to control.*free_bits=1'),
+      (dict(free_bits=1., kl_capacity=2.), 'exclude each other'),
       (dict(preset='stairs'), '--preset must be one of vae'),
       (dict(batch_size=-1), '--batch_size must be at least 1.*batch_size=-1'),
       (dict(hidden_units=(20, 0)), '--hidden_units must be at least.*=20,0'),

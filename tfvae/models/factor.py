@@ -56,9 +56,11 @@ class Factor(tf_keras.layers.Layer):
       A distribution of batch shape `[*sample_shape, b]`.
     """
     h = joined(parents)
+    is_single = h.shape.rank == 1  # One draw of p(z); Dense wants rows.
+    h = h[tf.newaxis] if is_single else h
     for layer in self.network:
       h = layer(h)
-    return self.head.distribution(h)
+    return self.head.distribution(h[0] if is_single else h)
 
   def get_config(self) -> dict[str, Any]:
     """Returns names and numbers from which `from_config` makes the factor."""

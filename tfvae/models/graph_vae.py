@@ -94,6 +94,7 @@ class GraphVAE(LatentVariableModel):
     self.num_classes = num_classes
     self.factor_units, self.activation = tuple(factor_units), activation
     self.kl_weight, self.kl_controls = kl_weight, dict(kl_controls or {})
+    _check_free_bits(graph, self.kl_controls)
     sizes = dict(graph.latents) | {
         'x': features.output_shape[-1], 'y': num_classes}
     _check_priors(graph, priors or {})
@@ -242,6 +243,18 @@ class GraphVAE(LatentVariableModel):
         name: tf_keras.saving.deserialize_keras_object(prior)
         for name, prior in config['priors'].items()}
     return cls(**config)
+
+
+def _check_free_bits(graph: GraphicalModel, controls: Mapping[str, Any]):
+  """Refuses free bits per dimension where the KL is no closed form."""
+  names = [name for name in graph.latent_names
+           if not graph.allows_exact_kl(name)]
+  if names and controls.get('free_bits') and (
+      controls.get('free_bits_per') == 'dimension'):
+    raise ValueError(
+        f'The KL of {", ".join(names)} is a log-ratio in {graph}, which has no '
+        "parts by dimension; use free_bits_per='latent'. Received: "
+        f'kl_controls={dict(controls)}')
 
 
 def _check_priors(graph: GraphicalModel, priors: Mapping[str, Prior]):

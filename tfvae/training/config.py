@@ -137,7 +137,8 @@ class Config:
       0, 'training', 'of data order, binarization, initial weights and noise',
       at_least=0, below=2**31)
   jit: bool = setting(
-      True, 'training', 'compile the step with XLA', changes_result=False)
+      True, 'training', 'compile the step with XLA, whose random normals are '
+      'others')
   steps_per_execution: int = setting(
       50, 'training', 'steps between two returns to Python', at_least=1,
       changes_result=False)
@@ -160,6 +161,15 @@ class Config:
       raise ValueError('--free_bits and --kl_capacity exclude each other. '
                        f'Received: free_bits={self.free_bits}, '
                        f'kl_capacity={self.kl_capacity}')
+    controls = {'kl_weight': 1.0, 'kl_warm_up': 'none', 'free_bits': 0.0,
+                'kl_capacity': None}
+    moved = [f'{name}={getattr(self, name)}'
+             for name, default in controls.items()
+             if getattr(self, name) != default]
+    if self.objective != 'elbo' and moved:
+      raise ValueError(
+          f'--objective={self.objective} has no KL to control; leave out the '
+          f'controls, or use --objective=elbo. Received: {", ".join(moved)}')
 
   def data_binarization(self) -> str:
     """Returns --binarization with auto settled by the likelihood."""
