@@ -87,8 +87,7 @@ class EveryObjectiveTest(tf.test.TestCase, parameterized.TestCase):
     strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
     with strategy.scope():
       model = _model()
-      model.compile(tf_keras.optimizers.SGD(0.01), objective=_OBJECTIVES[name],
-                    jit_compile=name == 'beta_tc')
+      model.compile(tf_keras.optimizers.SGD(0.01), objective=_OBJECTIVES[name])
     # A last batch of one example leaves the second replica without any.
     dataset = tf.data.Dataset.from_tensor_slices(_data(23)).batch(11)
     history = model.fit(dataset, verbose=0).history
@@ -101,7 +100,7 @@ class EveryObjectiveTest(tf.test.TestCase, parameterized.TestCase):
     x, model = _data(23), _model()
     schedule = _SCHEDULES['linear' if name == 'info_vae' else 'cyclical']
     model.compile(tf_keras.optimizers.Adam(0.01), objective=_OBJECTIVES[name],
-                  kl_schedule=schedule)
+                  kl_schedule=schedule, run_eagerly=True)
     model.fit(x, batch_size=7, shuffle=False, verbose=0)
     path = os.path.join(self.get_temp_dir(), 'saved.keras')
     model.save(path)
@@ -138,14 +137,15 @@ class GraphTest(tf.test.TestCase, parameterized.TestCase):
     model = _model(sizes, graph['inference'], graph['generative'])
     x, labels = _data(12), np.eye(2, dtype=np.float32)[np.arange(12) % 2]
     data = {'x': x, 'y': labels} if preset == 'conditional' else x
-    model.compile('adam', objective=_OBJECTIVES[name])
+    model.compile('adam', objective=_OBJECTIVES[name], run_eagerly=True)
     history = model.fit(data, batch_size=5, verbose=0).history
     self.assertAllInRange(history['elbo'], -20., 0.)
 
   def test_beta_tc_takes_the_label(self):
     graph = tfvae.graph.PRESETS['conditional']
     model = _model('z:3', graph['inference'], graph['generative'])
-    model.compile('adam', objective=_OBJECTIVES['beta_tc'])
+    model.compile(
+        'adam', objective=_OBJECTIVES['beta_tc'], run_eagerly=True)
     data = {'x': _data(12), 'y': np.eye(2)[np.arange(12) % 2]}
     history = model.fit(data, verbose=0).history
     self.assertAllInRange(history['elbo'], -20., 0.)

@@ -89,7 +89,7 @@ class LatentVariableModel(tf_keras.Model):
         `tf_keras.Model.compile`.
 
     Raises:
-      ValueError: if a loss or metrics are given: the objective is the ELBO.
+      ValueError: if a loss or metrics are given, which an objective has.
     """
     unknown = set(kwargs) - {'run_eagerly', 'steps_per_execution'}
     if unknown:
