@@ -137,8 +137,11 @@ class GraphVAE(LatentVariableModel):
   def infer(self, inputs: Any, draw: Draw,
             training: bool = False) -> Inference:
     """Draws each latent after its parents; see the base class."""
-    values = self._observed(inputs)
-    values['x'] = self.features(values['x'], training=training)
+    values = self._observed(
+        inputs, self.graph.inference + self.graph.generative[:-1])
+    # Float32 as the latents are, under mixed precision too.
+    values['x'] = tf.cast(
+        self.features(values['x'], training=training), tf.float32)
     posteriors, latents = {}, {}
     for factor in self.graph.inference:
       q = self.inference_factors[factor.variable].distribution(
@@ -153,18 +156,27 @@ class GraphVAE(LatentVariableModel):
 
   def posterior(self, inputs: Any) -> tfd.JointDistribution:
     """Returns q(z|x) as one distribution with a named part for each latent."""
-    values = self._observed(inputs)
-    values['x'] = self.features(values['x'], training=False)
+    values = self._observed(inputs, self.graph.inference)
+    values['x'] = tf.cast(
+        self.features(values['x'], training=False), tf.float32)
     return self._joint(self.graph.inference, values, lambda factor, known: (
         self.inference_factors[factor.variable].distribution(
             [known[parent] for parent in factor.parents])))
 
   def prior_distribution(self, inputs: Any = None) -> tfd.JointDistribution:
     """Returns p(z) as one distribution with a named part for each latent."""
-    factors = [f for f in self.graph.generative if f.variable != 'x']
-    return self._joint(
-        factors, self._observed(inputs),
-        lambda factor, known: self._prior_of(factor.variable, known))
+    factors = self.graph.generative[:-1]  # Without that of x.
+    values = self._observed(inputs, factors)
+    by_label = any('y' in factor.parents for factor in factors)
+
+    def distribution(factor, known):
+      prior = self._prior_of(factor.variable, known)
+      # Where y is a parent p(z) has a batch, and so has every part.
+      if by_label and not factor.parents:
+        prior = tfd.BatchBroadcast(prior, tf.shape(known['y'])[:1])
+      return prior
+
+    return self._joint(factors, values, distribution)
 
   def _joint(self, factors, values, distribution):
     """Returns Π_j of the factors; a latent's name is that of its part."""
@@ -190,7 +202,7 @@ class GraphVAE(LatentVariableModel):
   def decode(self, latents: Mapping[str, tf.Tensor], inputs: Any = None,
              training: bool = False) -> tfd.Distribution:
     """Returns p(x|Pa_p(x)), batch shape `[b]`; see the base class."""
-    values = self._observed(inputs) | dict(latents)
+    values = self._observed(inputs, self.graph.generative[-1:]) | dict(latents)
     parents = self.graph.parents('generative', 'x')
     return self.decoder(
         joined([values[parent] for parent in parents]), training=training)
@@ -198,7 +210,10 @@ class GraphVAE(LatentVariableModel):
   def sample_prior(self, n: int, seed: tf.Tensor,
                    inputs: Any = None) -> dict[str, tf.Tensor]:
     """Returns draws of p(z) by name, `[n, size]`; see the base class."""
-    values = self._observed(inputs)
+    values = self._observed(inputs, self.graph.generative[:-1])
+    if 'y' in values and values['y'].shape[0] not in (None, n):
+      raise ValueError('y must have a row for each sample. Received: '
+                       f"n={n}, inputs['y'].shape={values['y'].shape}")
     names = [v for v in self.graph.generative_order if v != 'x']
     seeds = tfp.random.split_seed(seed, n=len(names))
     for index, name in enumerate(names):
@@ -207,10 +222,10 @@ class GraphVAE(LatentVariableModel):
       values[name] = prior.sample(shape, seed=seeds[index])
     return {name: values[name] for name in names}
 
-  def _observed(self, inputs: Any) -> dict[str, Any]:
-    """Returns x and y by name; y must be there where the graph has it."""
+  def _observed(self, inputs: Any, factors) -> dict[str, Any]:
+    """Returns x and y by name; y must be there where a factor has it."""
     values = dict(inputs) if isinstance(inputs, dict) else {'x': inputs}
-    if self.graph.is_conditional and values.get('y') is None:
+    if values.get('y') is None and any('y' in f.parents for f in factors):
       raise ValueError(
           f"The model {self.graph} is conditional; its inputs are {{'x': …, "
           f"'y': one-hot labels}}. Received: inputs of {sorted(values)}")
