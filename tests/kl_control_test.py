@@ -111,12 +111,18 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*_CONTROLS)
   def test_under_mirrored_strategy(self, control):
-    strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
+    strategy = tf.distribute.MirroredStrategy(
+          ['CPU:0', 'CPU:1'],
+          # Collectives of two models in one process share keys, and clash.
+          cross_device_ops=tf.distribute.ReductionToOneDevice())
     with strategy.scope():
       self._check(control, 'linear', replicas=2, jit_compile=False)
 
   def test_under_mirrored_strategy_with_xla(self):
-    strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
+    strategy = tf.distribute.MirroredStrategy(
+          ['CPU:0', 'CPU:1'],
+          # Collectives of two models in one process share keys, and clash.
+          cross_device_ops=tf.distribute.ReductionToOneDevice())
     with strategy.scope():
       self._check('free_bits_per_latent', 'linear', 2, jit_compile=True)
 

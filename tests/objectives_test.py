@@ -84,7 +84,10 @@ class EveryObjectiveTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*_OBJECTIVES)
   def test_trains_on_two_replicas(self, name):
-    strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
+    strategy = tf.distribute.MirroredStrategy(
+          ['CPU:0', 'CPU:1'],
+          # Collectives of two models in one process share keys, and clash.
+          cross_device_ops=tf.distribute.ReductionToOneDevice())
     with strategy.scope():
       model = _model()
       model.compile(tf_keras.optimizers.SGD(0.01), objective=_OBJECTIVES[name])
