@@ -39,10 +39,10 @@ class ImportanceWeightedNllTest(tf.test.TestCase, parameterized.TestCase):
     density = np.exp(-z[:, 0]**2 / 2) / np.sqrt(2 * np.pi)
     expected = -np.log(integrate.simpson(joint * density, x=z[:, 0]))
     estimates = np.stack([evaluation.importance_weighted_nll(
-        model, _batches(x, 9), num_samples=2000, chunk_size=2000,
+        model, _batches(x, 9), num_samples=16000, chunk_size=16000,
         seed=seed).values for seed in range(10)])
     error = estimates.std(axis=0, ddof=1) / np.sqrt(10)
-    self.assertAllLess(error, 0.06)
+    self.assertAllLess(error, 0.02)
     self.assertAllLess(np.abs(estimates.mean(axis=0) - expected) / error, 5)
 
   def test_one_sample_is_minus_the_elbo(self):
