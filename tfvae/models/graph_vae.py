@@ -137,11 +137,8 @@ class GraphVAE(LatentVariableModel):
   def infer(self, inputs: Any, draw: Draw,
             training: bool = False) -> Inference:
     """Draws each latent after its parents; see the base class."""
-    values = self._observed(
-        inputs, self.graph.inference + self.graph.generative[:-1])
-    # Float32 as the latents are, under mixed precision too.
-    values['x'] = tf.cast(
-        self.features(values['x'], training=training), tf.float32)
+    values = self._inference_inputs(
+        inputs, self.graph.inference + self.graph.generative[:-1], training)
     posteriors, latents = {}, {}
     for factor in self.graph.inference:
       q = self.inference_factors[factor.variable].distribution(
@@ -156,9 +153,7 @@ class GraphVAE(LatentVariableModel):
 
   def posterior(self, inputs: Any) -> tfd.JointDistribution:
     """Returns q(z|x) as one distribution with a named part for each latent."""
-    values = self._observed(inputs, self.graph.inference)
-    values['x'] = tf.cast(
-        self.features(values['x'], training=False), tf.float32)
+    values = self._inference_inputs(inputs, self.graph.inference)
     return self._joint(self.graph.inference, values, lambda factor, known: (
         self.inference_factors[factor.variable].distribution(
             [known[parent] for parent in factor.parents])))
@@ -221,6 +216,32 @@ class GraphVAE(LatentVariableModel):
       shape = [] if self.graph.parents('generative', name) else [n]
       values[name] = prior.sample(shape, seed=seeds[index])
     return {name: values[name] for name in names}
+
+  def log_prior(self, latents: Mapping[str, tf.Tensor],
+                inputs: Any = None) -> tf.Tensor:
+    """Returns log p(z) = Σ_j log p(z_j|Pa_p(z_j)); see the base class."""
+    values = self._observed(inputs, self.graph.generative[:-1]) | dict(latents)
+    return tf.add_n([self._prior_of(name, values).log_prob(z)
+                     for name, z in latents.items()])
+
+  def log_posterior(self, latents: Mapping[str, tf.Tensor],
+                    inputs: Any) -> tf.Tensor:
+    """Returns log q(z|x) = Σ_j log q(z_j|Pa_q(z_j)); see the base class."""
+    values = self._inference_inputs(inputs, self.graph.inference)
+    values |= dict(latents)
+    return tf.add_n([
+        self.inference_factors[factor.variable].distribution(
+            [values[parent] for parent in factor.parents]
+        ).log_prob(latents[factor.variable])
+        for factor in self.graph.inference])
+
+  def _inference_inputs(self, inputs: Any, factors,
+                        training: bool = False) -> dict[str, Any]:
+    """Returns y, and for x its features, float32 as the latents are."""
+    values = self._observed(inputs, factors)
+    values['x'] = tf.cast(
+        self.features(values['x'], training=training), tf.float32)
+    return values
 
   def _observed(self, inputs: Any, factors) -> dict[str, Any]:
     """Returns x and y by name; y must be there where a factor has it."""

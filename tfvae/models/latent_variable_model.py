@@ -44,8 +44,8 @@ class LatentVariableModel(tf_keras.Model):
   something else than what the encoder sees (a denoising autoencoder). For a
   conditional model x is a dictionary of 'x' and the one-hot label 'y'.
 
-  A subclass has `infer`, `decode` and `sample_prior`, and calls `_finish` once
-  its networks are made.
+  A subclass has `infer`, `decode`, `sample_prior`, `log_prior` and
+  `log_posterior`, and calls `_finish` once its networks are made.
   """
 
   def _finish(self, kl_regularizers: dict[str, Any], seed: int):
@@ -137,6 +137,26 @@ class LatentVariableModel(tf_keras.Model):
   def sample_prior(self, n: int, seed: tf.Tensor,
                    inputs: Any = None) -> dict[str, tf.Tensor]:
     """Returns draws of p(z) by name, `[n, size]`; see `sample`."""
+    raise NotImplementedError
+
+  def log_prior(self, latents: Mapping[str, tf.Tensor],
+                inputs: Any = None) -> tf.Tensor:
+    """Returns log p(z) in nats, `[*sample_shape, b]`.
+
+    Args:
+      latents: by name, tensors `[*sample_shape, b, size]`.
+      inputs: what `infer` takes; needed where a latent has the parent y in p.
+    """
+    raise NotImplementedError
+
+  def log_posterior(self, latents: Mapping[str, tf.Tensor],
+                    inputs: Any) -> tf.Tensor:
+    """Returns log q(z|x) in nats, `[*sample_shape, b]`.
+
+    Args:
+      latents: by name, tensors `[*sample_shape, b, size]`, any values.
+      inputs: what `infer` takes.
+    """
     raise NotImplementedError
 
   def log_likelihood(self, latents: Mapping[str, tf.Tensor], target: tf.Tensor,

@@ -88,6 +88,17 @@ class VAE(LatentVariableModel):
     del inputs
     return {'z': self.prior_distribution().sample(n, seed=seed)}
 
+  def log_prior(self, latents: Mapping[str, tf.Tensor],
+                inputs: Any = None) -> tf.Tensor:
+    """Returns log p(z); see the base class."""
+    del inputs
+    return self.prior_distribution().log_prob(latents['z'])
+
+  def log_posterior(self, latents: Mapping[str, tf.Tensor],
+                    inputs: Any) -> tf.Tensor:
+    """Returns log q(z|x); see the base class."""
+    return self._posterior(inputs).log_prob(latents['z'])
+
   def get_config(self) -> dict[str, Any]:
     """Returns encoder, decoder and seed as plain data."""
     return {
