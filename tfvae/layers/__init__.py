@@ -13,9 +13,11 @@ from tfvae.layers.independent_negative_binomial import (
 )
 from tfvae.layers.independent_normal import IndependentNormal
 from tfvae.layers.independent_poisson import IndependentPoisson
+from tfvae.layers.inverse_autoregressive_flow import InverseAutoregressiveFlow
 from tfvae.layers.likelihood import bits_per_dim
 from tfvae.layers.likelihood import Likelihood
 from tfvae.layers.multivariate_normal_diag import MultivariateNormalDiag
+from tfvae.layers.multivariate_normal_tril import MultivariateNormalTriL
 
 __all__ = [
     'DiscretizedLogistic',
@@ -25,8 +27,10 @@ __all__ = [
     'IndependentNegativeBinomial',
     'IndependentNormal',
     'IndependentPoisson',
+    'InverseAutoregressiveFlow',
     'Likelihood',
     'MultivariateNormalDiag',
+    'MultivariateNormalTriL',
     'SeededSample',
     'bits_per_dim',
     'convert_with',

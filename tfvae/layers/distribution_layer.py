@@ -70,6 +70,11 @@ class DistributionLayer(tfp.layers.DistributionLambda):
         if isinstance(part, tf.Variable | tf.Module)
         and not isinstance(part, tfd.Distribution)]
 
+  @property
+  def settings(self) -> dict[str, Any]:
+    """What `params_size` takes besides the size or shape of an event."""
+    return {}
+
   def distribution(self, params: tf.Tensor) -> tfd.Distribution:
     """Returns the distribution of `params` alone: no tensor, no regularizer.
 

@@ -17,8 +17,8 @@ MIN_LOG_VARIANCE = -20.0
 MAX_LOG_VARIANCE = 10.0
 
 
-class NormalDiag(tfd.MultivariateNormalDiag):
-  """`tfd.MultivariateNormalDiag` whose sampling names its algorithm.
+class PhiloxNormal:
+  """A multivariate normal of TFP whose sampling names its algorithm.
 
   Under XLA on a CPU, TFP's stateless normals choose an algorithm that takes
   some 40 times as long as Philox. Only `sample` differs.
@@ -26,13 +26,17 @@ class NormalDiag(tfd.MultivariateNormalDiag):
 
   def _call_sample_n(self, sample_shape, seed, **kwargs):
     del kwargs
-    seed = tfp.random.sanitize_seed(seed, salt='normal_diag')
-    scale_diag = self.stddev()
+    seed = tfp.random.sanitize_seed(seed, salt='normal')
+    mean = self.mean()
     sample_shape = tf.cast(tf.reshape(sample_shape, [-1]), tf.int32)
-    shape = tf.concat([sample_shape, tf.shape(scale_diag)], axis=0)
+    shape = tf.concat([sample_shape, tf.shape(mean)], axis=0)
     noise = tf.random.stateless_normal(
         shape, seed, dtype=self.dtype, alg='philox')
-    return self.mean() + scale_diag * noise  # z = μ + σ ε, ε ~ N(0, I)
+    return mean + self.scale.matvec(noise)  # z = μ + L ε, ε ~ N(0, I)
+
+
+class NormalDiag(PhiloxNormal, tfd.MultivariateNormalDiag):
+  """`tfd.MultivariateNormalDiag` whose sampling names its algorithm."""
 
 
 def bound_log_variance(log_variance: tf.Tensor) -> tf.Tensor:

@@ -1,7 +1,7 @@
 """Networks, and the models made of them."""
 
 from tfvae.models.factor import Factor
-from tfvae.models.graph_vae import decoder_input_size
+from tfvae.models.graph_checks import decoder_input_size
 from tfvae.models.graph_vae import GraphVAE
 from tfvae.models.image_vae import image_vae
 from tfvae.models.inference import Inference

@@ -1,4 +1,4 @@
-"""Likelihoods and priors by name, as the command line has them."""
+"""Likelihoods, posteriors and priors by name, as the command line has them."""
 
 from collections.abc import Callable, Sequence
 
@@ -29,6 +29,15 @@ SUPPORT: dict[str, str] = {
     'normal': 'real', 'normal_per_pixel': 'real',
     'discretized_logistic': 'eight_bit', 'poisson': 'counts',
     'negative_binomial': 'counts'}
+
+# From a latent's size to q(z|x)'s layer.
+POSTERIORS: dict[str, Callable[[int], layers.DistributionLayer]] = {
+    'normal_diag': layers.MultivariateNormalDiag,
+    'normal_tril': layers.MultivariateNormalTriL,
+    'iaf': lambda size: layers.InverseAutoregressiveFlow(size, 'normal_diag'),
+    'iaf_tril': lambda size: layers.InverseAutoregressiveFlow(
+        size, 'normal_tril'),
+}
 
 # From a latent's size, a number of components and the shape of x to p(z).
 PRIORS: dict[str, Callable[[int, int, Sequence[int]], priors.Prior]] = {

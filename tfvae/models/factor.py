@@ -9,13 +9,14 @@ import tf_keras
 
 from tfvae.layers import DistributionLayer
 from tfvae.layers import MultivariateNormalDiag
+from tfvae.layers.multivariate_normal_diag import NormalDiag
 
 tfd = tfp.distributions
 
 
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class Factor(tf_keras.layers.Layer):
-  """N(z_j; μ, diag σ²) with (μ, log σ²) a perceptron of the parents.
+  """A density of z_j whose parameters are a perceptron of the parents.
 
   Serves as q(z_j|Pa(z_j)), the datum among the parents by its features, and as
   the conditional prior p(z_j|Pa(z_j)).
@@ -39,7 +40,8 @@ class Factor(tf_keras.layers.Layer):
     # would take one.
     self.network = [
         *(tf_keras.layers.Dense(width, activation) for width in units),
-        tf_keras.layers.Dense(self.head.params_size(self.head.event_size))]
+        tf_keras.layers.Dense(self.head.params_size(
+            self.head.event_size, **self.head.settings))]
     for layer, size in zip(self.network, (input_size, *units), strict=True):
       layer.build([None, size])
     self.input_size, self.units, self.activation = (
@@ -75,6 +77,19 @@ class Factor(tf_keras.layers.Layer):
     config = dict(config)
     config['head'] = tf_keras.saving.deserialize_keras_object(config['head'])
     return cls(**config)
+
+
+def product_of_normals(one: tfd.Distribution,
+                       other: tfd.Distribution) -> NormalDiag:
+  """Returns the normalised product of two diagonal normal densities.
+
+  σ⁻² = σ_1⁻² + σ_2⁻²,  μ = σ² (μ_1 σ_1⁻² + μ_2 σ_2⁻²)
+  """
+  precisions = [part.stddev() ** -2.0 for part in (one, other)]
+  variance = 1.0 / (precisions[0] + precisions[1])
+  return NormalDiag(
+      variance * (one.mean() * precisions[0] + other.mean() * precisions[1]),
+      tf.sqrt(variance))
 
 
 def joined(parents: Sequence[tf.Tensor]) -> tf.Tensor:

@@ -9,9 +9,13 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfvae.graph import GraphicalModel
+from tfvae.layers import DistributionLayer
 from tfvae.layers import MultivariateNormalDiag
+from tfvae.models import graph_checks
 from tfvae.models.factor import Factor
 from tfvae.models.factor import joined
+from tfvae.models.factor import product_of_normals
+from tfvae.models.graph_checks import decoder_input_size
 from tfvae.models.inference import Draw
 from tfvae.models.inference import Inference
 from tfvae.models.latent_variable_model import LatentVariableModel
@@ -34,8 +38,15 @@ class GraphVAE(LatentVariableModel):
   with the log-ratio log q(z_j|Pa_q) − log p(z_j|Pa_p) in place of the KL where
   `GraphicalModel.allows_exact_kl` forbids it. Plain, hierarchical, top-down and
   conditional models are all this class; the graph tells them apart. Each q_j
-  ends in a `MultivariateNormalDiag` with a `KLDivergenceRegularizer` towards
-  that latent's prior.
+  ends in a layer such as `MultivariateNormalDiag` with a
+  `KLDivergenceRegularizer` towards that latent's prior.
+
+  With merging='precision_weighted', q_j of a latent with parents in p is
+
+    q(z_j|Pa_q) ∝ N(z_j; μ̂, diag σ̂²) p(z_j|Pa_p),
+
+  (μ̂, σ̂) of the other parents, in place of a network of them all: Sønderby et
+  al., Ladder Variational Autoencoders, 2016.
 
   Attributes:
     graph: the factorisation.
@@ -53,6 +64,8 @@ class GraphVAE(LatentVariableModel):
       features: tf_keras.Model,
       decoder: tf_keras.Model,
       priors: Mapping[str, Prior] | None = None,
+      posteriors: Mapping[str, DistributionLayer] | None = None,
+      merging: str = 'network',
       num_classes: int | None = None,
       factor_units: Sequence[int] = (100, 100),
       activation: str = 'tanh',
@@ -70,6 +83,9 @@ class GraphVAE(LatentVariableModel):
         `[b, decoder_input_size(graph, num_classes)]`.
       priors: by name, of latents without parents in p; the standard normal by
         default.
+      posteriors: by name, the layer that makes q_j, without a regularizer;
+        `MultivariateNormalDiag` by default.
+      merging: 'network' or 'precision_weighted'; see above.
       num_classes: length of the one-hot label where `y` is in the graph.
       factor_units: widths of the hidden layers of each factor that has a
         latent among its parents; the others are linear in the features.
@@ -94,10 +110,15 @@ class GraphVAE(LatentVariableModel):
     self.num_classes = num_classes
     self.factor_units, self.activation = tuple(factor_units), activation
     self.kl_weight, self.kl_controls = kl_weight, dict(kl_controls or {})
-    _check_free_bits(graph, self.kl_controls)
+    heads = {name: MultivariateNormalDiag(size)
+             for name, size in graph.latents} | dict(posteriors or {})
+    graph_checks.check_posteriors(graph, heads)
+    graph_checks.check_priors(graph, priors or {})
+    graph_checks.check_free_bits(graph, heads, self.kl_controls)
+    self.merging = merging
+    self._seen = graph_checks.seen_by_inference(graph, heads, merging)
     sizes = dict(graph.latents) | {
         'x': features.output_shape[-1], 'y': num_classes}
-    _check_priors(graph, priors or {})
     self.priors = {name: (priors or {}).get(name) or self._prior(name, sizes)
                    for name, _ in graph.latents}
     regularizers = {
@@ -106,13 +127,11 @@ class GraphVAE(LatentVariableModel):
             use_exact_kl=None if graph.allows_exact_kl(name) else False,
             **self.kl_controls)
         for name, _ in graph.latents}
+    for name, head in heads.items():
+      head.activity_regularizer = regularizers[name]
     self.inference_factors = {
-        factor.variable: self._factor(
-            MultivariateNormalDiag(
-                sizes[factor.variable],
-                activity_regularizer=regularizers[factor.variable]),
-            factor.parents, sizes, f'q_{factor.variable}')
-        for factor in graph.inference}
+        name: self._factor(heads[name], self._seen[name], sizes, f'q_{name}')
+        for name in graph.inference_order}
     for name, prior in self.priors.items():
       if isinstance(prior, VampPrior):
         prior.bind(functools.partial(self._posterior_of_x, name))
@@ -141,8 +160,7 @@ class GraphVAE(LatentVariableModel):
         inputs, self.graph.inference + self.graph.generative[:-1], training)
     posteriors, latents = {}, {}
     for factor in self.graph.inference:
-      q = self.inference_factors[factor.variable].distribution(
-          [values[parent] for parent in factor.parents])
+      q = self._posterior_of(factor.variable, values)
       posteriors[factor.variable] = q
       values[factor.variable] = latents[factor.variable] = draw(q)
     priors = {name: self._prior_of(name, values) for name in latents}
@@ -154,9 +172,9 @@ class GraphVAE(LatentVariableModel):
   def posterior(self, inputs: Any) -> tfd.JointDistribution:
     """Returns q(z|x) as one distribution with a named part for each latent."""
     values = self._inference_inputs(inputs, self.graph.inference)
-    return self._joint(self.graph.inference, values, lambda factor, known: (
-        self.inference_factors[factor.variable].distribution(
-            [known[parent] for parent in factor.parents])))
+    return self._joint(
+        self.graph.inference, values,
+        lambda factor, known: self._posterior_of(factor.variable, known))
 
   def prior_distribution(self, inputs: Any = None) -> tfd.JointDistribution:
     """Returns p(z) as one distribution with a named part for each latent."""
@@ -186,6 +204,15 @@ class GraphVAE(LatentVariableModel):
         known[factor.variable] = yield part
 
     return tfd.JointDistributionCoroutine(model)
+
+  def _posterior_of(self, name: str, values: Mapping[str, Any]):
+    """Returns q(z_j|Pa_q(z_j)) given the values of the parents."""
+    seen = self._seen[name]
+    evidence = self.inference_factors[name].distribution(
+        [values[parent] for parent in seen])
+    if len(seen) == len(self.graph.parents('inference', name)):
+      return evidence
+    return product_of_normals(evidence, self._prior_of(name, values))
 
   def _prior_of(self, name: str, values: Mapping[str, Any]):
     parents = self.graph.parents('generative', name)
@@ -229,11 +256,8 @@ class GraphVAE(LatentVariableModel):
     """Returns log q(z|x) = Σ_j log q(z_j|Pa_q(z_j)); see the base class."""
     values = self._inference_inputs(inputs, self.graph.inference)
     values |= dict(latents)
-    return tf.add_n([
-        self.inference_factors[factor.variable].distribution(
-            [values[parent] for parent in factor.parents]
-        ).log_prob(latents[factor.variable])
-        for factor in self.graph.inference])
+    return tf.add_n([self._posterior_of(name, values).log_prob(z)
+                     for name, z in latents.items()])
 
   def _inference_inputs(self, inputs: Any, factors,
                         training: bool = False) -> dict[str, Any]:
@@ -262,6 +286,9 @@ class GraphVAE(LatentVariableModel):
         'priors': {name: serialize(prior)
                    for name, prior in self.priors.items()
                    if isinstance(prior, Prior)},
+        'posteriors': {name: _serialize_head(factor.head)
+                       for name, factor in self.inference_factors.items()},
+        'merging': self.merging,
         'factor_units': list(self.factor_units), 'activation': self.activation,
         'kl_weight': self.kl_weight, 'kl_controls': self.kl_controls,
         'seed': self.seed, 'name': self.name}
@@ -275,52 +302,15 @@ class GraphVAE(LatentVariableModel):
     config['graph'] = GraphicalModel.from_config(config['graph'])
     for part in ('features', 'decoder'):
       config[part] = tf_keras.saving.deserialize_keras_object(config[part])
-    config['priors'] = {
-        name: tf_keras.saving.deserialize_keras_object(prior)
-        for name, prior in config['priors'].items()}
+    for parts in ('priors', 'posteriors'):
+      config[parts] = {
+          name: tf_keras.saving.deserialize_keras_object(part)
+          for name, part in config[parts].items()}
     return cls(**config)
 
 
-def _check_free_bits(graph: GraphicalModel, controls: Mapping[str, Any]):
-  """Refuses free bits per dimension where the KL is no closed form."""
-  names = [name for name in graph.latent_names
-           if not graph.allows_exact_kl(name)]
-  if names and controls.get('free_bits') and (
-      controls.get('free_bits_per') == 'dimension'):
-    raise ValueError(
-        f'The KL of {", ".join(names)} is a log-ratio in {graph}, which has no '
-        "parts by dimension; use free_bits_per='latent'. Received: "
-        f'kl_controls={dict(controls)}')
-
-
-def _check_priors(graph: GraphicalModel, priors: Mapping[str, Prior]):
-  """Refuses a prior that does not fit the graph."""
-  for name, prior in priors.items():
-    if graph.parents('generative', name):
-      raise ValueError(
-          f'{name} has parents in {graph}, which make its prior; give priors '
-          f'of latents without. Received: priors[{name!r}]={prior}')
-    if prior.event_size != graph.latent_size(name):
-      raise ValueError(
-          f'The prior of {name} must have its size, {graph.latent_size(name)}. '
-          f'Received: prior.event_size={prior.event_size}')
-    if isinstance(prior, VampPrior) and (
-        graph.parents('inference', name) != ('x',)):
-      raise ValueError(
-          f'A VampPrior of {name} is a mixture of q({name}|x); the graph must '
-          f"have the factor '{name}|x', or the latent another prior. Received: "
-          f'{graph}')
-
-
-def decoder_input_size(graph: GraphicalModel,
-                       num_classes: int | None = None) -> int:
-  """Returns the size of the parents of x together, in p.
-
-  Raises:
-    ValueError: if `y` is in the graph and `num_classes` is missing.
-  """
-  if graph.is_conditional and not num_classes:
-    raise ValueError(f"{graph} has 'y': say how many classes there are. "
-                     f'Received: num_classes={num_classes}')
-  sizes = dict(graph.latents) | {'y': num_classes}
-  return sum(sizes[name] for name in graph.parents('generative', 'x'))
+def _serialize_head(head: DistributionLayer) -> dict[str, Any]:
+  """Returns the layer as plain data, without the model's regularizer."""
+  config = tf_keras.saving.serialize_keras_object(head)
+  config['config']['activity_regularizer'] = None
+  return config

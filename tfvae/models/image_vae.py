@@ -7,7 +7,7 @@ import tf_keras
 
 from tfvae.graph import GraphicalModel
 from tfvae.models import choices
-from tfvae.models.graph_vae import decoder_input_size
+from tfvae.models.graph_checks import decoder_input_size
 from tfvae.models.graph_vae import GraphVAE
 from tfvae.models.networks import NETWORKS
 
@@ -24,6 +24,8 @@ def image_vae(
     likelihood_components: int = 1,
     prior: str = 'standard_normal',
     prior_components: int = 100,
+    posterior: str = 'normal_diag',
+    merging: str = 'network',
     kl_weight: float = 1.0,
     kl_controls: Mapping[str, Any] | None = None,
     seed: int = 0,
@@ -44,6 +46,8 @@ def image_vae(
     likelihood_components: of the mixture, for 'discretized_logistic'.
     prior: a key of `PRIORS`, for the latents without parents in p.
     prior_components: of the mixture, for 'mixture' and 'vamp'.
+    posterior: a key of `POSTERIORS`, for every latent.
+    merging: 'network' or 'precision_weighted'; see `GraphVAE`.
     kl_weight: β of the training objective.
     kl_controls: other arguments of `KLDivergenceRegularizer`.
     seed: of the noise; weights are initialised from Keras's global seed.
@@ -53,6 +57,7 @@ def image_vae(
   """
   make_features, make_decoder = choices.get(NETWORKS, 'network', network)
   make_prior = choices.get(choices.PRIORS, 'prior', prior)
+  make_posterior = choices.get(choices.POSTERIORS, 'posterior', posterior)
   make_likelihood = choices.get(choices.LIKELIHOODS, 'likelihood', likelihood)
   if not isinstance(graph, GraphicalModel):
     graph = GraphicalModel.parse(
@@ -69,6 +74,8 @@ def image_vae(
       priors={name: make_prior(size, prior_components, tuple(image_shape))
               for name, size in graph.latents
               if not graph.parents('generative', name)},
+      posteriors={name: make_posterior(size) for name, size in graph.latents},
+      merging=merging,
       num_classes=num_classes, factor_units=factor_units,
       activation=activation, kl_weight=kl_weight, kl_controls=kl_controls,
       seed=seed)

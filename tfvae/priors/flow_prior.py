@@ -8,17 +8,14 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tfvae.layers.autoregressive_network import AutoregressiveNetwork
+from tfvae.layers.autoregressive_network import shift_and_log_scale
 from tfvae.layers.multivariate_normal_diag import NormalDiag
-from tfvae.priors.masked_dense import autoregressive_masks
-from tfvae.priors.masked_dense import MaskedDense
 from tfvae.priors.prior import Prior
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
 KINDS = ('realnvp', 'maf')
-
-# A transformation stretches no dimension by more than e³ ≈ 20.
-MAX_LOG_SCALE = 3.0
 
 
 @tf_keras.saving.register_keras_serializable(package='tfvae')
@@ -37,7 +34,7 @@ class FlowPrior(Prior):
       draw takes as many passes as z has dimensions: Papamakarios, Pavlakou
       and Murray, Masked Autoregressive Flow for Density Estimation, 2017.
 
-  s is bounded smoothly to ±`MAX_LOG_SCALE`, and f begins as the identity. The
+  s is bounded smoothly to ±3, and f begins as the identity. The
   KL is the Monte Carlo estimate.
   """
 
@@ -77,9 +74,7 @@ class FlowPrior(Prior):
     self.num_layers = num_layers
     self.hidden_units = tuple(hidden_units)
     self.activation = activation
-    make_network = (self._coupling_network if kind == 'realnvp'
-                    else self._autoregressive_network)
-    self._networks = [make_network(index) for index in range(num_layers)]
+    self._networks = [self._network(index) for index in range(num_layers)]
 
   def distribution(self) -> tfd.TransformedDistribution:
     """Returns p(z; θ): batch shape `[]`, event shape `[event_size]`."""
@@ -89,17 +84,20 @@ class FlowPrior(Prior):
         tfb.Chain([self._bijector(index) for index in range(self.num_layers)]))
 
   def _bijector(self, index: int) -> tfb.Bijector:
-    shift_and_log_scale = functools.partial(
-        _shift_and_log_scale, self._networks[index])
+    network = self._networks[index]
     if self.kind == 'maf':
-      return tfb.MaskedAutoregressiveFlow(shift_and_log_scale)
+      return tfb.MaskedAutoregressiveFlow(network)
     kept = self.event_size // 2  # The last so many, if negative.
-    return tfb.RealNVP(-kept if index % 2 else kept,
-                       shift_and_log_scale_fn=shift_and_log_scale)
+    return tfb.RealNVP(
+        -kept if index % 2 else kept,
+        shift_and_log_scale_fn=lambda z, output_size: _coupling(network, z))
 
-  def _coupling_network(self, index: int) -> tf_keras.Model:
-    """Returns the network from the kept dimensions to (t, s) of the others."""
-    del index
+  def _network(self, index: int) -> tf_keras.layers.Layer:
+    """Returns the network of one transformation."""
+    if self.kind == 'maf':
+      return AutoregressiveNetwork(
+          self.event_size, self.hidden_units, self.activation,
+          reverse=index % 2 == 1, dtype=self.dtype)
     kept = self.event_size // 2
     dense = functools.partial(tf_keras.layers.Dense, dtype=self.dtype)
     return tf_keras.Sequential([
@@ -107,17 +105,6 @@ class FlowPrior(Prior):
         *[dense(units, self.activation) for units in self.hidden_units],
         # Zeros, for the identity.
         dense(2 * (self.event_size - kept), kernel_initializer='zeros')])
-
-  def _autoregressive_network(self, index: int) -> tf_keras.Model:
-    """Returns the network from z to (t, s), each of what is before it."""
-    *hidden, last = autoregressive_masks(
-        self.event_size, self.hidden_units, outputs_per_input=2,
-        reverse=index % 2 == 1)
-    dense = functools.partial(MaskedDense, dtype=self.dtype)
-    return tf_keras.Sequential([
-        tf_keras.layers.Input([self.event_size], dtype=self.dtype),
-        *[dense(mask, activation=self.activation) for mask in hidden],
-        dense(last, kernel_initializer='zeros')])
 
   def get_config(self) -> dict[str, Any]:
     """Returns names and numbers from which `from_config` makes the prior."""
@@ -129,12 +116,9 @@ class FlowPrior(Prior):
     }
 
 
-def _shift_and_log_scale(
-    network: tf_keras.Model, z: tf.Tensor, output_size: int | None = None,
-) -> tuple[tf.Tensor, tf.Tensor]:
-  """Returns t and s, `[..., output_size]` each, of z, `[..., input_size]`."""
-  del output_size  # The network's own.
-  rows = network(tf.reshape(z, [-1, z.shape[-1]]))
+def _coupling(network: tf_keras.Model,
+              z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+  """Returns t and s, `[..., n]` each, of what is kept of z, `[..., m]`."""
+  rows = network(tf.reshape(z, [-1, z.shape[-1]]))  # A Sequential wants rows.
   shape = tf.concat([tf.shape(z)[:-1], rows.shape[-1:]], axis=0)
-  shift, log_scale = tf.split(tf.reshape(rows, shape), 2, axis=-1)
-  return shift, MAX_LOG_SCALE * tf.tanh(log_scale / MAX_LOG_SCALE)
+  return shift_and_log_scale(tf.reshape(rows, shape))

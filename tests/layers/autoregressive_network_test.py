@@ -4,17 +4,21 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from tfvae.priors.masked_dense import autoregressive_masks
-from tfvae.priors.masked_dense import MaskedDense
+from tfvae.layers.autoregressive_network import autoregressive_masks
+from tfvae.layers.autoregressive_network import MaskedDense
 
 
 class MaskedDenseTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(
-      event_size=[2, 5], hidden_units=[(), (7,), (9, 4)], reverse=[False, True])
+      event_size=[2, 5], hidden_units=[(), (7,), (9, 4)],
+      reverse=[False, True], has_context=[False, True])
   def test_an_output_sees_all_inputs_before_it_and_no_other(
-      self, event_size, hidden_units, reverse):
-    masks = autoregressive_masks(event_size, hidden_units, 2, reverse)
+      self, event_size, hidden_units, reverse, has_context):
+    if has_context and hidden_units == (9, 4):
+      hidden_units = (9, 6)  # Four units cannot have the five degrees 0 … 4.
+    masks = autoregressive_masks(
+        event_size, hidden_units, 2, reverse, has_context)
     self.assertEqual([mask.shape[1] for mask in masks],
                      [*hidden_units, 2 * event_size])
     paths = np.eye(event_size, dtype=int)
@@ -23,6 +27,11 @@ class MaskedDenseTest(tf.test.TestCase, parameterized.TestCase):
     before = np.triu(np.ones([event_size, event_size], bool), k=1)
     before = before.T if reverse else before
     self.assertAllEqual(paths > 0, np.tile(before, 2))
+    if has_context:  # All of the first layer sees it, and so do all outputs.
+      paths = np.ones([1, masks[0].shape[1]], int)
+      for mask in masks[1:]:
+        paths = paths @ mask
+      self.assertAllGreater(paths, 0)
 
   @parameterized.parameters(True, False)
   def test_equals_numpy(self, use_bias):

@@ -1,0 +1,29 @@
+"""A progress bar over the batches of an evaluation."""
+
+from collections.abc import Iterator
+import sys
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+
+def batches(dataset: tf.data.Dataset, title: str,
+            verbose: bool = False) -> Iterator[tuple[int, Any]]:
+  """Yields each batch with its number, and shows how far it has come.
+
+  Args:
+    dataset: batches of x, or of dictionaries of 'x' and 'y'.
+    title: what is computed, written before the bar.
+    verbose: whether to show the bar; where the output is no terminal, a line
+      at the end.
+  """
+  cardinality = int(dataset.cardinality())
+  bar = tf_keras.utils.Progbar(
+      cardinality if cardinality > 0 else None, unit_name='batch',
+      verbose=(1 if sys.stdout.isatty() else 2) if verbose else 0)
+  if verbose:
+    print(title)
+  for index, batch in enumerate(dataset):
+    yield index, batch
+    bar.update(index + 1)

@@ -1,0 +1,156 @@
+"""The masked autoregressive network of the flows."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+# A transformation stretches no dimension by more than e³ ≈ 20.
+MAX_LOG_SCALE = 3.0
+
+
+@tf_keras.saving.register_keras_serializable(package='tfvae')
+class AutoregressiveNetwork(tf_keras.layers.Layer):
+  """Gives (t_i, s_i) of z_1 … z_{i-1} and, where there is one, a context.
+
+  Germain, Gregor, Murray and Larochelle, MADE, 2015; the context is that of
+  Kingma et al., Improving Variational Inference with Inverse Autoregressive
+  Flow, 2016. It begins with t = s = 0, the identity.
+  """
+
+  def __init__(
+      self,
+      event_size: int,
+      hidden_units: Sequence[int],
+      activation: str = 'tanh',
+      reverse: bool = False,
+      context_size: int = 0,
+      **kwargs,
+  ):
+    """Initialises the network.
+
+    Args:
+      event_size: n, dimensions of z.
+      hidden_units: width of each hidden layer.
+      activation: of the hidden layers, a name Keras knows.
+      reverse: of z_{i+1} … z_n in place of z_1 … z_{i-1}.
+      context_size: dimensions of the context; 0 for none.
+      **kwargs: of `tf_keras.layers.Layer`.
+    """
+    super().__init__(**kwargs)
+    self.event_size, self.hidden_units, self.activation = (
+        event_size, tuple(hidden_units), activation)
+    self.reverse, self.context_size = reverse, context_size
+    masks = autoregressive_masks(
+        event_size, hidden_units, 2, reverse, context_size > 0)
+    self._masked = [
+        MaskedDense(mask, dtype=self.dtype, kernel_initializer=(
+            'zeros' if last else 'glorot_uniform'))
+        for mask, last in zip(
+            masks, [False] * len(hidden_units) + [True], strict=True)]
+    for layer, mask in zip(self._masked, masks, strict=True):
+      layer.build([None, len(mask)])
+    if context_size:
+      self._context = tf_keras.layers.Dense(
+          masks[0].shape[1], use_bias=False, dtype=self.dtype)
+      self._context.build([None, context_size])
+
+  def call(self, z: tf.Tensor,
+           context: tf.Tensor | None = None) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns t and s, `[..., n]` each.
+
+    Args:
+      z: `[..., n]`.
+      context: `[..., context_size]`; its leading dimensions broadcast.
+    """
+    activation = tf_keras.activations.get(self.activation)
+    h = self._masked[0](z)
+    if context is not None:
+      h += self._context(context)
+    for layer in self._masked[1:]:
+      h = layer(activation(h))
+    return shift_and_log_scale(h)
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns names and numbers from which `from_config` makes the layer."""
+    return super().get_config() | {
+        'event_size': self.event_size, 'hidden_units': list(self.hidden_units),
+        'activation': self.activation, 'reverse': self.reverse,
+        'context_size': self.context_size}
+
+
+def shift_and_log_scale(outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+  """Returns t and s of a network's outputs, s bounded to ±`MAX_LOG_SCALE`."""
+  shift, log_scale = tf.split(outputs, 2, axis=-1)
+  return shift, MAX_LOG_SCALE * tf.tanh(log_scale / MAX_LOG_SCALE)
+
+
+@tf_keras.saving.register_keras_serializable(package='tfvae')
+class MaskedDense(tf_keras.layers.Dense):
+  """A `tf_keras.layers.Dense` with some connections cut: y = a(x (W ⊙ M) + b).
+
+  `tfp.bijectors.AutoregressiveNetwork` cuts them by a constraint, which an
+  optimizer applies after its step, so that gradients of connections that do
+  not exist still count in a global norm; it activates in half precision under
+  a mixed policy, and warns whenever it is saved.
+  """
+
+  def __init__(self, mask: Sequence[Sequence[float]], **kwargs):
+    """Initialises the layer.
+
+    Args:
+      mask: M, zeros and ones, `[input_size, units]`.
+      **kwargs: of `tf_keras.layers.Dense`, but not `units`.
+    """
+    self.mask = np.asarray(mask, np.float32)
+    super().__init__(self.mask.shape[1], **kwargs)
+
+  def call(self, inputs: tf.Tensor) -> tf.Tensor:
+    """Returns y, `[..., units]`, of inputs x, `[..., input_size]`."""
+    kernel = self.kernel * tf.cast(self.mask, self.compute_dtype)
+    outputs = tf.matmul(inputs, kernel)
+    return self.activation(outputs + self.bias if self.use_bias else outputs)
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns names and numbers from which `from_config` makes the layer."""
+    config = super().get_config() | {'mask': self.mask.tolist()}
+    del config['units']
+    return config
+
+
+def autoregressive_masks(
+    event_size: int,
+    hidden_units: Sequence[int],
+    outputs_per_input: int,
+    reverse: bool,
+    has_context: bool = False,
+) -> list[np.ndarray]:
+  """Returns the masks by which output i sees the inputs before i only.
+
+  Inputs and outputs have degrees 1 … n, hidden units take turns with 1 … n−1.
+  A hidden unit sees what is of its degree or a lower one, an output what is of
+  a lower one: Germain, Gregor, Murray and Larochelle, MADE, 2015. A context
+  has degree 0, and so have some of the hidden units where there is one.
+
+  Args:
+    event_size: n, the number of inputs, at least 2; 1 will do with a context.
+    hidden_units: width of each hidden layer.
+    outputs_per_input: outputs i for each input i; they follow one another in
+      blocks of n.
+    reverse: whether "before i" means i + 1 … n.
+    has_context: whether all of the first layer sees something else as well.
+
+  Returns:
+    A mask for each layer, `[inputs, outputs]`, from the inputs on.
+  """
+  degrees = np.arange(1, event_size + 1)[::-1 if reverse else 1]
+  lowest = 0 if has_context else 1
+  hidden = [np.arange(units) % (event_size - lowest) + lowest
+            for units in hidden_units]
+  layers = [degrees, *hidden]
+  masks = [below[:, np.newaxis] <= above
+           for below, above in zip(layers, layers[1:], strict=False)]
+  outputs = np.tile(degrees, outputs_per_input)
+  return [*masks, layers[-1][:, np.newaxis] < outputs]

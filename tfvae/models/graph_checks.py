@@ -1,0 +1,122 @@
+"""What a `GraphVAE` refuses, and the size of its decoder's input."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tfvae.graph import GraphicalModel
+from tfvae.layers import DistributionLayer
+from tfvae.layers import MultivariateNormalDiag
+from tfvae.priors import Prior
+from tfvae.priors import VampPrior
+
+# How q(z_j|…) takes in p(z_j|…), where z_j has parents in p.
+MERGINGS = ('network', 'precision_weighted')
+
+
+def check_free_bits(graph: GraphicalModel,
+                    posteriors: Mapping[str, DistributionLayer],
+                    controls: Mapping[str, Any]):
+  """Refuses free bits per dimension where the KL has no parts by dimension."""
+  if not controls.get('free_bits') or (
+      controls.get('free_bits_per') != 'dimension'):
+    return
+  names = [name for name in graph.latent_names
+           if not graph.allows_exact_kl(name)
+           or not isinstance(posteriors[name], MultivariateNormalDiag)]
+  if names:
+    raise ValueError(
+        f'The KL of {", ".join(names)} has no parts by dimension in {graph} '
+        'with these posteriors, which takes diagonal normals and no log-ratio; '
+        "use free_bits_per='latent'. Received: "
+        f'kl_controls={dict(controls)}')
+
+
+def check_posteriors(graph: GraphicalModel,
+                     posteriors: Mapping[str, DistributionLayer]):
+  """Refuses a posterior layer that does not fit the graph."""
+  for name, layer in posteriors.items():
+    if name not in graph.latent_names:
+      raise ValueError(f"{graph} has no latent '{name}'; give posteriors of "
+                       f'{", ".join(graph.latent_names)}. Received: '
+                       f'posteriors[{name!r}]={layer}')
+    if layer.event_size != graph.latent_size(name):
+      raise ValueError(
+          f'The posterior of {name} must have its size, '
+          f'{graph.latent_size(name)}. Received: posterior.event_size='
+          f'{layer.event_size}')
+    if layer.activity_regularizer is not None:
+      raise ValueError(
+          'The model regularizes its posteriors itself; leave out the '
+          "activity_regularizer. Received: that of the posterior of "
+          f'{name}, {layer.activity_regularizer}')
+
+
+def seen_by_inference(
+    graph: GraphicalModel, posteriors: Mapping[str, DistributionLayer],
+    merging: str) -> dict[str, Sequence[str]]:
+  """Returns, by latent, the parents that the network of its factor of q sees.
+
+  With 'precision_weighted' merging, p(z_j|Pa_p(z_j)) brings in the parents
+  that z_j has in p, and the network sees the others.
+
+  Raises:
+    ValueError: if the merging is unknown, or the graph does not allow it.
+  """
+  if merging not in MERGINGS:
+    raise ValueError(f'merging must be one of {", ".join(MERGINGS)}. Received: '
+                     f'merging={merging!r}')
+  merged = [name for name in graph.latent_names
+            if merging == 'precision_weighted'
+            and graph.parents('generative', name)]
+  if merging == 'precision_weighted' and not merged:
+    raise ValueError('Precision-weighted merging needs a latent with parents '
+                     f"in p; use merging='network'. Received: {graph}")
+  seen = {f.variable: f.parents for f in graph.inference}
+  for name in merged:
+    parents = graph.parents('generative', name)
+    if not set(parents) < set(seen[name]):
+      raise ValueError(
+          f'Precision-weighted merging needs in q({name}|…) the parents of '
+          f'{name} in p, {",".join(parents)}, and one more; write '
+          f"'{name}|{','.join((*parents, 'x'))}' there, or use "
+          f"merging='network'. Received: {graph}")
+    if not isinstance(posteriors[name], MultivariateNormalDiag):
+      raise ValueError(
+          f'Precision-weighted merging of {name} needs a diagonal normal '
+          "posterior, or use merging='network'. Received: "
+          f'{type(posteriors[name]).__name__}')
+    seen[name] = tuple(v for v in seen[name] if v not in parents)
+  return seen
+
+
+def check_priors(graph: GraphicalModel, priors: Mapping[str, Prior]):
+  """Refuses a prior that does not fit the graph."""
+  for name, prior in priors.items():
+    if graph.parents('generative', name):
+      raise ValueError(
+          f'{name} has parents in {graph}, which make its prior; give priors '
+          f'of latents without. Received: priors[{name!r}]={prior}')
+    if prior.event_size != graph.latent_size(name):
+      raise ValueError(
+          f'The prior of {name} must have its size, {graph.latent_size(name)}. '
+          f'Received: prior.event_size={prior.event_size}')
+    if isinstance(prior, VampPrior) and (
+        graph.parents('inference', name) != ('x',)):
+      raise ValueError(
+          f'A VampPrior of {name} is a mixture of q({name}|x); the graph must '
+          f"have the factor '{name}|x', or the latent another prior. Received: "
+          f'{graph}')
+
+
+def decoder_input_size(graph: GraphicalModel,
+                       num_classes: int | None = None) -> int:
+  """Returns the size of the parents of x together, in p.
+
+  Raises:
+    ValueError: if `y` is in the graph and `num_classes` is missing.
+  """
+  if graph.is_conditional and not num_classes:
+    raise ValueError(f"{graph} has 'y': say how many classes there are. "
+                     f'Received: num_classes={num_classes}')
+  sizes = dict(graph.latents) | {'y': num_classes}
+  return sum(sizes[name] for name in graph.parents('generative', 'x'))
