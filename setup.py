@@ -18,7 +18,6 @@ _TENSORFLOW = '>=2.21,<2.22'
 _TEST = [
     'pytest>=8',
     'pytest-xdist>=3.6',
-    'scipy>=1.13',  # The independent side of many comparisons.
 ]
 
 setup(
@@ -29,6 +28,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['tfvae', 'tfvae.*']),
+    package_data={'tfvae.report': ['report.html', 'report.css', 'report.js']},
     # TensorFlow 2.21 has no wheel for 3.14; NumPy and Keras have left 3.10.
     python_requires='>=3.11,<3.14',
     install_requires=[
@@ -38,6 +38,7 @@ setup(
         'matplotlib>=3.9',
         'numpy>=2.0,<3',
         'scikit-learn>=1.5',
+        'scipy>=1.13',
         f'tensorboard{_TENSORFLOW}',  # No longer comes with TensorFlow.
         f'tensorflow{_TENSORFLOW}',
         'tensorflow-datasets>=4.9.10,<5',

@@ -1,4 +1,4 @@
-"""Tests of choosing the image and the label among a data set's features."""
+"""Tests of choosing image, label and factors among a data set's features."""
 
 from absl.testing import parameterized
 import numpy as np
@@ -18,6 +18,8 @@ _FEATURES = tfds.features.FeaturesDict({
     'title': tfds.features.Text(),
     'where': {'x': np.int64, 'y': np.int64},
     'label': tfds.features.ClassLabel(num_classes=7),
+    'animal': tfds.features.ClassLabel(names=['cat', 'dog']),
+    'later': tfds.features.ClassLabel(),
     'age': np.int32,
     'weight': np.float32,
 })
@@ -50,10 +52,12 @@ class FeaturesTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(ValueError, r'title \(\).*choose another data'):
       features.image_spec(text, 'image')
 
-  @parameterized.parameters(('label', 7), ('age', None))
-  def test_label(self, key, num_classes):
+  @parameterized.parameters(
+      ('label', 7, tuple('0123456')), ('animal', 2, ('cat', 'dog')),
+      ('age', None, None), ('later', None, None))
+  def test_label(self, key, num_classes, names):
     self.assertEqual(features.label_spec(_FEATURES, key),
-                     features.LabelSpec(key, num_classes))
+                     features.LabelSpec(key, num_classes, names))
 
   def test_no_label(self):
     self.assertIsNone(features.label_spec(_FEATURES, None))
@@ -65,6 +69,38 @@ class FeaturesTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(
         ValueError, rf"one integer.*--label_key.*age \(\).*label_key='{key}'"):
       features.label_spec(_FEATURES, key)
+
+  def test_factors_are_the_integers_named_label_(self):
+    self.assertEqual(features.factor_keys(tfds.features.FeaturesDict({
+        'image': tfds.features.Image(shape=(4, 4, 1)),
+        'label_y': tfds.features.ClassLabel(num_classes=3),
+        'label_x': np.int32,
+        'label': tfds.features.ClassLabel(num_classes=5),
+        'label_weight': np.float32,
+        'label_seen': np.bool_,
+        'label_text': tfds.features.Text(),
+        'label_pair': tfds.features.Tensor(shape=(2,), dtype=np.int64),
+        'label_where': {'label_a': np.int64, 'label_b': np.int64},
+        'value_x': np.int64,
+        'my_label_x': np.int64,
+    })), ('label_x', 'label_y'))
+
+  def test_one_integer_named_label_is_no_factor(self):
+    self.assertEmpty(features.factor_keys(tfds.features.FeaturesDict(
+        {'label_x': np.int64, 'label_y': np.float32})))
+
+  @parameterized.parameters(
+      ('dsprites:2.0.0', 'orientation scale shape x_position y_position'),
+      ('dsprites:2.1.0', 'orientation scale shape x_position y_position'),
+      ('shapes3d', 'floor_hue object_hue orientation scale shape wall_hue'),
+      ('smallnorb', 'azimuth category elevation lighting'),
+      ('symmetric_solids', ''), ('coil100', ''), ('siscore', ''),
+      ('cifar100', ''), ('celeb_a', ''), ('mnist', ''))
+  def test_factors_of_the_data_sets_of_tfds(self, name, names):
+    builder = tfds.builder(name, data_dir=self.create_tempdir().full_path)
+    keys = features.factor_keys(builder.info.features)
+    self.assertEqual([features.factor_name(key) for key in keys],
+                     names.split())
 
 
 if __name__ == '__main__':

@@ -1,6 +1,7 @@
 """Tests of loading TFDS data sets, on builders whose content is known."""
 
 import gzip
+import itertools
 import os
 import pathlib
 import subprocess
@@ -8,12 +9,14 @@ import sys
 import tempfile
 from unittest import mock
 
+from absl import logging as absl_logging
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tfvae.data import images
+from tfvae.data import splits
 
 _SHARED = pathlib.Path(__file__).parents[2].parent / 'shared' / 'data'
 _RAW = _SHARED / 'raw' / 'mnist'
@@ -38,6 +41,7 @@ def _numbered(start, stop):
 
 
 _HALF = np.full([3, 2, 2, 1], 0.5)
+_NAMES = [f'class {k}' for k in 'abcdefghij']
 
 
 class TfvaeTestImages(tfds.core.GeneratorBasedBuilder):
@@ -73,6 +77,7 @@ class TfvaeTestImages(tfds.core.GeneratorBasedBuilder):
   def _split_generators(self, dl_manager):
     if not self.builder_config.splits:
       raise AssertionError('Prepared, though its features were wrong.')
+    self.info.features['label'].names = _NAMES  # As late as cifar10 does.
     return {name: self._generate_examples(array)
             for name, array in self.builder_config.splits.items()}
 
@@ -81,6 +86,50 @@ class TfvaeTestImages(tfds.core.GeneratorBasedBuilder):
     for i, image in enumerate(array.astype(dtype)):
       number = int(np.nan_to_num(image.flat[0], posinf=0))
       yield i, {'image': image, 'label': 2 * number % 10, 'weight': 1.}
+
+
+# A factor's key in the order of its columns, and its number of values.
+_FACTORS = {'label_orientation': 4, 'label_scale': 2, 'label_shape': 3,
+            'label_x_position': 2, 'label_y_position': 2}
+
+
+def _sprite(factors):
+  """An image of bits in which the factors can be read: a bar for each."""
+  image = np.zeros((64, 64, 1), np.uint8)
+  for place, value in enumerate(factors):
+    image[12 * place:12 * place + 6, :10 * (value + 1)] = 1
+  return image
+
+
+class TfvaeTestSprites(tfds.core.GeneratorBasedBuilder):
+  """The features and the only split of dsprites, every combination once."""
+
+  VERSION = tfds.core.Version('1.0.0')
+
+  def _info(self):
+    order = ('shape', 'scale', 'orientation', 'x_position', 'y_position')
+    features = {'image': tfds.features.Image(shape=(64, 64, 1)),
+                'id': tfds.features.Text()}
+    for name in order:
+      features[f'label_{name}'] = tfds.features.ClassLabel(
+          num_classes=_FACTORS[f'label_{name}'])
+      features[f'value_{name}'] = np.float32
+    return tfds.core.DatasetInfo(
+        builder=self, features=tfds.features.FeaturesDict(features))
+
+  def _split_generators(self, dl_manager):
+    return {'train': self._generate_examples()}
+
+  def _generate_examples(self):
+    for i, factors in enumerate(_combinations()):
+      labels = dict(zip(_FACTORS, factors, strict=True))
+      values = {key.replace('label', 'value'): value / 7
+                for key, value in labels.items()}
+      yield i, {'image': _sprite(factors), 'id': str(i), **labels, **values}
+
+
+def _combinations():
+  return list(itertools.product(*map(range, _FACTORS.values())))
 
 
 class LoadImagesTest(parameterized.TestCase, tf.test.TestCase):
@@ -105,6 +154,8 @@ class LoadImagesTest(parameterized.TestCase, tf.test.TestCase):
     data = self.load(validation_split='validation')
     self.assertEqual(data.image_shape, (4, 2, 3))
     self.assertEqual(data.num_classes, 10)
+    self.assertIsNone(data.train.factors)
+    self.assertEmpty(data.factor_names)
     self.assertEqual(data.train.images.dtype, np.uint8)
     self.assertTrue(data.train.images.flags.c_contiguous)
     self.assertCountEqual(self.numbers(data.train), range(57))
@@ -148,7 +199,7 @@ class LoadImagesTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_reading_in_pieces_is_reading_at_once(self):
     whole = self.load()
-    with mock.patch.object(images, '_BATCH_BYTES', 100):  # Four images.
+    with mock.patch.object(splits, '_BATCH_BYTES', 100):  # Four images.
       pieces = self.load()
     for part in ('train', 'validation', 'test'):
       self.assertAllEqual(getattr(pieces, part).images,
@@ -175,6 +226,23 @@ class LoadImagesTest(parameterized.TestCase, tf.test.TestCase):
       data = self.load(label_key=None)
       self.assertIsNone(data.validation.labels)
       self.assertIsNone(data.num_classes)
+      self.assertIsNone(data.label_names)
+
+  def test_label_names_do_not_depend_on_who_prepared_the_data(self):
+    with tempfile.TemporaryDirectory() as data_dir:
+      for _ in range(2):
+        data = images.load_images('tfvae_test_images/numbered', data_dir)
+        self.assertEqual(data.label_names, tuple(_NAMES))
+
+  def test_tfds_does_not_warn_of_itself(self):
+    self.load()  # Preparing has warnings of its own.
+    with mock.patch.object(
+        absl_logging, 'log_first_n',
+        lambda level, text, n: absl_logging.log(level, text)):
+      with self.assertNoLogs('absl', 'WARNING'):
+        self.load()
+      with self.assertLogs('absl', 'WARNING'):  # Of others, it still does.
+        self.assertEqual(tfds.features.Text().dtype, tf.string)
 
   @parameterized.parameters(
       ('nan', "split 'test', with a NaN"),
@@ -200,6 +268,61 @@ class LoadImagesTest(parameterized.TestCase, tf.test.TestCase):
   def test_refused_arguments(self, kwargs, message):
     with self.assertRaisesRegex(ValueError, message):
       self.load(**kwargs)
+
+
+class FactorsTest(parameterized.TestCase, tf.test.TestCase):
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.data_dir = cls.enterClassContext(tempfile.TemporaryDirectory())
+
+  def load(self, **kwargs):
+    return images.load_images(
+        'tfvae_test_sprites', self.data_dir, test_split='train[90%:]',
+        **{'train_split': 'train[:90%]', **kwargs})
+
+  def test_factors_are_those_written_with_each_image(self):
+    data = self.load()
+    self.assertEqual(data.factor_names, (
+        'orientation', 'scale', 'shape', 'x_position', 'y_position'))
+    parts = data.train, data.validation, data.test
+    for part in parts:
+      self.assertEqual(part.factors.dtype, np.int64)
+      self.assertAllEqual(part.images, [_sprite(v) for v in part.factors])
+    # 96 images: round(90 %) = 86, of which round(10 %) = 9 are carved.
+    self.assertEqual([len(part.images) for part in parts], [77, 9, 10])
+    self.assertCountEqual(
+        [tuple(v) for part in parts for v in part.factors.tolist()],
+        _combinations())
+
+  def test_reading_in_pieces_is_reading_at_once(self):
+    whole = self.load()
+    with mock.patch.object(splits, '_BATCH_BYTES', 5 * 64**2):
+      pieces = self.load()
+    for part in ('train', 'validation', 'test'):
+      self.assertAllEqual(getattr(pieces, part).factors,
+                          getattr(whole, part).factors)
+
+  def test_named_validation_split(self):
+    data = self.load(train_split='train[:70%]',
+                     validation_split='train[70%:90%]')
+    for part in data.train, data.validation, data.test:
+      self.assertAllEqual(part.images, [_sprite(v) for v in part.factors])
+
+  @parameterized.parameters('label', None)
+  def test_factors_are_not_labels(self, label_key):
+    data = self.load(label_key=label_key)
+    self.assertIsNone(data.train.labels)
+    self.assertIsNone(data.num_classes)
+    self.assertIsNone(data.label_names)
+    self.assertEqual(data.train.factors.shape, (77, 5))
+
+  def test_a_factor_may_be_the_label(self):
+    data = self.load(label_key='label_shape')
+    self.assertAllEqual(data.test.labels, data.test.factors[:, 2])
+    self.assertEqual(data.num_classes, 3)
+    self.assertEqual(data.label_names, ('0', '1', '2'))
 
 
 class MnistTest(tf.test.TestCase):

@@ -4,6 +4,8 @@ from tfvae.data.binarization import bernoulli_draw
 from tfvae.data.binarization import BINARIZATIONS
 from tfvae.data.binarization import check_support
 from tfvae.data.binarization import fixed_binarization
+from tfvae.data.binarization import full_range
+from tfvae.data.binarization import unit_interval
 from tfvae.data.digits import Digits
 from tfvae.data.images import ImageData
 from tfvae.data.images import load_images
@@ -21,7 +23,9 @@ __all__ = [
     'check_support',
     'evaluation_batches',
     'fixed_binarization',
+    'full_range',
     'load_images',
     'steps_per_epoch',
     'training_batches',
+    'unit_interval',
 ]

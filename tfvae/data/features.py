@@ -1,6 +1,7 @@
-"""Which features of a TFDS data set are the image and the label.
+"""Which features of a TFDS data set are the image, the label and the factors.
 
-All that is here is known before anything is downloaded.
+All that is here is known before anything is downloaded, but for the names that
+some data sets (cifar10) give their labels only then.
 """
 
 import dataclasses
@@ -8,6 +9,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+
+_FACTOR_PREFIX = 'label_'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,10 +35,13 @@ class LabelSpec:
   Attributes:
     key: its name.
     num_classes: the number of labels, or None if the data set does not say.
+    names: those of the labels in turn, '0', '1', ... where TFDS only numbers
+      them, or None if there is no number.
   """
 
   key: str
   num_classes: int | None
+  names: tuple[str, ...] | None
 
 
 def image_spec(features: tfds.features.FeaturesDict,
@@ -94,15 +100,46 @@ def label_spec(features: tfds.features.FeaturesDict,
   Raises:
     ValueError: if another name than 'label' is not that of one integer.
   """
-  if label_key in features:
+  if label_key in features and _is_integer(features[label_key]):
     feature = features[label_key]
-    if feature.shape == () and tf.as_dtype(feature.tf_dtype).is_integer:
-      return LabelSpec(label_key, getattr(feature, 'num_classes', None))
+    num_classes = getattr(feature, 'num_classes', None)
+    # Without a number of classes, the names of a ClassLabel raise.
+    names = tuple(feature.names) if num_classes else None
+    return LabelSpec(label_key, num_classes, names)
   if label_key in (None, 'label'):  # Nobody asked for labels by name.
     return None
   raise ValueError(
       'A label is a feature that is one integer. Name it by --label_key: the '
       f'features are {_listed(features)}. Received: label_key={label_key!r}')
+
+
+def factor_keys(features: tfds.features.FeaturesDict) -> tuple[str, ...]:
+  """Returns the features that are the generative factors of the images.
+
+  They are those that are one integer and whose name begins with 'label_', if
+  there are two of them or more: a single one is a label. dsprites has five,
+  shapes3d six, smallnorb four, and mnist, whose only one is 'label', none.
+
+  Args:
+    features: `builder.info.features`.
+
+  Returns:
+    Their names in alphabetical order, which unlike that of a data set read back
+    from its files is the same in every run; empty if there are no factors.
+  """
+  keys = sorted(key for key, feature in features.items()
+                if key.startswith(_FACTOR_PREFIX) and _is_integer(feature))
+  return tuple(keys) if len(keys) > 1 else ()
+
+
+def factor_name(key: str) -> str:
+  """Returns what a factor is called: 'x_position' of 'label_x_position'."""
+  return key.removeprefix(_FACTOR_PREFIX)
+
+
+def _is_integer(feature: tfds.features.FeatureConnector) -> bool:
+  """Returns whether a feature is one integer."""
+  return feature.shape == () and tf.as_dtype(feature.tf_dtype).is_integer
 
 
 def _listed(features: tfds.features.FeaturesDict) -> str:

@@ -1,6 +1,43 @@
-"""Measures of a trained model, in nats."""
+"""Measures of a trained model, in nats, for any model and any data set."""
 
+from tfvae.evaluation.amortization import inference_gaps
+from tfvae.evaluation.amortization import InferenceGaps
+from tfvae.evaluation.annealed_importance_sampling import (
+    annealed_importance_sampling,
+)
+from tfvae.evaluation.annealed_importance_sampling import bidirectional_bounds
+from tfvae.evaluation.annealed_importance_sampling import BidirectionalBounds
+from tfvae.evaluation.bounds import Elbo
+from tfvae.evaluation.bounds import elbo
 from tfvae.evaluation.bounds import Estimate
 from tfvae.evaluation.bounds import importance_weighted_nll
+from tfvae.evaluation.calibration import simulation_based_calibration
+from tfvae.evaluation.collapse import describe_collapse
+from tfvae.evaluation.disentanglement import disentanglement_scores
+from tfvae.evaluation.latent_measures import Latent
+from tfvae.evaluation.latent_measures import LatentSpace
+from tfvae.evaluation.latent_space import latent_space
+from tfvae.evaluation.rank_statistics import Calibration
+from tfvae.evaluation.representation import posterior_means
+from tfvae.evaluation.representation import representation_accuracy
 
-__all__ = ['Estimate', 'importance_weighted_nll']
+__all__ = [
+    'BidirectionalBounds',
+    'Calibration',
+    'Elbo',
+    'Estimate',
+    'InferenceGaps',
+    'Latent',
+    'LatentSpace',
+    'annealed_importance_sampling',
+    'bidirectional_bounds',
+    'describe_collapse',
+    'disentanglement_scores',
+    'elbo',
+    'importance_weighted_nll',
+    'inference_gaps',
+    'latent_space',
+    'posterior_means',
+    'representation_accuracy',
+    'simulation_based_calibration',
+]

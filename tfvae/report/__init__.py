@@ -1,6 +1,7 @@
-"""Pictures of graphical models and of what a trained model makes of images."""
+"""The report on a trained model, and the pictures it is made of."""
 
 from tfvae.report.graph_picture import draw_graph
+from tfvae.report.html_report import write_report
 from tfvae.report.pictures import image_grid
 from tfvae.report.pictures import reconstruction_grid
 from tfvae.report.pictures import save_figure
@@ -12,4 +13,5 @@ __all__ = [
     'reconstruction_grid',
     'save_figure',
     'save_panels',
+    'write_report',
 ]

@@ -1,0 +1,260 @@
+"""The report, read back from the page."""
+
+import base64
+import html.parser
+import io
+import json
+import os
+import re
+
+from absl.testing import parameterized
+from matplotlib import image as matplotlib_image
+import numpy as np
+import tensorflow as tf
+
+from tfvae import models
+from tfvae.graph import GraphicalModel
+from tfvae.graph import PRESETS
+from tfvae.report.explanations import EXPLANATIONS
+from tfvae.report.html_report import write_report
+
+_IMAGE = (4, 5, 1)
+_N = 30
+_VOID = ('meta', 'img', 'input', 'link', 'br')
+
+_METRICS = {
+    'test': {'elbo': -22.917, 'reconstruction': -17.5, 'kl': 5.36,
+             'examples': 360, 'iwae_nll': 22.485,
+             'iwae_nll_standard_error': 0.1817, 'iwae_samples': 500,
+             'bits_per_dim': 0.5069},
+    'train': {'elbo': -22.945, 'reconstruction': -17.55, 'kl': 5.39},
+    'parameters': 116096, 'seconds': {'train': 26.3},
+    'versions': {'tensorflow': '2.21.0'},
+    'latent_space': {
+        'mutual_information': 4.714, 'mutual_information_error': 0.0321,
+        'latents': {'z': {'active_units': 3, 'variances': [0.5] * 12}}},
+    'calibration': {'is_calibrated': True,
+                    'latents': {'z': {'coverage': {'0.95': [0.94, 0.97]}}}},
+    'mine': {'something': 42, 'not_a_number': float('nan')},
+}
+_HISTORY = [
+    {'epoch': str(e), 'elbo': str(-40 + e), 'val_elbo': str(-41 + e % 7),
+     'reconstruction': str(-30 + e), 'val_reconstruction': str(-31 + e),
+     'kl': '5.0', 'val_kl': '5.1'} for e in range(1, 13)]
+
+
+def _model(latents='z:4', image=_IMAGE, **arguments):
+  graph = GraphicalModel.parse(latents) if isinstance(latents, str) else latents
+  return models.image_vae(graph, image, hidden_units=(8,), **arguments)
+
+
+def _data(image=_IMAGE):
+  rng = np.random.default_rng(0)
+  return (np.float32(rng.random((_N, *image)) < 0.5),
+          rng.integers(3, size=_N))
+
+
+class _Page(html.parser.HTMLParser):
+  """The elements of a page `(tag, attributes)`, and its text."""
+
+  def __init__(self, text):
+    super().__init__()
+    self.elements, self.open, self.texts = [], [], []
+    self.feed(text)
+
+  def handle_starttag(self, tag, attrs):
+    self.elements.append((tag, dict(attrs)))
+    if tag not in _VOID:
+      self.open.append(tag)
+
+  def handle_startendtag(self, tag, attrs):
+    self.elements.append((tag, dict(attrs)))
+
+  def handle_endtag(self, tag):
+    assert self.open.pop() == tag, f'{tag} closes another'
+
+  def handle_data(self, data):
+    if not {'script', 'style'} & set(self.open):
+      self.texts.append(data)
+
+  def of(self, tag):
+    return [attributes for name, attributes in self.elements if name == tag]
+
+  @property
+  def text(self):
+    return ' '.join(' '.join(self.texts).split())
+
+
+def _pixels(uri):
+  """The values of a PNG in a data URI, `[h, w, c]` in [0, 1]."""
+  png = base64.b64decode(uri.removeprefix('data:image/png;base64,'))
+  return matplotlib_image.imread(io.BytesIO(png))
+
+
+class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
+
+  def _write(self, model, inputs, labels=None, **arguments):
+    path = os.path.join(self.create_tempdir().full_path, 'index.html')
+    write_report(path, model, inputs, labels, **arguments)
+    self.assertEqual(os.listdir(os.path.dirname(path)), ['index.html'])
+    with open(path, encoding='utf-8') as file:
+      return file.read()
+
+  def _check(self, text):
+    """What holds for every report."""
+    page = _Page(text)
+    self.assertEmpty(page.open)
+    ids = [attributes['id'] for _, attributes in page.elements
+           if 'id' in attributes]
+    self.assertLen(set(ids), len(ids))
+    for picture in page.of('img'):
+      self.assertStartsWith(picture['src'], 'data:image/png;base64,')
+      self.assertNotEmpty(picture['alt'])
+    for _, attributes in page.elements:
+      if attributes.get('role') == 'img' and attributes.get('id') != 'decoding':
+        self.assertNotEmpty(attributes['aria-label'])
+      for key in ('href', 'xlink:href', 'for', 'aria-labelledby'):
+        if key in attributes:
+          self.assertIn(attributes[key].removeprefix('#'), ids)
+      self.assertNoCommonElements(attributes, ['onclick', 'srcset'])
+    self.assertNotRegex(text, r'(?i)https?:(?!//www\.w3\.org/)|@import')
+    self.assertNotRegex(text, r'url\((?!#)')
+    levels = [int(tag[1]) for tag, _ in page.elements
+              if re.fullmatch('h[1-6]', tag)]
+    self.assertEqual(levels[0], 1)
+    self.assertAllLess(np.diff(levels), 2)
+    return page
+
+  def test_everything_given_is_there(self):
+    x, labels = _data()
+    text = self._write(
+        _model(), x, labels, history=_HISTORY, metrics=_METRICS,
+        title='Digits & <more>', command='python a.py --b="c"',
+        warnings=['The posterior has collapsed.'],
+        rank_histograms={'z': np.full([4, 10], 20)},
+        class_names=['zero', '<one>', 'two'])
+    page = self._check(text)
+    self.assertEqual(
+        [attributes['id'] for attributes in page.of('section')],
+        ['warnings', 'graph', 'learning', 'elbo', 'reconstructions', 'samples',
+         'interpolations', 'traversals', 'map', 'explorer', 'dimensions',
+         'figures', 'calibration', 'repeat'])
+    for words in (
+        'Digits & <more>', 'The posterior has collapsed.',
+        'python a.py --b="c"', '<one>', '2.21.0',
+        'best, −35.0 nats, in epoch 6',
+        '−22.92', '22.48 ± 0.18', '−22.95', '4.714 ± 0.032', '116,096', '26.3',
+        '42', 'not a number', '12 values, 0.5 to 0.5', '0.94, 0.97',
+        'Coverage 0.95', 'yes', 'Something'):
+      self.assertIn(words, page.text)
+    for key in ('elbo', 'reconstruction', 'kl', 'iwae_nll', 'bits_per_dim',
+                'mutual_information', 'active_units', 'coverage', 'parameters'):
+      self.assertIn(EXPLANATIONS[key], page.text)
+
+  def test_explanations_are_a_sentence(self):
+    for sentence in EXPLANATIONS.values():
+      self.assertRegex(sentence, r'^\S.+\.$')
+      self.assertLess(len(sentence), 160)
+
+  def test_pictures_are_what_the_model_makes(self):
+    model = _model()
+    x, labels = _data()
+    page = _Page(self._write(model, x, labels))
+    (picture,) = [attributes['src'] for attributes in page.of('img')
+                  if 'reconstruction' in attributes['alt']]
+    pixels = _pixels(picture)
+    means = model(x).mean().numpy()
+    for column in range(10):
+      left = 6 * column
+      self.assertAllClose(pixels[:4, left:left + 5, 0], x[column, ..., 0])
+      self.assertAllClose(pixels[5:9, left:left + 5, 0], means[column, ..., 0],
+                          atol=0.51 / 255)
+
+  def test_explorer_frames_are_decodings(self):
+    model = _model()
+    x, labels = _data()
+    text = self._write(model, x, labels)
+    data = json.loads(re.search(
+        r'id="explorer-data">(.*?)</script>', text, re.DOTALL)[1])
+    self.assertLen(data['dimensions'], 4)
+    self.assertLen(data['pairs'], 6)
+    base = data['bases'][1]  # The first image.
+    mean = model.infer(x[:1], lambda q: q.mean()).latents['z'][0]
+    steps = data['steps']
+    frames = _pixels(base['sprite']).reshape(-1, 4, steps, 5)
+    frames = frames.swapaxes(1, 2).reshape(-1, *_IMAGE)
+    rng = np.random.default_rng(0)
+    for pair, a, b in rng.integers([6, steps, steps], size=(20, 3)):
+      z = mean.numpy()
+      for slider, position in zip(data['pairs'][pair], (a, b), strict=True):
+        z[data['dimensions'][slider]] = base['values'][slider][position]
+      expected = model.decode({'z': tf.constant(z[np.newaxis])}).mean()[0]
+      self.assertAllClose(frames[(pair * steps + a) * steps + b], expected,
+                          atol=0.51 / 255)
+
+  @parameterized.named_parameters(
+      ('one_dimension', {'latents': 'z:1'}, (8, 8, 1)),
+      ('two_dimensions', {'latents': 'z:2', 'prior': 'mixture'}, (8, 8, 1)),
+      ('colour', {}, (4, 5, 3)), ('two_channels', {}, (4, 5, 2)),
+      ('counts', {'likelihood': 'poisson'}, _IMAGE),
+      ('flow', {'prior': 'realnvp'}, _IMAGE),
+      ('autoregressive', {'posterior': 'iaf'}, _IMAGE),
+      ('hierarchy', {'latents': GraphicalModel.parse(
+          **PRESETS['two_layer'] | {'latents': 'z1:5,z2:3'})}, _IMAGE))
+  def test_any_model(self, arguments, image):
+    x, _ = _data(image)
+    text = self._write(_model(image=image, **arguments), x)
+    page = self._check(text)
+    sections = {attributes['id'] for attributes in page.of('section')}
+    self.assertContainsSubset(
+        {'graph', 'elbo', 'samples', 'traversals', 'map', 'explorer'}, sections)
+    self.assertNoCommonElements(
+        {'warnings', 'learning', 'figures', 'calibration', 'repeat'}, sections)
+    self.assertEqual(
+        'manifold' in sections, arguments.get('latents') == 'z:2')
+    # The KL of a mixture or a flow has no parts by dimension.
+    self.assertEqual('dimensions' in sections,
+                     not {'prior', 'posterior'} & set(arguments))
+
+  def test_conditional_model(self):
+    graph = GraphicalModel.parse('z:3', 'z|x,y', 'z|y; x|z,y')
+    x, labels = _data()
+    text = self._write(_model(graph, num_classes=3),
+                       {'x': x, 'y': np.eye(3, dtype=np.float32)[labels]})
+    page = self._check(text)
+    self.assertIn('a column for each label y: 0, 1, 2', page.text)
+
+  @parameterized.parameters(1, 2, 3)
+  def test_few_images_will_do(self, n):
+    x, labels = _data()
+    page = self._check(self._write(_model(), x[:n], labels[:n]))
+    self.assertEqual('interpolations' in page.text.lower(), n > 1)
+
+  def test_a_collapsed_latent_is_no_missing_one(self):
+    x, _ = _data()
+    page = _Page(self._write(_model(), x, history=[
+        {'epoch': 1, 'elbo': -9.0, 'kl': 0.0}, {'epoch': 2, 'elbo': -8.0,
+                                                'kl': 0.0}]))
+    (alt,) = [picture['aria-label'] for picture in page.of('svg')
+              if picture.get('aria-label', '').startswith('KL(q ‖ p) by')]
+    self.assertIn('training from 0.0 to 0.0', alt)
+    self.assertNotIn('best', page.text)
+
+  def test_is_the_same_again(self):
+    model = _model()
+    x, labels = _data()
+    first, second = (self._write(model, x, labels) for _ in range(2))
+    self.assertEqual(first, second)
+
+  def test_a_mistake_leaves_the_last_report(self):
+    path = os.path.join(self.create_tempdir().full_path, 'index.html')
+    with open(path, 'w', encoding='utf-8') as file:
+      file.write('the last')
+    with self.assertRaisesRegex(ValueError, 'x.shape'):
+      write_report(path, _model(), np.zeros([3, 20], np.float32))
+    with open(path, encoding='utf-8') as file:
+      self.assertEqual(file.read(), 'the last')
+
+
+if __name__ == '__main__':
+  tf.test.main()

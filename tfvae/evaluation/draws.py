@@ -1,0 +1,118 @@
+"""Reductions over many draws of q(z|x), in memory that does not grow."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.evaluation.progress import batches
+from tfvae.layers import SeededSample
+from tfvae.models import LatentVariableModel
+
+# Draws that share a seed. They are inferred together, whatever the chunk in
+# which they are decoded, so the chunk has no part in the draws.
+BLOCK_SIZE = 50
+
+
+def reduce_over_draws(
+    quantities: Callable[[Any, SeededSample], Any],
+    reduce: Callable[..., tf.Tensor],
+    neutral: float,
+    dataset: tf.data.Dataset,
+    num_samples: int,
+    seed: int,
+    jit_compile: bool,
+    title: str | None = None,
+) -> Any:
+  """Reduces quantities over K draws of q(z|x), in float64.
+
+  The draws come in blocks of `BLOCK_SIZE` with a seed each, and a loop over the
+  blocks runs inside one compiled call for each batch.
+
+  Args:
+    quantities: from a batch and a draw to nested tensors `[num_draws, b]`.
+    reduce: `tf.reduce_sum`, `tf.reduce_logsumexp` or another such reduction.
+    neutral: the value that leaves a reduction as it is.
+    dataset: batches of x, or of dictionaries of 'x' and 'y'.
+    num_samples: K, at least 1.
+    seed: of the draws.
+    jit_compile: whether to compile with XLA.
+    title: of the progress bar; None for none.
+
+  Returns:
+    Float64 arrays `[n]`, nested as the quantities are.
+  """
+  reduced = tf.function(
+      _reduction(quantities, reduce, neutral, min(BLOCK_SIZE, num_samples)),
+      jit_compile=jit_compile)
+  k = tf.constant(num_samples)
+  results = [
+      tf.nest.map_structure(
+          np.array, reduced(inputs, tf.constant([seed, index]), k))
+      for index, inputs in batches(dataset, title or '', title is not None)]
+  return tf.nest.map_structure(lambda *rows: np.concatenate(rows), *results)
+
+
+def _reduction(quantities, reduce, neutral, block: int) -> Callable[..., Any]:
+  """Returns the function that reduces the draws of one batch."""
+  def values(inputs, seed, index):
+    seed = tf.random.experimental.stateless_fold_in(seed, index, alg='philox')
+    return tf.nest.map_structure(
+        lambda value: tf.cast(value, tf.float64),
+        quantities(inputs, SeededSample(seed, block)))
+
+  def reduced(inputs, seed, num_samples):
+    def body(index, totals):
+      # The last block may hold draws beyond K.
+      is_counted = index * block + tf.range(block) < num_samples
+
+      def add(total, value):
+        value = tf.where(is_counted[:, tf.newaxis], value, neutral)
+        return reduce(tf.concat([total[tf.newaxis], value], axis=0), axis=0)
+
+      return index + 1, tf.nest.map_structure(
+          add, totals, values(inputs, seed, index))
+
+    start = tf.nest.map_structure(  # For the shapes; no value is computed.
+        lambda value: tf.fill(value.shape[1:], tf.cast(neutral, tf.float64)),
+        values(inputs, seed, 0))
+    return tf.while_loop(
+        lambda index, _: index * block < num_samples, body, [0, start],
+        parallel_iterations=1)[1]  # Several would take the memory of several.
+
+  return reduced
+
+
+def log_likelihood(
+    model: LatentVariableModel,
+    latents: Mapping[str, tf.Tensor],
+    inputs: Any,
+    chunk_size: int,
+) -> tf.Tensor:
+  """Returns log p(x|z) of n draws, decoding a chunk of them at a time.
+
+  Args:
+    model: whose p(x|z) it is.
+    latents: by name, tensors `[n, b, size]`.
+    inputs: a batch of x, or a dictionary of 'x' and 'y'.
+    chunk_size: draws of each example that are decoded at a time, at most.
+
+  Returns:
+    A tensor `[n, b]`, in nats.
+  """
+  x = inputs['x'] if isinstance(inputs, dict) else inputs
+  n = next(iter(latents.values())).shape[0]
+  num_chunks = -(-n // chunk_size)
+  if num_chunks == 1:
+    return model.log_likelihood(latents, x, inputs)
+  size = -(-n // num_chunks)  # Of even chunks; the last is padded.
+  chunks = {
+      name: tf.reshape(
+          tf.pad(z, [[0, num_chunks * size - n], [0, 0], [0, 0]]),
+          [num_chunks, size, *z.shape[1:]])
+      for name, z in latents.items()}
+  parts = tf.map_fn(
+      lambda chunk: model.log_likelihood(chunk, x, inputs), chunks,
+      parallel_iterations=1, fn_output_signature=tf.float32)
+  return tf.reshape(parts, [num_chunks * size, -1])[:n]

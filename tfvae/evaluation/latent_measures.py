@@ -1,0 +1,156 @@
+"""Figures of how the posteriors of a data set fill the latent space."""
+
+from collections.abc import Mapping
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+
+from tfvae.evaluation.bounds import Estimate
+
+# Burda et al. (2016) call a unit active above it; its choice matters little,
+# as the variances of active and inactive units lie orders of magnitude apart.
+ACTIVE_VARIANCE = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class Latent:
+  """What the posteriors make of one latent z_j.
+
+  Attributes:
+    variances: Var_x(E_q(z_j|x)[z_j,d]), `[size]`, the variance of the
+      posterior means over the data; Burda, Grosse and Salakhutdinov,
+      Importance Weighted Autoencoders, 2016. Where q(z_j) has latent parents,
+      or no mean in closed form, E_q is a mean over draws and their noise is
+      subtracted; so the variance of an unused unit may come out below 0.
+    kl: E_q[KL(q(z_j|Pa_q) ‖ p(z_j|Pa_p))] of each example, its part in the
+      ELBO; E_q[log q(z_j|Pa_q) − log p(z_j|Pa_p)], which may be negative,
+      where `GraphicalModel.allows_exact_kl` forbids the former.
+    kl_per_dimension: its summands, `[size]`, means over the data in nats;
+      None unless both sides are diagonal normals and the KL may be exact. No
+      other divergence is a sum over dimensions.
+    kl_per_dimension_standard_error: of these means, or None.
+  """
+
+  variances: np.ndarray
+  kl: Estimate
+  kl_per_dimension: np.ndarray | None
+  kl_per_dimension_standard_error: np.ndarray | None
+
+  @property
+  def active(self) -> np.ndarray:
+    """Whether each dimension is active: its variance above 0.01; `[size]`."""
+    return self.variances > ACTIVE_VARIANCE
+
+  def to_dict(self) -> dict[str, Any]:
+    """Returns the measures as plain data."""
+    per_dimension = {} if self.kl_per_dimension is None else {
+        'kl_per_dimension': self.kl_per_dimension.tolist(),
+        'kl_per_dimension_standard_error': (
+            self.kl_per_dimension_standard_error.tolist())}
+    return {'active_units': int(self.active.sum()),
+            'variances': self.variances.tolist(),
+            'kl': self.kl.mean,
+            'kl_standard_error': self.kl.standard_error} | per_dimension
+
+
+@dataclasses.dataclass(frozen=True)
+class LatentSpace:
+  """Posteriors, aggregate posterior q(z) = (1/N) Σ_n q(z|x_n) and prior.
+
+  The mean KL has two parts, which here add up exactly, draw by draw:
+
+    (1/N) Σ_n KL(q(z|x_n) ‖ p(z)) = I_q(x; z) + KL(q(z) ‖ p(z));
+
+  Hoffman and Johnson, ELBO surgery, 2016. As there, x is one of the N examples
+  of the data set. So I_q is at most log N, and where it comes near, these
+  figures speak of the data set rather than of the population it was drawn
+  from: over data sets, I_q and the volume are on average at most those of the
+  population, and their `…_upper` twins, where q(z) leaves out the example that
+  z was drawn for, at least; Poole et al., On Variational Bounds of Mutual
+  Information, 2019.
+
+  Where labels y condition the prior all is given y: q(z|y), I_q(x; z|y) and
+  KL(q(z|y) ‖ p(z|y)), over the examples of each label, then over labels.
+
+  Each `Estimate` holds a value for each of m draws. Its standard error is that
+  of the draws, on the safe side where m = N.
+
+  Attributes:
+    latents: by name, the measures of each.
+    num_examples: N.
+    log_posterior: log q(z_i|x_i) at z_i ~ q(z|x_i), `[m]`.
+    log_aggregate: log q(z_i), `[m]`.
+    log_others: log 1/(N−1) Σ_{n≠i} q(z_i|x_n), `[m]`.
+    log_prior: log p(z_i), `[m]`.
+    log_prior_of_prior: log p(z) at z ~ p(z), `[m]`.
+  """
+
+  latents: Mapping[str, Latent]
+  num_examples: int
+  log_posterior: np.ndarray
+  log_aggregate: np.ndarray
+  log_others: np.ndarray
+  log_prior: np.ndarray
+  log_prior_of_prior: np.ndarray
+
+  @property
+  def size(self) -> int:
+    """The number of latent dimensions."""
+    return sum(len(latent.variances) for latent in self.latents.values())
+
+  @property
+  def active_units(self) -> int:
+    """The number of active ones; see `Latent.variances`."""
+    return sum(int(latent.active.sum()) for latent in self.latents.values())
+
+  @property
+  def kl(self) -> Estimate:
+    """KL(q(z|x) ‖ p(z)) = E_q[log q(z|x) − log p(z)], at the draws."""
+    return Estimate(self.log_posterior - self.log_prior)
+
+  @property
+  def mutual_information(self) -> Estimate:
+    """I_q(x; z) = E[log q(z|x) − log q(z)], at most log N."""
+    return Estimate(self.log_posterior - self.log_aggregate)
+
+  @property
+  def mutual_information_upper(self) -> Estimate:
+    """E[log q(z_i|x_i) − log 1/(N−1) Σ_{n≠i} q(z_i|x_n)]."""
+    return Estimate(self.log_posterior - self.log_others)
+
+  @property
+  def aggregate_kl(self) -> Estimate:
+    """KL(q(z) ‖ p(z)) = E_q(z)[log q(z) − log p(z)]."""
+    return Estimate(self.log_aggregate - self.log_prior)
+
+  @property
+  def log_volume(self) -> Estimate:
+    """H[q(z)] − H[p(z)], the log of the volume of q(z) over that of p(z).
+
+    With H = −E[log density], n independent draws of a density lie, all but
+    surely, in a set of volume exp(n H) to first order in the exponent, and in
+    none smaller; Cover and Thomas, Elements of Information Theory, 2006,
+    theorem 8.2.2. Negative where the posteriors keep to a compact part of the
+    space that the prior allows. Divided by `size` it compares side lengths.
+    """
+    return Estimate(self.log_prior_of_prior - self.log_aggregate)
+
+  @property
+  def log_volume_upper(self) -> Estimate:
+    """The same with the cross-entropy of q(z) without the example's own."""
+    return Estimate(self.log_prior_of_prior - self.log_others)
+
+  def to_dict(self) -> dict[str, Any]:
+    """Returns the measures as plain data, in nats, means and their errors."""
+    result = {'active_units': self.active_units, 'latent_size': self.size,
+              'log_num_examples': math.log(self.num_examples)}
+    for name in ('mutual_information', 'mutual_information_upper',
+                 'aggregate_kl', 'log_volume', 'log_volume_upper'):
+      estimate = getattr(self, name)
+      result |= {name: estimate.mean,
+                 f'{name}_standard_error': estimate.standard_error}
+    result['log_volume_per_dimension'] = self.log_volume.mean / self.size
+    return result | {'latents': {
+        name: latent.to_dict() for name, latent in self.latents.items()}}

@@ -1,0 +1,193 @@
+"""A model's latents as the report walks them: means, and decodings anywhere."""
+
+from collections.abc import Iterator, Mapping
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfvae.models import LatentVariableModel
+
+tfd = tfp.distributions
+
+_BATCH = 250  # Images inferred or decoded at a time.
+_PRIOR_DRAWS = 20_000  # For what a prior has in no closed form.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Base:
+  """A point to set out from.
+
+  Attributes:
+    title: in words.
+    roots: of each latent without latent parents in p, a value `[size]`.
+    y: the one-hot label, `[classes]`, of a conditional model.
+    image: what stands for it, `[h, w, c]` in [0, 1].
+  """
+
+  title: str
+  roots: Mapping[str, np.ndarray]
+  y: np.ndarray | None
+  image: np.ndarray
+
+
+class LatentWalk:
+  """Posterior means of a data set, and decodings at values of the top latent.
+
+  The top latent is the first without latent parents in p. Where there are
+  latents below it, each is at its prior's mean given its parents.
+
+  Attributes:
+    model: a trained model of images.
+    inputs: x, `[n, h, w, c]`, or a dictionary of it and the one-hot 'y'.
+    x: the images to show, in [0, 1] with 1 or 3 channels.
+    top: the name of the top latent.
+    means: by name, E[z|x], `[n, size]`.
+    prior: p(z) of the top latent.
+    order: the top latent's dimensions, those that vary most with x first:
+      by A_d = Var_x(E[z_d|x]), the statistic of Burda et al. (2016).
+  """
+
+  def __init__(self, model: LatentVariableModel, inputs: Any, seed: int = 0):
+    """Infers the latents.
+
+    Raises:
+      ValueError: if the data are no images.
+    """
+    x = np.asarray(inputs['x'] if isinstance(inputs, dict) else inputs)
+    if x.ndim != 4:
+      raise ValueError('The report shows images; x must be [n, height, width, '
+                       f'channels]. Received: x.shape={x.shape}')
+    self.model, self.inputs, self.seed = model, inputs, seed
+    # Counts are shown on the data's scale.
+    self._scale = max(1.0, float(x.max()))
+    self.x = self._to_show(x)
+    inferred = [model.infer(rows, tfd.Distribution.mean)
+                for rows in batches(inputs)]
+    self.means = {
+        name: np.concatenate([part.latents[name] for part in inferred])
+        for name in inferred[0].latents}
+    self._priors = inferred[0].priors
+    self._roots = _roots(model, list(self.means))
+    # Compiled, since p(z_j|…) of a hierarchy is slow to make again and again.
+    self._decode = tf.function(
+        self._mean_of_x, autograph=False, reduce_retracing=True)
+    self.top = self._roots[0]
+    self.prior = self._priors[self.top]
+    self.order = np.argsort(-self.means[self.top].var(axis=0), kind='stable')
+
+  @property
+  def top_means(self) -> np.ndarray:
+    """E[z|x] of the top latent, `[n, size]`."""
+    return self.means[self.top]
+
+  def decode(self, latents: Mapping[str, np.ndarray],
+             y: np.ndarray | None = None) -> np.ndarray:
+    """Returns E[x|z] to show, `[n, h, w, c]`.
+
+    Args:
+      latents: by name, `[n, size]`; those left out are at their prior's mean
+        given their parents.
+      y: one-hot labels `[n, classes]` of a conditional model.
+    """
+    rows = dict(latents) | ({} if y is None else {'y': y})
+    rows = {name: tf.constant(row, tf.float32) for name, row in rows.items()}
+    return self._to_show(np.concatenate(
+        [self._decode(part) for part in batches(rows)]))
+
+  def decode_from(self, base: Base, z: np.ndarray) -> np.ndarray:
+    """Returns E[x|z] with the top latent at z, `[n, size]`, and base's rest."""
+    copies = lambda row: np.repeat(row[np.newaxis], len(z), axis=0)
+    roots = {name: copies(value) for name, value in base.roots.items()}
+    return self.decode(roots | {self.top: z},
+                       None if base.y is None else copies(base.y))
+
+  def sample(self, n: int, inputs: Any = None) -> np.ndarray:
+    """Returns E[x|z], z ~ p(z), to show, `[n, h, w, c]`."""
+    return self._to_show(
+        self.model.sample(n, self.seed, mean=True, inputs=inputs).numpy())
+
+  def base_of_image(self, index: int, title: str) -> Base:
+    """Returns the posterior mean of an image."""
+    return Base(title, {name: self.means[name][index] for name in self._roots},
+                None if self.y is None else self.y[index], self.x[index])
+
+  def base_of_prior(self, title: str) -> Base:
+    """Returns the prior's mean, with the label of the first image."""
+    y = None if self.y is None else self.y[0]
+    roots = {name: self._prior_mean(name) for name in self._roots}
+    labels = None if y is None else y[np.newaxis]
+    image = self.decode(
+        {name: mean[np.newaxis] for name, mean in roots.items()}, labels)[0]
+    return Base(title, roots, y, image)
+
+  @property
+  def y(self) -> np.ndarray | None:
+    """One-hot labels of a conditional model, `[n, classes]`."""
+    labels = self.inputs.get('y') if isinstance(self.inputs, dict) else None
+    return None if labels is None else np.asarray(labels)
+
+  @property
+  def has_normal_prior(self) -> bool:
+    """Whether p(z) of the top latent is a normal with diagonal covariance."""
+    return is_normal(self.prior) and not self.prior.batch_shape.rank
+
+  def prior_draws(self, name: str | None = None,
+                  y: np.ndarray | None = None) -> np.ndarray:
+    """Returns draws of a latent's prior, `[n, size]`; of the top by default.
+
+    Args:
+      name: of the latent.
+      y: its label, `[classes]`; those of the data in turn by default.
+    """
+    labels = None
+    if self.y is not None:
+      labels = {'y': np.resize(self.y if y is None else y[np.newaxis], [
+          _PRIOR_DRAWS, self.y.shape[1]])}
+    draws = self.model.sample_prior(
+        _PRIOR_DRAWS, tf.constant([self.seed, 1]), labels)
+    return draws[name or self.top].numpy()
+
+  def _prior_mean(self, name):
+    prior = self._priors[name]
+    if is_normal(prior) and not prior.batch_shape.rank:
+      return prior.mean().numpy()
+    return self.prior_draws(name, None if self.y is None else self.y[0]).mean(0)
+
+  def _mean_of_x(self, rows):
+    inputs = {'y': rows['y']} if 'y' in rows else None
+    known = {name: row for name, row in rows.items() if name != 'y'}
+    graph = getattr(self.model, 'graph', None)
+    for name in graph.generative_order[:-1] if graph else ():
+      if name not in known:
+        given, _ = self.model.prior_distribution(inputs).sample_distributions(
+            seed=[self.seed, 0], **known)
+        known[name] = getattr(given, name).mean()
+    return self.model.decode(known, inputs).mean()
+
+  def _to_show(self, x):
+    shown = np.clip(x / self._scale, 0, 1)
+    return shown if shown.shape[-1] in (1, 3) else shown[..., :1]
+
+
+def is_normal(distribution: tfd.Distribution) -> bool:
+  """Whether it is a normal with diagonal covariance."""
+  return isinstance(distribution, tfd.MultivariateNormalDiag)
+
+
+def batches(rows: Any) -> Iterator[Any]:
+  """Yields the rows of arrays, a few hundred at a time."""
+  n = len(tf.nest.flatten(rows)[0])
+  for start in range(0, n, _BATCH):
+    yield tf.nest.map_structure(
+        lambda part, start=start: part[start:start + _BATCH], rows)
+
+
+def _roots(model, names):
+  graph = getattr(model, 'graph', None)
+  if graph is None:
+    return names
+  return [name for name in graph.generative_order[:-1]
+          if not set(graph.parents('generative', name)) - {'y'}]

@@ -1,0 +1,68 @@
+"""What every section of the report is made with."""
+
+import dataclasses
+import importlib.resources
+import string
+
+import numpy as np
+
+from tfvae.report.inline_images import img
+from tfvae.report.inline_images import tile
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+  """A part of the page.
+
+  Attributes:
+    id: that links name.
+    short: its name in the navigation; none keeps it out.
+    html: the element.
+  """
+
+  id: str
+  short: str
+  html: str
+
+
+def section(name: str, short: str, title: str, lead: str, body: str,
+            css: str = '') -> Section:
+  """Returns a section with a heading.
+
+  Args:
+    name: its id.
+    short: its name in the navigation.
+    title: the heading.
+    lead: HTML of the paragraph below.
+    body: HTML of the rest.
+    css: 'half' has two such sections side by side where there is room; their
+      body is one element, and they have a lead.
+  """
+  lead = f'<p>{lead}</p>' if lead else ''
+  return Section(name, short, (
+      f'<section id="{name}" class="{css}" aria-labelledby="{name}-title">'
+      f'<h2 id="{name}-title">{title}</h2>{lead}{body}</section>'))
+
+
+def read(name: str) -> str:
+  """Returns a file of the package: a template, the style or the script."""
+  folder = importlib.resources.files(__package__)
+  return folder.joinpath(name).read_text('utf-8')
+
+
+def template(name: str, **values: object) -> str:
+  """Returns a file of the package with `$name` replaced by HTML."""
+  return string.Template(read(name)).substitute(values)
+
+
+def figure(images: np.ndarray, alt: str, group: int = 1, css: str = '') -> str:
+  """Returns rows of images `[rows, columns, h, w, c]` as a figure."""
+  return f'<figure class="card {css}">{img(tile(images, group), alt)}</figure>'
+
+
+def line_legend(*names: str) -> str:
+  """Returns a legend of the lines of `charts.line_chart`."""
+  return '<ul class="legend">' + ''.join(
+      '<li><svg viewBox="0 0 28 12" aria-hidden="true"><path '
+      f'class="line {name}" d="M0 6H28"/></svg>{name}</li>'
+      for name in names) + '</ul>'
