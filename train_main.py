@@ -28,7 +28,10 @@ def main(argv: list[str]):
   try:
     if not workdir:
       raise ValueError('--workdir is required, such as --workdir=runs/digits')
-    metrics = training.train_and_evaluate(training.config_from_flags(), workdir)
+    run = {'train': training.train_and_evaluate,
+           'evaluate': training.evaluate_run,
+           'report': training.report_run}[flags.FLAGS.mode]
+    metrics = run(training.config_from_flags(), workdir)
   except (ValueError, FloatingPointError) as error:
     # The traceback is shown with --verbosity=1.
     absl_logging.debug('Traceback:', exc_info=True)

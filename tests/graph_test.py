@@ -94,6 +94,8 @@ _MISTAKES = {
     'size_in_words': ({'latents': 'z1:five,z2:3'}, "'z1:five'", "'z1:50'"),
     'size_not_int': ({'latents': {'z1': 5.0, 'z2': 3}}, "'z1:5.0'", "'z1:50'"),
     'size_bool': ({'latents': {'z1': True, 'z2': 3}}, "'z1:True'", "'z1:50'"),
+    'keyword': ({'latents': 'z1:5,lambda:3'}, "'lambda:3'", "call it 'z'"),
+    'argument_of_tfp': ({'latents': 'z1:5,value:3'}, "'value:3'", "it 'z'"),
     'two_equal_latents': ({'latents': 'z1:5,z2:3,z1:5'},
                           "'z1:5' is declared twice", 'keep one, or rename'),
     'latent_x': ({'latents': 'z1:5,x:3'}, "'x:3' has a name kept", "call it"),
@@ -120,6 +122,8 @@ _SYNTAX = {
     'no_variable': ('z1|x; |z1', '|z1', 7, "write one before the '|'"),
     'doubled_bar': ('z1||x; z2|z1', 'z1||x', 4, "write 'z1|x'"),
     'second_bar': ('z1|x; z2|z1|x', 'z2|z1|x', 12, "write 'z2|z1,x'"),
+    'no_semicolon': ('z1|x z2|z1', 'z1|x z2|z1', 6, "lacks a ';' after its "
+                     "first factor: write 'z1|x; z2|z1'"),
     'space_for_bar': ('z1 x; z2|z1', 'z1 x', 4, "lacks a '|' after its "
                       "variable: write 'z1|x'"),
     'comma_for_bar': ('z1|x; z2,z1,x', 'z2,z1,x', 9, "write 'z2|z1,x'"),

@@ -14,8 +14,16 @@ from collections.abc import Iterable, Mapping
 import dataclasses
 import difflib
 import graphlib
-import itertools
-import re
+
+from tfvae.notation import default_texts
+from tfvae.notation import DENSITIES
+from tfvae.notation import Factor
+from tfvae.notation import OBSERVED
+from tfvae.notation import parse_factors
+from tfvae.notation import read_latents
+from tfvae.notation import text_of
+
+__all__ = ['Factor', 'GraphicalModel', 'PRESETS']
 
 # Each preset holds the arguments of `GraphicalModel.parse`.
 PRESETS = {
@@ -34,43 +42,6 @@ PRESETS = {
     'conditional': {
         'latents': 'z:50', 'inference': 'z|x,y', 'generative': 'z; x|z,y'},
 }
-
-_DENSITIES = {'inference': 'q', 'generative': 'p'}
-_OBSERVED = ('x', 'y')
-_NAME = '[A-Za-z][A-Za-z0-9_]*'
-_FACTOR = rf' *{_NAME} *(\| *{_NAME} *(, *{_NAME} *)*)?'
-_NAME_RULE = "a name is a letter, then letters, digits or '_'."
-
-
-@dataclasses.dataclass(frozen=True)
-class Factor:
-  """One conditional density of a factorisation; prints as `z1|z2,x`.
-
-  Args:
-    variable: Name of the variable whose density it is.
-    parents: Names of the variables that density is conditioned on.
-
-  Raises:
-    ValueError: A name is malformed or a parent is listed twice.
-  """
-
-  variable: str
-  parents: tuple[str, ...] = ()
-
-  def __post_init__(self):
-    object.__setattr__(self, 'parents', tuple(self.parents))
-    for name in (self.variable, *self.parents):
-      if not re.fullmatch(_NAME, name):
-        raise ValueError(f"Factor '{self}' has a bad name: {_NAME_RULE} "
-                         f'Received: name={name!r}')
-    unique = tuple(dict.fromkeys(self.parents))
-    if unique != self.parents:
-      raise ValueError(f"Factor '{self}' lists a parent twice: write "
-                       f"'{Factor(self.variable, unique)}'. "
-                       f'Received: parents={self.parents}')
-
-  def __str__(self):
-    return '|'.join(filter(None, (self.variable, ','.join(self.parents))))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,9 +76,9 @@ class GraphicalModel:
   generative: tuple[Factor, ...]
 
   def __post_init__(self):
-    object.__setattr__(self, 'latents', _read_latents(self.latents))
+    object.__setattr__(self, 'latents', read_latents(self.latents))
     names = self.latent_names
-    for side in _DENSITIES:
+    for side in DENSITIES:
       _check_factors(side, getattr(self, side), names)
     _check_coverage(self)
     generative = _in_order('generative', self.generative, names, names)
@@ -141,12 +112,12 @@ class GraphicalModel:
     Raises:
       ValueError: As the class does; a mistake of syntax is pointed at.
     """
-    latents = _read_latents(latents)
+    latents = read_latents(latents)
     texts = {'inference': inference, 'generative': generative}
     missing = [side for side in texts if texts[side] is None]
     if missing:
-      texts |= _default_texts(missing, [name for name, _ in latents])
-    return cls(latents, *(_parse_factors(*item) for item in texts.items()))
+      texts |= default_texts(missing, [name for name, _ in latents])
+    return cls(latents, *(parse_factors(*item) for item in texts.items()))
 
   @classmethod
   def from_config(cls, config: Mapping[str, str]) -> 'GraphicalModel':
@@ -166,12 +137,12 @@ class GraphicalModel:
   @property
   def inference_text(self) -> str:
     """The factors of q as `z1|x; z2|z1`."""
-    return _text(self.inference)
+    return text_of(self.inference)
 
   @property
   def generative_text(self) -> str:
     """The factors of p as `z2; z1|z2; x|z1`."""
-    return _text(self.generative)
+    return text_of(self.generative)
 
   @property
   def latent_names(self) -> tuple[str, ...]:
@@ -213,8 +184,8 @@ class GraphicalModel:
     Raises:
       ValueError: There is no such side, or no factor for `name` on it.
     """
-    if side not in _DENSITIES:
-      raise ValueError(f'Use one of {tuple(_DENSITIES)}. Received: {side=}')
+    if side not in DENSITIES:
+      raise ValueError(f'Use one of {tuple(DENSITIES)}. Received: {side=}')
     parents = {f.variable: f.parents for f in getattr(self, side)}
     if name not in parents:
       raise ValueError(f'The {side} factors are those of {tuple(parents)}: use '
@@ -257,10 +228,6 @@ class GraphicalModel:
             f" --generative='{self.generative_text}'")
 
 
-def _text(factors: Iterable[Factor]) -> str:
-  return '; '.join(map(str, factors))
-
-
 def _ancestors(factors: Iterable[Factor], name: str) -> set[str]:
   """Every variable from which a directed path leads to `name`."""
   parents = {f.variable: f.parents for f in factors}
@@ -281,17 +248,17 @@ def _in_order(side, factors, names, priority):
     sorter.prepare()
   except graphlib.CycleError as error:
     cycle = error.args[1]
-    at_fault = _text(f for f in factors if f.variable in cycle)
+    at_fault = text_of(f for f in factors if f.variable in cycle)
     raise ValueError(
         f"The {side} factors '{at_fault}' form the cycle "
         f"{' -> '.join(cycle)}: remove one of these parents. "
-        f'Received: {side}={_text(factors)!r}') from None
+        f'Received: {side}={text_of(factors)!r}') from None
   order, ready = [], []
   while sorter.is_active():
     ready = sorted([*ready, *sorter.get_ready()], key=(*priority, 'x').index)
     order.append(ready.pop(0))
     sorter.done(order[-1])
-  rank = (*names, *_OBSERVED).index
+  rank = (*names, *OBSERVED).index
   return tuple(Factor(v, sorted(parents[v], key=rank)) for v in order)
 
 
@@ -300,7 +267,7 @@ def _check_factors(side, factors, names):
   seen = {}
   for factor in factors:
     variable, problem = factor.variable, None
-    unknown = {variable, *factor.parents}.difference(names, _OBSERVED)
+    unknown = {variable, *factor.parents}.difference(names, OBSERVED)
     if unknown:
       problem = _describe_unknown(min(unknown), names)
     elif variable == 'y' or (variable == 'x' and side == 'inference'):
@@ -312,12 +279,12 @@ def _check_factors(side, factors, names):
                  'keep one of them.')
     if problem:
       raise ValueError(f"The {side} factor '{factor}' {problem} "
-                       f'Received: {side}={_text(factors)!r}')
+                       f'Received: {side}={text_of(factors)!r}')
     seen[variable] = factor
 
 
 def _describe_unknown(name, names):
-  known = {k.lower(): k for k in (*names, *_OBSERVED)}
+  known = {k.lower(): k for k in (*names, *OBSERVED)}
   close = difflib.get_close_matches(name.lower(), known, n=1)
   guess = f"did you mean '{known[close[0]]}'? If not, " if close else ''
   return (f"has the unknown variable '{name}': {guess}declare it among the "
@@ -328,7 +295,7 @@ def _check_coverage(graph):
   """Refuses a variable that lacks a factor."""
   remedies = {'inference': '{}|x', 'generative': '{}'}
   for name, size in graph.latents:
-    missing = [side for side in _DENSITIES
+    missing = [side for side in DENSITIES
                if name not in {f.variable for f in getattr(graph, side)}]
     if missing:
       raise ValueError(
@@ -358,99 +325,3 @@ def _check_paths(graph):
           'so that no datum informs it: write '
           f"'{Factor('x', (factor.variable, *datum.parents))}', or remove the "
           f'latent. Received: generative={graph.generative_text!r}')
-
-
-def _read_latents(latents):
-  """Text, a mapping or pairs to checked `(name, size)` pairs."""
-  if isinstance(latents, str):
-    pieces = [piece.partition(':') for piece in latents.split(',')]
-    latents = [(name.strip(), size.strip()) for name, _, size in pieces]
-    latents = [(name, int(size) if size.isdecimal() else size)
-               for name, size in latents]
-  elif isinstance(latents, Mapping):
-    latents = latents.items()
-  latents = tuple(map(tuple, latents))
-  received = 'Received: latents=' + ','.join(f'{n}:{s}' for n, s in latents)
-  if not latents:
-    raise ValueError(f"There is no latent: declare one, as 'z:50'. {received}")
-  for index, (name, size) in enumerate(latents):
-    problem = _find_latent_problem(name, size)
-    if name in dict(latents[:index]):
-      problem = problem or 'is declared twice: keep one, or rename it.'
-    if problem:
-      raise ValueError(f"The latent '{name}:{size}' {problem} {received}")
-  return latents
-
-
-def _find_latent_problem(name, size):
-  if not re.fullmatch(_NAME, name):
-    return f"needs a name, as 'z1:50' has: {_NAME_RULE}"
-  if name in _OBSERVED:
-    return "has a name kept for the datum x and its label y: call it 'z'."
-  if size == '':
-    return f"has no size: write '{name}:50' for 50 dimensions."
-  if type(size) is not int or size < 1:
-    return f"needs a size that is a positive integer: write '{name}:50'."
-  return None
-
-
-def _default_texts(sides, names):
-  """The chain x, z1, z2, …: the plain VAE where there is but one latent."""
-  pairs = list(itertools.pairwise(['x', *names]))  # From the datum upwards.
-  chain = {
-      'inference': [f'{above}|{below}' for below, above in pairs],
-      'generative': [
-          names[-1], *(f'{below}|{above}' for below, above in pairs[::-1])]}
-  texts = {side: '; '.join(chain[side]) for side in sides}
-  if len(names) > 1:
-    example = ' '.join(f'--{side}={text!r}' for side, text in texts.items())
-    raise ValueError(
-        f'{len(names)} latents can depend on one another in many ways: say '
-        f"how, for example {example}. Received: latents={','.join(names)}")
-  return texts
-
-
-def _parse_factors(side, text):
-  """`'z1|x; z2|z1'` to factors, with or without the opening `q:` or `p:`."""
-  text = re.sub(r'\s', ' ', text)
-  opening = re.match(r' *([pq]) *:', text)
-  if opening and opening[1] != _DENSITIES[side]:
-    raise _syntax_error(
-        side, text, opening.start(1), f"'{opening[1]}:' does not open {side} "
-        f"factors: write '{_DENSITIES[side]}:' or nothing.")
-  start, factors = opening.end() if opening else 0, []
-  for piece in text[start:].split(';'):
-    if not re.fullmatch(_FACTOR, piece):
-      offset, problem = _find_syntax_problem(piece)
-      raise _syntax_error(side, text, start + offset,
-                          f"The {side} factor '{piece.strip()}' {problem}")
-    variable, *parents = re.findall(_NAME, piece)
-    factors.append(Factor(variable, parents))
-    start += len(piece) + 1
-  return tuple(factors)
-
-
-def _find_syntax_problem(piece):
-  """Where and why `piece` is no factor: the first pattern that fits."""
-  variable, *parents = re.findall(r'\w+', piece) or ['z']
-  remedy = f"write '{'|'.join(filter(None, (variable, ','.join(parents))))}'."
-  patterns = {  # Each ends where the fault is; the last fits anything.
-      r' *$': "is empty: write one, or remove a ';'.",
-      r' *(?=\|)': "has no variable: write one before the '|'.",
-      r'.*\|.*(?=\|)': f"has a second '|': {remedy}",
-      r'.*[|,] *(?=,|$)': f'lacks a parent: {remedy}',
-      rf' *{_NAME} *(?=,)': f"lacks a '|' after its variable: {remedy}",
-      rf' *{_NAME} +(?=[A-Za-z])': f"lacks a '|' after its variable: {remedy}",
-      r'.*\w +(?=[A-Za-z])': f"lacks a ',' between its parents: {remedy}",
-      rf'( *{_NAME} *[|,])* *({_NAME})? *': f'has a bad name: {_NAME_RULE}',
-  }
-  matches = ((re.match(pattern, piece), patterns[pattern])
-             for pattern in patterns)
-  return next((match.end(), problem) for match, problem in matches if match)
-
-
-def _syntax_error(side, text, position, message):
-  """An error with a mark below the character at fault."""
-  mark = ' ' * (len(f"{side}='") + position) + '^'
-  return ValueError(f"{message} Received:\n{side}='{text}'\n{mark} character "
-                    f'{position + 1}')

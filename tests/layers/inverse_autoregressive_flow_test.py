@@ -95,6 +95,19 @@ class InverseAutoregressiveFlowTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(log_prob[row], expected, atol=1e-3)
       self.assertAllClose(uncached[row], expected, atol=1e-3)
 
+  @parameterized.parameters(False, True)
+  def test_density_broadcasts(self, jit_compile):
+    layer = _layer(2)
+    params = _parameters(layer, 4)
+    z = np.random.default_rng(2).normal(size=(5, 1, 2)).astype(np.float32)
+    density = tf.function(
+        lambda z: layer.distribution(tf.constant(params)).log_prob(z),
+        jit_compile=jit_compile)
+    for row in range(4):
+      expected = layer.distribution(params[row:row + 1]).log_prob(z)[:, 0]
+      self.assertAllClose(density(z)[:, row], expected, rtol=1e-5)
+      self.assertAllClose(density(z[3, 0])[row], expected[3], rtol=1e-5)
+
   def test_density_integrates_to_one(self):
     layer = _layer(2)
     posterior = layer.distribution(_parameters(layer, 1))

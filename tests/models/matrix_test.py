@@ -15,30 +15,44 @@ from tfvae.graph import GraphicalModel
 from tfvae.graph import PRESETS
 from tfvae.layers import SeededSample
 from tfvae.models.choices import LIKELIHOODS
+from tfvae.models.choices import POSTERIORS
 from tfvae.models.choices import PRIORS
 from tfvae.models.choices import SUPPORT
 
 _SIZES = {'vae': 'z:4', 'two_layer': 'z1:4,z2:3', 'ladder': 'z1:4,z2:3',
           'conditional': 'z:4'}
+_OBJECTIVES = {
+    'elbo': None, 'iwae': objectives.ImportanceWeighted(3),
+    'dreg': objectives.ImportanceWeighted(3, doubly_reparameterized=True),
+    'beta_tc': objectives.BetaTC(2.0, 50),
+    'info_vae': objectives.InfoVAE(0.5, 5.0)}
 _FACTORS = {
     'likelihood': list(LIKELIHOODS),
     'prior': list(PRIORS),
-    'graph': list(PRESETS),
-    'objective': ['elbo', 'iwae', 'dreg'],
-    'network': ['mlp', 'conv'],
+    # Another merging is another factorisation of q.
+    'graph': [*PRESETS, 'ladder, precision_weighted'],
+    'posterior': list(POSTERIORS),
+    'objective': list(_OBJECTIVES),
+    'network': list(models.NETWORKS),
     'jit_compile': [False, True],
 }
 
 
 def _is_possible(case):
-  """Two pairs are refused, which other tests show."""
-  graph = case.get('graph')
-  two_step = graph in ('two_layer', 'ladder')
-  if case.get('objective') == 'dreg' and two_step:
-    return False  # q has latents among the parents of latents.
-  # The latent without parents in p is not q(z|x) alone.
-  return not (case.get('prior') == 'vamp'
-              and graph in ('two_layer', 'conditional'))
+  """Pairs that are refused, which other tests show."""
+  graph, posterior = case.get('graph', ''), case.get('posterior', 'normal_diag')
+  hierarchical = graph.startswith(('two_layer', 'ladder'))
+  is_diagonal = posterior == 'normal_diag'
+  return not (
+      # q has latents among the parents of latents.
+      (case.get('objective') == 'dreg' and hierarchical)
+      # The density of each dimension of the one latent is needed.
+      or (case.get('objective') == 'beta_tc' and (
+          hierarchical or not is_diagonal))
+      or ('precision' in graph and not is_diagonal)
+      # The latent without parents in p is not q(z|x) alone.
+      or (case.get('prior') == 'vamp'
+          and graph in ('two_layer', 'conditional')))
 
 
 def _pairwise():
@@ -76,16 +90,17 @@ class MatrixTest(tf.test.TestCase, parameterized.TestCase):
   def test_trains_saves_loads_and_predicts_the_same(self, **case):
     tf_keras.utils.set_random_seed(0)
     x, y = _digits(SUPPORT[case['likelihood']])
-    graph = GraphicalModel.parse(**PRESETS[case['graph']] | {
-        'latents': _SIZES[case['graph']]})
+    preset, _, merging = case['graph'].partition(', ')
+    graph = GraphicalModel.parse(
+        **PRESETS[preset] | {'latents': _SIZES[preset]})
     inputs = {'x': x, 'y': y} if graph.is_conditional else x
     model = models.image_vae(
         graph, x.shape[1:], case['network'], (8, 6), (5,), 'tanh', 10,
-        case['likelihood'], 2, case['prior'], 3)
+        case['likelihood'], 2, case['prior'], 3, case['posterior'],
+        merging or 'network')
     model.compile(
         'adam', jit_compile=case['jit_compile'],
-        objective=None if case['objective'] == 'elbo' else (
-            objectives.ImportanceWeighted(3, case['objective'] == 'dreg')))
+        objective=_OBJECTIVES[case['objective']])
     before = [w.numpy() for w in model.trainable_weights]
     history = model.fit(inputs, batch_size=25, verbose=0).history
     self.assertTrue(np.isfinite(list(history.values())).all())

@@ -62,7 +62,15 @@ class ConfigTest(tf.test.TestCase, parameterized.TestCase):
       (dict(latents='z:0'), 'z:0'),
       (dict(latents='z1:2,z2:2'), 'z1'),
       (dict(inference='z|x,w'), 'unknown variable .w.'),
-      (dict(objective='iwae', free_bits=1.), 'no KL to control.*free_bits=1'),
+      (dict(info_alpha=1.5), '--info_alpha must be at most 1.*=1.5'),
+      (dict(mmd_kernel='cubic', objective='info_vae'),
+       '--mmd_kernel must be one of imq, rbf'),
+      (dict(mmd_bandwidth=0., objective='info_vae'),
+       '--mmd_bandwidth must be above 0'),
+      (dict(info_lambda=.25, info_alpha=.5, objective='info_vae'),
+       r'at least 1 - α.*info_lambda=0.25, info_alpha=0.5'),
+      (dict(info_alpha=1., kl_warm_up='linear', objective='info_vae'),
+       '--kl_warm_up has no effect with --info_alpha=1.*kl_warm_up=linear'),
       (dict(free_bits=1., kl_capacity=2.), 'exclude each other'),
       (dict(preset='stairs'), '--preset must be one of vae'),
       (dict(batch_size=-1), '--batch_size must be at least 1.*batch_size=-1'),
@@ -79,6 +87,61 @@ class ConfigTest(tf.test.TestCase, parameterized.TestCase):
   def test_refuses(self, arguments, message):
     with self.assertRaisesRegex(ValueError, message):
       Config(**arguments)
+
+  @parameterized.parameters(
+      (dict(objective='iwae', free_bits=1.), '--objective=elbo'),
+      (dict(objective='beta_tc', kl_weight=4.), '--objective=elbo'),
+      (dict(objective='info_vae', kl_capacity=2.), '--objective=elbo'),
+      (dict(objective='dreg', kl_warm_up='linear'),
+       '--objective=elbo or --objective=beta_tc or --objective=info_vae'),
+      (dict(objective='beta_tc', importance_samples=9),
+       '--objective=iwae or --objective=dreg'),
+      (dict(tc_weight=4.), '--objective=beta_tc'),
+      (dict(objective='iwae', info_alpha=-1.), '--objective=info_vae'),
+      (dict(info_lambda=9.), '--objective=info_vae'),
+      (dict(mmd_kernel='rbf'), '--objective=info_vae'),
+      (dict(mmd_bandwidth=2.), '--objective=info_vae'),
+      (dict(kl_warm_up_epochs=3), '--kl_warm_up=linear or'),
+      (dict(prior_components=3), '--prior=mixture or --prior=vamp'),
+      (dict(likelihood_components=3), '--likelihood=discretized_logistic'))
+  def test_refuses_what_would_have_no_effect(self, arguments, remedy):
+    name, value = list(arguments.items())[-1]
+    with self.assertRaisesRegex(
+        ValueError, f'--{name} has no effect with --.*; leave it out, or use '
+        f'{remedy}.* Received: {name}={value}'):
+      Config(**arguments)
+
+  @parameterized.parameters(
+      dict(objective='beta_tc', tc_weight=4., kl_warm_up='linear'),
+      dict(objective='info_vae', info_alpha=.5, kl_warm_up='cyclical'),
+      dict(objective='info_vae', info_alpha=1., info_lambda=0.),
+      dict(objective='beta_tc', preset='conditional'),
+      dict(objective='info_vae', preset='ladder'),
+      dict(objective='dreg', latents='z1:2,z2:2', inference='z1|x; z2|x',
+           generative='z1; z2; x|z1,z2'))
+  def test_takes_what_has_an_effect(self, **arguments):
+    Config(**arguments)
+
+  @parameterized.parameters('two_layer', 'ladder')
+  def test_refuses_objectives_the_graph_does_not_allow(self, preset):
+    with self.assertRaisesRegex(
+        ValueError, "dreg needs latents without.* use --objective=iwae, or "
+        r"another factor than 'z(2\|z1|1\|z2,x)'.*inference="):
+      Config(objective='dreg', preset=preset)
+    with self.assertRaisesRegex(
+        ValueError, 'beta_tc needs.*single latent; use --objective=elbo.*'
+        'Received: objective=beta_tc.*z1:100,z2:50'):
+      Config(objective='beta_tc', preset=preset)
+
+  def test_refuses_beta_tc_without_densities_of_dimensions(self):
+    with self.assertRaisesRegex(
+        ValueError, 'use --posterior=normal_diag.*posterior=iaf'):
+      Config(objective='beta_tc', posterior='iaf')
+
+  @parameterized.parameters('beta_tc', 'info_vae')
+  def test_refuses_single_examples_where_they_are_compared(self, objective):
+    with self.assertRaisesRegex(ValueError, 'at least 2.*batch_size=1'):
+      Config(objective=objective, batch_size=1)
 
   def test_refuses_units_that_are_no_numbers(self):
     with self.assertRaisesRegex(ValueError, 'hidden_units=20,wide'):

@@ -26,7 +26,8 @@ _ROOT = pathlib.Path(__file__).parents[2]
 def _config(data_dir, **settings):
   return Config(**dict(
       data_dir=data_dir, latents='z:2', hidden_units=(16,), epochs=2,
-      jit=False, eval_importance_samples=5, eval_importance_examples=20)
+      jit=False, eval_importance_samples=5, eval_importance_examples=20,
+      evaluations=('importance_weighted',))
                 | settings)
 
 

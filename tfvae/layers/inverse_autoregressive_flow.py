@@ -36,6 +36,19 @@ class FlowedNormal(tfd.TransformedDistribution):
   is deterministic.
   """
 
+  def _log_prob(self, z, **kwargs):
+    # TFP's loop over the dimensions wants z to have the shape of the batch. A
+    # draw has it, and must stay the tensor that the bijector remembers.
+    batch = self.batch_shape
+    z_batch = z.shape[-1 - batch.rank:-1] if z.shape.rank > batch.rank else None
+    if z_batch is None or any(
+        a == 1 and b != 1 for a, b in zip(z_batch, batch, strict=True)):
+      z = tf.broadcast_to(z, tf.concat([
+          tf.broadcast_dynamic_shape(
+              tf.shape(z)[:-1], self.batch_shape_tensor()),
+          tf.shape(z)[-1:]], axis=0))
+    return super()._log_prob(z, **kwargs)
+
   def _fixed_draws(self) -> tf.Tensor:
     """Returns z, `[128, *batch_shape, event_size]`."""
     base = self.distribution

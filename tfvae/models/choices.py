@@ -39,14 +39,15 @@ POSTERIORS: dict[str, Callable[[int], layers.DistributionLayer]] = {
         size, 'normal_tril'),
 }
 
-# From a latent's size, a number of components and the shape of x to p(z).
-PRIORS: dict[str, Callable[[int, int, Sequence[int]], priors.Prior]] = {
-    'standard_normal': lambda size, k, shape: priors.StandardNormal(size),
-    'learned_normal': lambda size, k, shape: priors.LearnedNormal(size),
-    'mixture': lambda size, k, shape: priors.GaussianMixture(size, k),
+# From a latent's size, a number of components, and the shape and range of x to
+# p(z).
+PRIORS: dict[str, Callable[..., priors.Prior]] = {
+    'standard_normal': lambda size, k, *x: priors.StandardNormal(size),
+    'learned_normal': lambda size, k, *x: priors.LearnedNormal(size),
+    'mixture': lambda size, k, *x: priors.GaussianMixture(size, k),
     'vamp': priors.VampPrior,
-    'realnvp': lambda size, k, shape: priors.FlowPrior(size, 'realnvp'),
-    'maf': lambda size, k, shape: priors.FlowPrior(size, 'maf'),
+    'realnvp': lambda size, k, *x: priors.FlowPrior(size, 'realnvp'),
+    'maf': lambda size, k, *x: priors.FlowPrior(size, 'maf'),
 }
 
 

@@ -71,7 +71,9 @@ def image_vae(
       graph,
       make_features(image_shape, hidden_units, activation),
       tf_keras.Sequential([decoder, layer], name='decoder'),
-      priors={name: make_prior(size, prior_components, tuple(image_shape))
+      priors={name: make_prior(
+          size, prior_components, tuple(image_shape),
+          None if layer.support == 'counts' else (0.0, 1.0))
               for name, size in graph.latents
               if not graph.parents('generative', name)},
       posteriors={name: make_posterior(size) for name, size in graph.latents},

@@ -89,7 +89,8 @@ class LatentVariableModel(tf_keras.Model):
         `tf_keras.Model.compile`.
 
     Raises:
-      ValueError: if a loss or metrics are given, which an objective has.
+      ValueError: if a loss or metrics are given, which an objective has, or
+        the objective leaves a KL control without effect.
     """
     unknown = set(kwargs) - {'run_eagerly', 'steps_per_execution'}
     if unknown:
@@ -97,6 +98,8 @@ class LatentVariableModel(tf_keras.Model):
                        'optimizer, jit_compile, objective, kl_schedule, '
                        'run_eagerly and steps_per_execution. Received: '
                        f'{sorted(unknown)}')
+    if objective is not None:
+      objective.check_kl_controls(self._regularizers, kl_schedule)
     replicas = self.distribute_strategy.num_replicas_in_sync
     super().compile(optimizer, jit_compile=bool(jit_compile and replicas == 1),
                     **kwargs)

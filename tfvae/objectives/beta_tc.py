@@ -26,7 +26,7 @@ class BetaTC(Objective):
   where q(z) = (1/N) Σ_n q(z|x_n); the three terms add up to the KL at β = 1.
   Chen, Li, Grosse and Duvenaud, Isolating Sources of Disentanglement in VAEs,
   2018. A KL schedule multiplies all three; KL weights, free bits and
-  capacities have no part in it.
+  capacities have no part in it, and `compile` refuses them.
 
   log q(z) is estimated from the minibatch, weighted as there:
 
@@ -36,6 +36,8 @@ class BetaTC(Objective):
   with several replicas on that of each replica. It takes memory for M × M × d
   densities.
   """
+
+  uses_kl_penalty = False
 
   def __init__(self, beta: float, num_examples: int):
     """Initialises the objective.

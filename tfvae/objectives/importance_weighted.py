@@ -23,7 +23,8 @@ class ImportanceWeighted(Objective):
 
   with z_k ~ q(z|x); Burda, Grosse and Salakhutdinov, Importance Weighted
   Autoencoders, 2016. It is the ELBO at K = 1 and rises with K to log p(x). KL
-  weights, schedules, free bits and capacities have no part in it.
+  weights, schedules, free bits and capacities have no part in it, and `compile`
+  refuses them.
 
   Doubly reparameterised (DReG; Tucker et al., Doubly Reparameterized Gradient
   Estimators for Monte Carlo Objectives, 2019), the gradient towards φ is
@@ -33,6 +34,9 @@ class ImportanceWeighted(Objective):
   which has the same mean, and a signal-to-noise ratio that grows with K where
   that of the plain gradient falls. Towards θ nothing changes.
   """
+
+  uses_kl_penalty = False
+  uses_kl_schedule = False
 
   def __init__(self, num_samples: int, doubly_reparameterized: bool = False):
     """Initialises the objective.

@@ -27,7 +27,7 @@ class InfoVAE(Objective):
   where q(z) is the mean of q(z|x) over the data; Zhao, Song and Ermon,
   InfoVAE, 2019. α = 1 leaves the KL out (MMD-VAE); α = 0, λ = 1 is the ELBO. A
   KL schedule multiplies the KL alone; KL weights, free bits and capacities
-  have no part in it.
+  have no part in it, and `compile` refuses them.
 
   MMD² is `maximum_mean_discrepancy` of the minibatch's draws, all latents
   together, from as many of the prior, and it is the same for each example. It
@@ -35,6 +35,8 @@ class InfoVAE(Objective):
   replicas each has that of its own examples. A learned prior follows it as far
   as its draws are reparameterised.
   """
+
+  uses_kl_penalty = False
 
   def __init__(self, alpha: float, lambda_: float, kernel: str = 'imq',
                bandwidth: float = 1.0):
@@ -59,6 +61,7 @@ class InfoVAE(Objective):
           f'lambda_={lambda_}, alpha={alpha}')
     _check_kernel(kernel, bandwidth)
     self.alpha, self.lambda_ = float(alpha), float(lambda_)
+    self.uses_kl_schedule = self.alpha < 1  # α = 1 leaves no KL.
     self.kernel, self.bandwidth = kernel, float(bandwidth)
 
   def __call__(self, model: LatentVariableModel, inputs: Any, target: tf.Tensor,

@@ -1,11 +1,13 @@
 """The base of tfvae's objectives."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
 
 from tfvae.models import Inference
 from tfvae.models import LatentVariableModel
+from tfvae.regularizers import KLDivergenceRegularizer
 
 
 class Objective:
@@ -13,7 +15,16 @@ class Objective:
 
   An objective of your own registers itself with
   `@tf_keras.saving.register_keras_serializable` and has `get_config`.
+
+  Attributes:
+    uses_kl_penalty: whether it minimises the model's `kl_penalty`; where it
+      does not, `compile` refuses KL weights, free bits and capacities.
+    uses_kl_schedule: whether it multiplies anything by `kl_factor`; where it
+      does not, `compile` refuses a KL schedule.
   """
+
+  uses_kl_penalty: bool = True
+  uses_kl_schedule: bool = True
 
   def __call__(self, model: LatentVariableModel, inputs: Any, target: tf.Tensor,
                seed: tf.Tensor, kl_factor: Any,
@@ -33,6 +44,30 @@ class Objective:
       the true 'elbo', 'reconstruction' and 'kl', which are reported.
     """
     raise NotImplementedError(f'{type(self).__name__} has no __call__.')
+
+  def check_kl_controls(
+      self, kl_regularizers: Mapping[str, KLDivergenceRegularizer],
+      kl_schedule: Any):
+    """Refuses KL controls that would have no effect; `compile` calls it.
+
+    Args:
+      kl_regularizers: of the model's latents, by name.
+      kl_schedule: as `compile` takes it.
+
+    Raises:
+      ValueError: if there are any.
+    """
+    ignored = []
+    if kl_schedule is not None and not self.uses_kl_schedule:
+      ignored.append(f'kl_schedule={type(kl_schedule).__name__}')
+    if not self.uses_kl_penalty:
+      ignored += [f'{control} of {name}'
+                  for name, regularizer in kl_regularizers.items()
+                  for control in _controls(regularizer)]
+    if ignored:
+      raise ValueError(
+          f'{type(self).__name__} leaves these without effect; leave them out, '
+          'or use objective=None, the ELBO. Received: ' + ', '.join(ignored))
 
   def get_config(self) -> dict[str, Any]:
     """Returns the settings as plain data."""
@@ -56,6 +91,17 @@ def elbo_parts(inference: Inference,
   reconstruction = _mean_over_draws(log_likelihood)
   return {'elbo': reconstruction - kl, 'reconstruction': reconstruction,
           'kl': kl}
+
+
+def _controls(regularizer: KLDivergenceRegularizer) -> list[str]:
+  """Returns the settings that tell the penalty from the KL."""
+  weight, free_bits, capacity = (
+      regularizer.weight, regularizer.free_bits, regularizer.capacity)
+  return [text for text, is_set in (
+      # A variable is there to be moved, whatever its value.
+      (f'weight={weight}', isinstance(weight, tf.Variable) or weight != 1),
+      (f'free_bits={free_bits}', free_bits > 0),
+      (f'capacity={capacity}', capacity is not None)) if is_set]
 
 
 def _mean_over_draws(nats: tf.Tensor) -> tf.Tensor:

@@ -4,12 +4,16 @@ from tfvae.training.command_line import config_from_flags
 from tfvae.training.command_line import define_flags
 from tfvae.training.command_line import parse_flags
 from tfvae.training.config import Config
+from tfvae.training.train import evaluate_run
+from tfvae.training.train import report_run
 from tfvae.training.train import train_and_evaluate
 
 __all__ = [
     'Config',
     'config_from_flags',
     'define_flags',
+    'evaluate_run',
     'parse_flags',
+    'report_run',
     'train_and_evaluate',
 ]

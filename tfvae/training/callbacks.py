@@ -1,15 +1,13 @@
-"""Callbacks: checkpoints, history and TensorBoard."""
+"""Callbacks: checkpoints and history."""
 
 import math
 import os
 import time
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfvae.report import reconstruction_grid
 from tfvae.training import workdir as workdir_lib
 
 
@@ -96,35 +94,3 @@ class History(tf_keras.callbacks.Callback):
             'learning_rate': float(learning_rate),
             'seconds': round(time.monotonic() - self._start, 3)})
     workdir_lib.write_history(self._workdir, self._rows)
-
-
-class TensorBoard(tf_keras.callbacks.Callback):
-  """Writes scalars and reconstructions of fixed images after each epoch."""
-
-  def __init__(self, workdir: str, inputs: Any):
-    """Initialises the callback.
-
-    Args:
-      workdir: `tensorboard/` goes there.
-      inputs: x, `[n, h, w, c]`, to reconstruct, or a dictionary with 'y'.
-    """
-    super().__init__()
-    directory = os.path.join(workdir, 'tensorboard')
-    self._writers = {
-        split: tf.summary.create_file_writer(os.path.join(directory, split))
-        for split in ('train', 'validation')}
-    self._inputs = inputs
-
-  def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
-    """Writes the epoch's means under one tag for both splits."""
-    for name, value in logs.items():
-      split = 'validation' if name.startswith('val_') else 'train'
-      with self._writers[split].as_default(step=epoch + 1):
-        tf.summary.scalar(name.removeprefix('val_'), value)
-    grid = reconstruction_grid(self.model, self._inputs)
-    # TensorBoard shows 1, 3 or 4 channels.
-    grid = grid if grid.shape[-1] in (1, 3, 4) else grid[..., :1]
-    with self._writers['validation'].as_default(step=epoch + 1):
-      tf.summary.image('reconstructions', grid[np.newaxis])
-    for writer in self._writers.values():
-      writer.flush()

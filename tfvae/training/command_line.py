@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 import dataclasses
+import os
 import sys
 import textwrap
 import types
@@ -10,14 +11,21 @@ import typing
 from absl import flags
 
 from tfvae.training.config import Config
-from tfvae.training.config import flag_text
+from tfvae.training.setting import flag_text
+from tfvae.training.workdir import FLAGS_FILE
+
+MODES = ('train', 'evaluate', 'report')
+
+_WORKDIR = ('directory for the results; running the same command again resumes '
+            'there')
+_MODE = ('train, then evaluate and report; or evaluate, or report on, the '
+         'finished run in --workdir, whose flags are the defaults then')
 
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS):
-  """Defines a flag for each field of `Config`, and --workdir."""
-  flags.DEFINE_string(
-      'workdir', None, 'directory for the results; running the same command '
-      'again resumes there', flag_values=flag_values)
+  """Defines a flag for each field of `Config`, --workdir and --mode."""
+  flags.DEFINE_string('workdir', None, _WORKDIR, flag_values=flag_values)
+  flags.DEFINE_enum('mode', MODES[0], MODES, _MODE, flag_values=flag_values)
   for field in dataclasses.fields(Config):
     _define(field, flag_values)
 
@@ -49,6 +57,14 @@ def parse_flags(argv: Sequence[str]) -> list[str]:
     sys.exit(0)
   try:
     rest = flags.FLAGS(list(argv))
+    if flags.FLAGS.mode != 'train' and flags.FLAGS.workdir:
+      # Those of the run first, so that the command line's are the last word.
+      path = os.path.join(flags.FLAGS.workdir, FLAGS_FILE)
+      if not os.path.exists(path):
+        raise flags.Error(
+            f'--mode={flags.FLAGS.mode} needs a finished run, and there is no '
+            f'{path}; train one there first')
+      rest = flags.FLAGS([argv[0], f'--flagfile={path}', *argv[1:]])
     if len(rest) > 1:
       raise flags.Error(f'unexpected arguments {rest[1:]}; a flag is written '
                         '--name=value')
@@ -64,8 +80,8 @@ def help_text() -> str:
       'Trains and evaluates a variational autoencoder.', '',
       '  python train_main.py --flagfile=configs/digits.flags',
       '  python train_main.py --workdir=runs/mine --dataset=mnist', '',
-      'output:', *_entry('workdir', 'directory for the results; running the '
-                         'same command again resumes there', 'required')]
+      'output:', *_entry('workdir', _WORKDIR, 'required'),
+      *_entry('mode', _MODE, f'default {MODES[0]}', MODES)]
   group = None
   for field in dataclasses.fields(Config):
     if field.metadata['group'] != group:
@@ -90,7 +106,7 @@ def _entry(name, text, default, choices=None) -> list[str]:
 
 def _define(field: dataclasses.Field, flag_values: flags.FlagValues):
   name, text = field.name, field.metadata['help']
-  if field.metadata['choices']:
+  if field.metadata['choices'] and _base_type(field) is str:
     flags.DEFINE_enum(name, field.default, field.metadata['choices'], text,
                       flag_values=flag_values)
     return
@@ -114,6 +130,8 @@ def _base_type(field: dataclasses.Field) -> type:
 def _value(field: dataclasses.Field, value: typing.Any) -> typing.Any:
   if not isinstance(value, list):
     return value
+  if typing.get_args(field.type)[0] is str:
+    return tuple(value)
   try:
     return tuple(int(item) for item in value)
   except ValueError:

@@ -1,43 +1,24 @@
 """The settings of a run: one source of flags, defaults, help and checks."""
 
-from collections.abc import Sequence
 import dataclasses
-import math
-from typing import Any
 
 from tfvae.data import BINARIZATIONS
 from tfvae.graph import GraphicalModel
 from tfvae.graph import PRESETS
 from tfvae.models import NETWORKS
 from tfvae.models.choices import LIKELIHOODS
+from tfvae.models.choices import POSTERIORS
 from tfvae.models.choices import PRIORS
 from tfvae.models.choices import SUPPORT
+from tfvae.models.graph_checks import MERGINGS
+from tfvae.objectives.info_vae import KERNELS
+from tfvae.training.setting import check_settings
+from tfvae.training.setting import flag_text
+from tfvae.training.setting import setting
 
-_BOUNDS = {
-    'at least': lambda value, bound: value >= bound,
-    'above': lambda value, bound: value > bound,
-    'below': lambda value, bound: value < bound,
-}
-
-
-def setting(default: Any, group: str, text: str,
-            choices: Sequence[str] | None = None, changes_result: bool = True,
-            **bounds: float) -> Any:
-  """Declares a field of `Config`.
-
-  Args:
-    default: its value where none is given.
-    group: the heading it stands under in `--help`.
-    text: its help.
-    choices: the values it may have.
-    changes_result: whether a run may be resumed with another value.
-    **bounds: `at_least`, `above`, `below`; of each item where the value is a
-      tuple.
-  """
-  return dataclasses.field(default=default, metadata={
-      'group': group, 'help': text, 'choices': choices,
-      'changes_result': changes_result,
-      'bounds': {name.replace('_', ' '): b for name, b in bounds.items()}})
+# What `tfvae.training.evaluations` has, by name.
+EVALUATIONS = ('importance_weighted', 'latent_space', 'representation',
+               'annealed', 'gaps', 'calibration', 'disentanglement')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,10 +65,13 @@ class Config:
   generative: str | None = setting(
       None, 'model', "factors of p(x,z), such as 'z2; z1|z2; x|z1'")
   network: str = setting(
-      'mlp', 'model', 'kind of encoder and decoder', choices=tuple(NETWORKS))
+      'mlp', 'model', 'kind of encoder and decoder: a perceptron, '
+      'convolutions, or convolutions with residual blocks, which take several '
+      'times as long and reach more', choices=tuple(NETWORKS))
   hidden_units: tuple[int, ...] = setting(
       (200, 200), 'model', 'widths of the hidden layers from x towards z, '
-      'separated by commas; for conv, filters', at_least=1)
+      'separated by commas; for conv and resnet, filters, such as 32,64',
+      at_least=1)
   factor_units: tuple[int, ...] = setting(
       (100, 100), 'model', 'widths of the hidden layers between latents',
       at_least=1)
@@ -98,33 +82,69 @@ class Config:
       'bernoulli', 'model', 'p(x|z) of a pixel', choices=tuple(LIKELIHOODS))
   likelihood_components: int = setting(
       1, 'model', 'of the mixture that discretized_logistic may be',
-      at_least=1)
+      only_with={'likelihood': ('discretized_logistic',)}, at_least=1)
   prior: str = setting(
       'standard_normal', 'model', 'p(z) of latents without parents',
       choices=tuple(PRIORS))
   prior_components: int = setting(
-      100, 'model', 'of the priors mixture and vamp', at_least=1)
+      100, 'model', 'of the priors mixture and vamp',
+      only_with={'prior': ('mixture', 'vamp')}, at_least=1)
+  posterior: str = setting(
+      'normal_diag', 'model', 'q of a latent given its parents: diagonal or '
+      'full covariance, or an inverse autoregressive flow on top of either',
+      choices=tuple(POSTERIORS))
+  merging: str = setting(
+      'network', 'model', 'how q of a latent takes in p of it, where it has '
+      'parents there: by a network, or precision-weighted (ladder)',
+      choices=MERGINGS)
   kl_weight: float = setting(
       1.0, 'model', 'β of the training objective; the elbo reported is at 1',
-      at_least=0)
+      only_with={'objective': ('elbo',)}, at_least=0)
   kl_warm_up: str = setting(
       'none', 'model', 'raises the weight of the KL from 0 over the steps of '
       '--kl_warm_up_epochs, once or four times',
-      choices=('none', 'linear', 'cyclical'))
+      choices=('none', 'linear', 'cyclical'),
+      only_with={'objective': ('elbo', 'beta_tc', 'info_vae')})
   kl_warm_up_epochs: int = setting(
-      10, 'model', 'length of the warm-up', at_least=1)
+      10, 'model', 'length of the warm-up',
+      only_with={'kl_warm_up': ('linear', 'cyclical')}, at_least=1)
   free_bits: float = setting(
-      0.0, 'model', 'nats of KL that cost nothing', at_least=0)
+      0.0, 'model', 'nats of KL that cost nothing',
+      only_with={'objective': ('elbo',)}, at_least=0)
   free_bits_per: str = setting(
       'latent', 'model', 'what has free bits', choices=('latent', 'dimension'))
   kl_capacity: float | None = setting(
-      None, 'model', 'nats C: the objective has |KL - C|', at_least=0)
+      None, 'model', 'nats C: the objective has |KL - C|',
+      only_with={'objective': ('elbo',)}, at_least=0)
   objective: str = setting(
-      'elbo', 'model', 'what is optimised: the ELBO, the importance-weighted '
-      'bound, or that with the doubly reparameterised gradient',
-      choices=('elbo', 'iwae', 'dreg'))
+      'elbo', 'model', 'what is optimised: the ELBO; the importance-weighted '
+      'bound, iwae, or dreg, that with the doubly reparameterised gradient; '
+      'beta_tc, the ELBO with its total correlation weighed, which is '
+      'estimated from the batch; or info_vae, the ELBO with the MMD between '
+      "the batch's latents and the prior",
+      choices=('elbo', 'iwae', 'dreg', 'beta_tc', 'info_vae'))
   importance_samples: int = setting(
-      5, 'model', 'K of the objectives iwae and dreg', at_least=1)
+      5, 'model', 'K of the objectives iwae and dreg',
+      only_with={'objective': ('iwae', 'dreg')}, at_least=1)
+  tc_weight: float = setting(
+      6.0, 'model', 'β of the objective beta_tc, for the total correlation '
+      'alone; 1 is the ELBO',
+      only_with={'objective': ('beta_tc',)}, at_least=0)
+  info_alpha: float = setting(
+      0.0, 'model', 'α of the objective info_vae, whose KL has the weight '
+      '1 - α; 1 leaves it out', only_with={'objective': ('info_vae',)},
+      at_most=1)
+  info_lambda: float = setting(
+      100.0, 'model', 'λ of the objective info_vae, whose MMD has the weight '
+      'α + λ - 1, and is thousandths of a nat without',
+      only_with={'objective': ('info_vae',)})
+  mmd_kernel: str = setting(
+      'imq', 'model', 'of the MMD of info_vae: inverse multiquadratic or '
+      'Gaussian', choices=tuple(KERNELS),
+      only_with={'objective': ('info_vae',)})
+  mmd_bandwidth: float = setting(
+      1.0, 'model', 'of that kernel, in units of the distance of two standard '
+      'normals', only_with={'objective': ('info_vae',)}, above=0)
 
   epochs: int = setting(100, 'training', 'passes over the data', at_least=1)
   batch_size: int = setting(100, 'training', 'examples a step', at_least=1)
@@ -143,39 +163,57 @@ class Config:
       50, 'training', 'steps between two returns to Python', at_least=1,
       changes_result=False)
 
+  evaluations: tuple[str, ...] = setting(
+      ('importance_weighted', 'latent_space', 'representation'), 'evaluation',
+      'what is measured beside the ELBO, separated by commas; what does not '
+      'apply to the data is left out', choices=('all', *EVALUATIONS))
   eval_batch_size: int = setting(
       200, 'evaluation', 'examples at a time', at_least=1)
+  eval_chunk: int = setting(
+      50, 'evaluation', 'samples decoded at a time for each example',
+      at_least=1)
   eval_importance_samples: int = setting(
       500, 'evaluation', 'K of the importance-weighted NLL of the test set',
       at_least=1)
   eval_importance_examples: int = setting(
       1000, 'evaluation', 'first test images it is computed on; 0 for all',
       at_least=0)
+  eval_costly_examples: int = setting(
+      100, 'evaluation', 'first test images that annealed and gaps are '
+      'computed on; 0 for all', at_least=0)
+  eval_ais_steps: int = setting(
+      500, 'evaluation', 'distributions on the way from p(z) to p(z|x)',
+      at_least=2)
+  eval_ais_chains: int = setting(
+      16, 'evaluation', 'annealing runs for each image', at_least=1)
+  eval_simulations: int = setting(
+      1000, 'evaluation', 'pairs of z and x drawn for the calibration',
+      at_least=100)
 
   def __post_init__(self):
-    """Checks every value against its field."""
-    for field in dataclasses.fields(self):
-      _check(field, getattr(self, field.name))
+    """Checks every value by itself, and beside the others."""
+    check_settings(self)
     self.graph()  # Raises for a mistake in the notation.
     if self.free_bits and self.kl_capacity is not None:
       raise ValueError('--free_bits and --kl_capacity exclude each other. '
                        f'Received: free_bits={self.free_bits}, '
                        f'kl_capacity={self.kl_capacity}')
-    controls = {'kl_weight': 1.0, 'kl_warm_up': 'none', 'free_bits': 0.0,
-                'kl_capacity': None}
-    moved = [f'{name}={getattr(self, name)}'
-             for name, default in controls.items()
-             if getattr(self, name) != default]
-    if self.objective != 'elbo' and moved:
-      raise ValueError(
-          f'--objective={self.objective} has no KL to control; leave out the '
-          f'controls, or use --objective=elbo. Received: {", ".join(moved)}')
+    _check_batch_size(self)
+    check_objective = _OBJECTIVE_CHECKS.get(self.objective)
+    if check_objective:
+      check_objective(self)
 
   def data_binarization(self) -> str:
     """Returns --binarization with auto settled by the likelihood."""
     if self.binarization != 'auto':
       return self.binarization
     return 'dynamic' if SUPPORT[self.likelihood] == 'binary' else 'none'
+
+  def chosen_evaluations(self) -> tuple[str, ...]:
+    """Returns --evaluations with all spelt out, in the order they are run."""
+    everything = 'all' in self.evaluations
+    return tuple(name for name in EVALUATIONS
+                 if everything or name in self.evaluations)
 
   def graph(self) -> GraphicalModel:
     """Returns the graphical model that the settings write down."""
@@ -192,28 +230,53 @@ class Config:
             if getattr(self, field.name) is not None}
 
 
-def flag_text(value: Any) -> str:
-  """Returns a setting's value as it is written on the command line."""
-  if isinstance(value, tuple):
-    return ','.join(map(str, value))
-  return str(value).lower() if isinstance(value, bool) else str(value)
+def _check_dreg(config: Config):
+  """Refuses a q in which a latent has latents for parents."""
+  graph = config.graph()
+  for factor in graph.inference:
+    if set(factor.parents) & set(graph.latent_names):
+      raise ValueError(
+          '--objective=dreg needs latents without latent parents in q; use '
+          f"--objective=iwae, or another factor than '{factor}'. Received: "
+          f'objective=dreg, inference={graph.inference_text!r}')
 
 
-def _check(field: dataclasses.Field, value: Any):
-  choices, bounds = field.metadata['choices'], field.metadata['bounds']
-  if value is None:
-    return
-  if choices and value not in choices:
-    raise ValueError(f'--{field.name} must be one of {", ".join(choices)}. '
-                     f'Received: {field.name}={value!r}')
-  if isinstance(value, tuple) and not value:
-    raise ValueError(f'--{field.name} needs at least one number. Received: '
-                     f'{field.name}={value!r}')
-  for item in value if isinstance(value, tuple) else (value,):
-    if isinstance(item, float) and not math.isfinite(item):
-      raise ValueError(f'--{field.name} must be finite. Received: '
-                       f'{field.name}={value!r}')
-    for name, bound in bounds.items():
-      if not _BOUNDS[name](item, bound):
-        raise ValueError(f'--{field.name} must be {name} {bound}. Received: '
-                         f'{field.name}={flag_text(value)}')
+def _check_batch_size(config: Config):
+  """Refuses single examples where those of a batch are compared."""
+  if config.objective in ('beta_tc', 'info_vae') and config.batch_size < 2:
+    raise ValueError(f'--objective={config.objective} compares the examples of '
+                     'a batch, so --batch_size must be at least 2. Received: '
+                     f'batch_size={config.batch_size}')
+
+
+def _check_beta_tc(config: Config):
+  """Refuses latents whose dimensions have no density each."""
+  if len(config.graph().latents) > 1:
+    raise ValueError('--objective=beta_tc needs a graph with a single latent; '
+                     'use --objective=elbo, or a graph such as --preset=vae. '
+                     f'Received: objective=beta_tc, {config.graph()}')
+  if config.posterior != 'normal_diag':
+    raise ValueError('--objective=beta_tc needs the density of each dimension; '
+                     'use --posterior=normal_diag. Received: '
+                     f'objective=beta_tc, posterior={config.posterior}')
+
+
+def _check_info_vae(config: Config):
+  """Refuses a negative weight, and a warm-up of no KL."""
+  if config.info_alpha + config.info_lambda < 1:
+    raise ValueError('--info_lambda must be at least 1 - α, as the MMD has the '
+                     'weight α + λ - 1. Received: '
+                     f'info_lambda={config.info_lambda}, '
+                     f'info_alpha={config.info_alpha}')
+  if config.info_alpha == 1 and config.kl_warm_up != 'none':
+    raise ValueError('--kl_warm_up has no effect with --info_alpha=1, which '
+                     'leaves the KL out; leave one of them out. Received: '
+                     f'kl_warm_up={config.kl_warm_up}, '
+                     f'info_alpha={config.info_alpha}')
+
+
+_OBJECTIVE_CHECKS = {
+    'beta_tc': _check_beta_tc,
+    'dreg': _check_dreg,
+    'info_vae': _check_info_vae,
+}

@@ -36,11 +36,26 @@ def prepare(workdir: str, config: Config) -> dict[str, Any] | None:
     raise ValueError(f'Cannot write to the workdir: {error.strerror}; choose '
                      f'another. Received: workdir={workdir}') from error
   _check_same_flags(workdir, config)
-  metrics = os.path.join(workdir, METRICS_FILE)
-  if not os.path.exists(metrics):
-    return None
-  with open(metrics, encoding='utf-8') as file:
-    return json.load(file)
+  return _read_metrics(workdir)
+
+
+def finished_metrics(workdir: str, config: Config) -> dict[str, Any]:
+  """Returns the metrics of a finished run.
+
+  Args:
+    workdir: the run's directory.
+    config: its settings; those of evaluation may be others.
+
+  Raises:
+    ValueError: if there is no finished run, or its settings are others.
+  """
+  metrics = _read_metrics(workdir)
+  if metrics is None:
+    raise ValueError('The workdir holds no finished run; train one there, or '
+                     'let the one that began there go on, by --mode=train. '
+                     f'Received: workdir={workdir}')
+  _check_same_flags(workdir, config, but='evaluation')
+  return metrics
 
 
 def write_text(path: str, text: str):
@@ -59,10 +74,11 @@ def write_metrics(workdir: str, metrics: dict[str, Any]):
              json.dumps(metrics, indent=2) + '\n')
 
 
-def read_history(workdir: str, epochs: int) -> list[dict[str, Any]]:
-  """Returns the rows of the first `epochs` epochs of `history.csv`."""
+def read_history(workdir: str,
+                 epochs: int | None = None) -> list[dict[str, Any]]:
+  """Returns the rows of the first `epochs` epochs of `history.csv`, or all."""
   path = os.path.join(workdir, HISTORY_FILE)
-  if not epochs or not os.path.exists(path):
+  if epochs == 0 or not os.path.exists(path):
     return []
   with open(path, newline='', encoding='utf-8') as file:
     return list(csv.DictReader(file))[:epochs]
@@ -85,6 +101,14 @@ def _write_flags(workdir: str, config: Config):
              '\n'.join([header, *lines]) + '\n')
 
 
+def _read_metrics(workdir: str) -> dict[str, Any] | None:
+  path = os.path.join(workdir, METRICS_FILE)
+  if not os.path.exists(path):
+    return None
+  with open(path, encoding='utf-8') as file:
+    return json.load(file)
+
+
 def _read_flags(workdir: str) -> dict[str, str]:
   with open(os.path.join(workdir, FLAGS_FILE), encoding='utf-8') as file:
     pairs = (line.strip()[2:].split('=', 1) for line in file
@@ -92,13 +116,14 @@ def _read_flags(workdir: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def _check_same_flags(workdir: str, config: Config):
+def _check_same_flags(workdir: str, config: Config, but: str | None = None):
+  """Refuses other settings than the run's, but for those of one group."""
   before, now = _read_flags(workdir), config.to_flags()
   different = [
       f'  --{field.name}: {before.get(field.name, "none")} there, '
       f'{now.get(field.name, "none")} here'
       for field in dataclasses.fields(Config)
-      if field.metadata['changes_result']
+      if field.metadata['changes_result'] and field.metadata['group'] != but
       and before.get(field.name) != now.get(field.name)]
   if different:
     raise ValueError(

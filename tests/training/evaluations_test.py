@@ -1,0 +1,153 @@
+"""Evaluating and reporting on finished runs."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from tfvae import data
+from tfvae import evaluation
+from tfvae.training import Config
+from tfvae.training import evaluate_run
+from tfvae.training import evaluations
+from tfvae.training import report_run
+from tfvae.training import train_and_evaluate
+from tfvae.training.config import EVALUATIONS
+
+_ROOT = pathlib.Path(__file__).parents[2]
+_COSTLY = {'eval_ais_steps': 4, 'eval_ais_chains': 2,
+           'eval_costly_examples': 3, 'eval_simulations': 100}
+
+
+class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.data_dir = cls().create_tempdir('data').full_path
+    cls.config = Config(
+        data_dir=cls.data_dir, latents='z:2', hidden_units=(16,), epochs=2,
+        jit=False, eval_importance_samples=5, eval_importance_examples=20,
+        evaluations=('importance_weighted', 'latent_space'))
+    cls.trained = cls().create_tempdir('run').full_path
+    cls.metrics = train_and_evaluate(cls.config, cls.trained)
+
+  def setUp(self):
+    super().setUp()
+    self.workdir = os.path.join(self.create_tempdir().full_path, 'run')
+    shutil.copytree(self.trained, self.workdir)
+
+  def _written(self):
+    with open(os.path.join(self.workdir, 'metrics.json'),
+              encoding='utf-8') as file:
+      return json.load(file)
+
+  def test_names_are_those_of_the_setting(self):
+    self.assertEqual(tuple(evaluations.EVALUATIONS), EVALUATIONS)
+    self.assertEqual(
+        Config(evaluations=('all',)).chosen_evaluations(), EVALUATIONS)
+
+  def test_adds_without_losing_what_is_there(self):
+    before = self._written()
+    self.assertContainsSubset(
+        ['test', 'train', 'importance_weighted', 'latent_space'], before)
+    self.assertNotIn('calibration', before)
+    config = dataclasses.replace(
+        self.config, evaluations=('importance_weighted', 'calibration'),
+        eval_importance_samples=9, eval_simulations=100)
+    metrics = evaluate_run(config, self.workdir)
+    self.assertEqual(self._written(), metrics)
+    self.assertEqual(metrics['latent_space'], before['latent_space'])
+    self.assertEqual(metrics['train'], before['train'])
+    self.assertEqual(metrics['importance_weighted']['K=5'],
+                     before['importance_weighted']['K=5'])
+    # The number of the most samples stands for the test set.
+    self.assertEqual(metrics['test']['iwae_samples'], 9)
+    self.assertEqual(metrics['test']['elbo'], before['test']['elbo'])
+    # And with fewer it still does.
+    metrics = evaluate_run(dataclasses.replace(
+        config, evaluations=('importance_weighted',),
+        eval_importance_samples=2), self.workdir)
+    self.assertEqual(metrics['test']['iwae_samples'], 9)
+    self.assertContainsSubset(
+        ['K=2', 'K=5', 'K=9'], metrics['importance_weighted'])
+
+  def test_all_of_them(self):
+    metrics = evaluate_run(dataclasses.replace(
+        self.config, evaluations=('all',), **_COSTLY), self.workdir)
+    self.assertNotIn('disentanglement', metrics)  # Digits have no factors.
+    for name in set(EVALUATIONS) - {'importance_weighted', 'disentanglement'}:
+      self.assertGreaterEqual(metrics[name]['seconds'], 0)
+    gaps = metrics['gaps']
+    self.assertAllClose(
+        gaps['amortization_gap'],
+        gaps['optimized_elbo'] - gaps['encoder_elbo'], atol=1e-9)
+    self.assertAllClose(
+        gaps['log_evidence'], -metrics['annealed']['ais_nll'], atol=1e-9)
+    self.assertEqual(gaps['examples'], 3)
+    self.assertAllInRange(
+        metrics['representation']['linear_probe_accuracy'], 0.1, 1.0)
+    histogram = np.asarray(metrics['calibration']['rank_histograms']['z'])
+    self.assertAllEqual(histogram.sum(axis=-1), [100, 100])
+
+  def test_blocks_are_what_the_library_gives(self):
+    model = tf_keras.models.load_model(
+        os.path.join(self.workdir, 'model.keras'))
+    images = data.load_images('digits', data_dir=self.data_dir)
+    x = data.fixed_binarization(images.test.images, seed=0)
+    batches = tf.data.Dataset.from_tensor_slices(np.float32(x)).batch(200)
+    space = evaluation.latent_space(model, batches)
+    self.assertAllClose(self.metrics['latent_space']['mutual_information'],
+                        space.mutual_information.mean, rtol=1e-5)
+    self.assertEqual(self.metrics['latent_space']['active_units'],
+                     space.active_units)
+    nll = evaluation.importance_weighted_nll(
+        model, batches.unbatch().take(20).batch(200), 5, jit_compile=False)
+    self.assertAllClose(self.metrics['importance_weighted']['K=5']['iwae_nll'],
+                        nll.mean, rtol=1e-5)
+    # bits per dimension = nats / (64 log 2)
+    self.assertAllClose(self.metrics['test']['bits_per_dim'],
+                        nll.mean / (64 * np.log(2)), rtol=1e-5)
+
+  def test_report_is_written_anew(self):
+    path = os.path.join(self.workdir, 'report', 'index.html')
+    os.remove(path)
+    report_run(self.config, self.workdir)
+    with open(path, encoding='utf-8') as file:
+      page = file.read()
+    self.assertIn('--latents=z:2', page)  # The command that repeats the run.
+    self.assertIn('mutual information', page.lower())
+
+  @parameterized.parameters(evaluate_run, report_run)
+  def test_refuses_what_is_no_finished_run_of_these_settings(self, run):
+    with self.assertRaisesRegex(ValueError, 'no finished run.*--mode=train'):
+      run(self.config, self.create_tempdir().full_path)
+    with self.assertRaisesRegex(ValueError, '--epochs: 2 there, 3 here'):
+      run(dataclasses.replace(self.config, epochs=3), self.workdir)
+
+  def test_command_line_takes_the_flags_of_the_run(self):
+    def run(*arguments):
+      return subprocess.run(
+          [sys.executable, 'train_main.py', *arguments], cwd=_ROOT,
+          capture_output=True, text=True, check=False, timeout=300)
+
+    done = run(f'--workdir={self.workdir}', '--mode=evaluate',
+               '--evaluations=importance_weighted',
+               '--eval_importance_samples=7')
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertIn('K=7', self._written()['importance_weighted'])
+    refused = run('--workdir=/nowhere', '--mode=evaluate')
+    self.assertEqual(refused.returncode, 2)
+    self.assertIn('/nowhere/flags.txt', refused.stderr)
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -1,0 +1,94 @@
+"""Strided convolutions from an image to features, and back from z."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import tf_keras
+
+layers = tf_keras.layers
+
+
+def conv_features(
+    input_shape: Sequence[int],
+    units: Sequence[int] = (32, 64),
+    activation: str = 'relu',
+) -> tf_keras.Model:
+  """Returns convolutions from an image to a flat vector of features.
+
+  Args:
+    input_shape: height, width and channels.
+    units: filters of each 3×3 convolution; each halves height and width,
+      rounding up.
+    activation: of every layer.
+  """
+  x = h = layers.Input(check_image(input_shape))
+  for filters in units:
+    h = layers.Conv2D(
+        filters, 3, strides=2, padding='same', activation=activation)(h)
+  return tf_keras.Model(x, layers.Flatten()(h), name='conv_features')
+
+
+def conv_decoder(
+    input_size: int,
+    output_shape: Sequence[int],
+    units: Sequence[int] = (32, 64),
+    activation: str = 'relu',
+) -> tf_keras.Model:
+  """Returns a transposed-convolutional network from z to `output_shape`.
+
+  Args:
+    input_size: dimensions of z.
+    output_shape: height, width and channels of the parameters of one x.
+    units: filters from x towards z, as the features have them. Each step
+      doubles height and width and crops them to those of the features there,
+      so any image size comes out exactly.
+    activation: of the hidden layers; the output is linear.
+  """
+  *sizes, smallest = halved_sizes(output_shape, len(units))
+  z = layers.Input([input_size])
+  h = layers.Dense(
+      smallest[0] * smallest[1] * units[-1], activation=activation)(z)
+  h = layers.Reshape((*smallest, units[-1]))(h)
+  for filters, size in zip(reversed(units), reversed(sizes), strict=True):
+    h = doubled(h, filters, 3, size, activation)
+  h = layers.Conv2D(output_shape[-1], 3, padding='same')(h)
+  return tf_keras.Model(z, h, name='conv_decoder')
+
+
+def check_image(shape: Sequence[int]) -> tuple[int, int, int]:
+  """Returns the shape as a tuple, if it is that of an image.
+
+  Raises:
+    ValueError: if it is not height, width and channels.
+  """
+  if len(shape) != 3:
+    raise ValueError('A convolutional network needs images of height, width '
+                     f'and channels; use mlp. Received: shape={tuple(shape)}')
+  return tuple(shape)
+
+
+def halved_sizes(shape: Sequence[int], times: int) -> list[tuple[int, int]]:
+  """Returns height and width of an image and of each of its halvings."""
+  height, width, _ = check_image(shape)
+  sizes = [(height, width)]
+  for _ in range(times):
+    height, width = -(-height // 2), -(-width // 2)  # Rounds up.
+    sizes.append((height, width))
+  return sizes
+
+
+def doubled(h: Any, filters: int, kernel_size: int, size: tuple[int, int],
+            activation: str | None = None) -> Any:
+  """Returns a transposed convolution of stride 2, cropped to a size.
+
+  Args:
+    h: a Keras tensor `[b, height, width, channels]`.
+    filters: of the convolution.
+    kernel_size: its height and width.
+    size: height and width to crop to, at most twice those of `h`.
+    activation: of the convolution.
+  """
+  h = layers.Conv2DTranspose(
+      filters, kernel_size, strides=2, padding='same', activation=activation)(h)
+  surplus = [(0, h.shape[axis + 1] - size[axis]) for axis in (0, 1)]
+  return layers.Cropping2D(surplus)(h) if surplus != [(0, 0), (0, 0)] else h

@@ -1,0 +1,90 @@
+"""Residual networks from an image to features, and back from z.
+
+A residual block is h + f(h), f = conv ∘ activation ∘ conv ∘ activation: the
+pre-activation form of He et al., Identity Mappings in Deep Residual Networks,
+2016, https://arxiv.org/abs/1603.05027. There is no batch normalization: it
+would make the ELBO of an example depend on the rest of its batch, and be
+another function in evaluation. What it is for, training to start well at any
+depth, the last convolution of f does by starting at zero, so that every block
+starts as the identity; Zhang, Dauphin and Ma, Fixup Initialization, 2019,
+https://arxiv.org/abs/1901.09321.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import tf_keras
+
+from tfvae.models.networks.conv import check_image
+from tfvae.models.networks.conv import doubled
+from tfvae.models.networks.conv import halved_sizes
+
+layers = tf_keras.layers
+
+
+def resnet_features(
+    input_shape: Sequence[int],
+    units: Sequence[int] = (32, 64),
+    activation: str = 'relu',
+    blocks: int = 1,
+) -> tf_keras.Model:
+  """Returns a residual network from an image to a flat vector of features.
+
+  Args:
+    input_shape: height, width and channels.
+    units: filters of each resolution. A linear 3×3 convolution halves height
+      and width, rounding up, and residual blocks follow it.
+    activation: of the residual branches, and of the features.
+    blocks: residual blocks of each resolution.
+  """
+  x = h = layers.Input(check_image(input_shape))
+  for filters in units:
+    h = layers.Conv2D(filters, 3, strides=2, padding='same')(h)
+    for _ in range(blocks):
+      h = _residual_block(h, activation)
+  h = layers.Activation(activation)(h)
+  return tf_keras.Model(x, layers.Flatten()(h), name='resnet_features')
+
+
+def resnet_decoder(
+    input_size: int,
+    output_shape: Sequence[int],
+    units: Sequence[int] = (32, 64),
+    activation: str = 'relu',
+    blocks: int = 1,
+) -> tf_keras.Model:
+  """Returns a residual network from z to `output_shape`.
+
+  Args:
+    input_size: dimensions of z.
+    output_shape: height, width and channels of the parameters of one x.
+    units: filters from x towards z, as the features have them. Each step
+      doubles height and width, crops them to those of the features there, so
+      any image size comes out exactly, and residual blocks follow.
+    activation: of the residual branches, and before the last convolution,
+      whose output is linear.
+    blocks: residual blocks of each resolution.
+  """
+  *sizes, smallest = halved_sizes(output_shape, len(units))
+  z = layers.Input([input_size])
+  h = layers.Dense(smallest[0] * smallest[1] * units[-1])(z)
+  h = layers.Reshape((*smallest, units[-1]))(h)
+  for filters, size in zip(reversed(units), reversed(sizes), strict=True):
+    # A stride that divides the kernel weighs all pixels alike, as upsampling
+    # and a convolution do; XLA has no gradient of `UpSampling2D`.
+    h = doubled(h, filters, 4, size)
+    for _ in range(blocks):
+      h = _residual_block(h, activation)
+  h = layers.Activation(activation)(h)
+  h = layers.Conv2D(output_shape[-1], 3, padding='same')(h)
+  return tf_keras.Model(z, h, name='resnet_decoder')
+
+
+def _residual_block(h: Any, activation: str) -> Any:
+  """Returns h + f(h) of `[b, height, width, channels]`; at first f is 0."""
+  branch = h
+  for initializer in ('glorot_uniform', 'zeros'):
+    branch = layers.Activation(activation)(branch)
+    branch = layers.Conv2D(
+        h.shape[-1], 3, padding='same', kernel_initializer=initializer)(branch)
+  return layers.Add()([h, branch])

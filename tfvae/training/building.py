@@ -1,0 +1,115 @@
+"""From a `Config` and the shape of the data to a compiled model."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import tf_keras
+
+from tfvae import data
+from tfvae import objectives
+from tfvae.models import image_vae
+from tfvae.models import LatentVariableModel
+from tfvae.priors import VampPrior
+from tfvae.training.config import Config
+
+Schedule = tf_keras.optimizers.schedules.LearningRateSchedule
+
+
+def build_model(config: Config, image_shape: Sequence[int], num_examples: int,
+                num_classes: int | None = None) -> LatentVariableModel:
+  """Returns the model, optimizer and objective that the settings describe.
+
+  Args:
+    config: the settings.
+    image_shape: height, width and channels.
+    num_examples: of the training set.
+    num_classes: length of the one-hot label where `y` is in the graph.
+  """
+  tf_keras.utils.set_random_seed(config.seed)  # Of the initial weights.
+  model = image_vae(
+      config.graph(), image_shape, network=config.network,
+      hidden_units=config.hidden_units, factor_units=config.factor_units,
+      activation=config.activation, num_classes=num_classes,
+      likelihood=config.likelihood,
+      likelihood_components=config.likelihood_components, prior=config.prior,
+      prior_components=config.prior_components, posterior=config.posterior,
+      merging=config.merging, kl_weight=config.kl_weight,
+      kl_controls={
+          'free_bits': config.free_bits, 'capacity': config.kl_capacity,
+          'free_bits_per': config.free_bits_per},
+      seed=config.seed)
+  steps = data.steps_per_epoch(num_examples, config.batch_size)
+  model.compile(
+      tf_keras.optimizers.Adam(_learning_rate(config, steps)),
+      jit_compile=config.jit, objective=make_objective(config, num_examples),
+      kl_schedule=make_kl_schedule(config, steps),
+      steps_per_execution=min(config.steps_per_execution, steps))
+  return model
+
+
+def initialize_priors(model: LatentVariableModel, images: np.ndarray):
+  """Gives each VampPrior of a model training images for pseudo-inputs.
+
+  Args:
+    model: whose priors they are.
+    images: of the training set, as they are stored.
+
+  Raises:
+    ValueError: if there are fewer images than pseudo-inputs.
+  """
+  for prior in model.priors.values():
+    if not isinstance(prior, VampPrior):
+      continue
+    if len(images) < prior.num_components:
+      raise ValueError('--prior_components of vamp must not be more than the '
+                       f'training images, {len(images)}. Received: '
+                       f'prior_components={prior.num_components}')
+    prior.initialize_from(
+        images[:prior.num_components] if prior.input_range is None
+        else data.unit_interval(
+            data.full_range(images)[:prior.num_components]))
+
+
+def make_objective(config: Config,
+                   num_examples: int) -> objectives.Objective | None:
+  """Returns what `compile` takes as its objective; None is the ELBO.
+
+  Args:
+    config: the settings.
+    num_examples: of the training set.
+  """
+  match config.objective:
+    case 'iwae' | 'dreg':
+      return objectives.ImportanceWeighted(
+          config.importance_samples,
+          doubly_reparameterized=config.objective == 'dreg')
+    case 'beta_tc':
+      return objectives.BetaTC(config.tc_weight, num_examples)
+    case 'info_vae':
+      return objectives.InfoVAE(
+          config.info_alpha, config.info_lambda, config.mmd_kernel,
+          config.mmd_bandwidth)
+  return None
+
+
+def make_kl_schedule(config: Config, steps_per_epoch: int) -> Schedule | None:
+  """Returns what `compile` takes as its KL schedule; None is 1 throughout.
+
+  Args:
+    config: the settings.
+    steps_per_epoch: which turn the epochs of the warm-up into steps.
+  """
+  steps = config.kl_warm_up_epochs * steps_per_epoch
+  match config.kl_warm_up:
+    case 'linear':
+      return tf_keras.optimizers.schedules.PolynomialDecay(0.0, steps, 1.0)
+    case 'cyclical':
+      return objectives.CyclicalWarmUp(steps)
+  return None
+
+
+def _learning_rate(config: Config, steps_per_epoch: int) -> float | Schedule:
+  if config.learning_rate_schedule == 'constant':
+    return config.learning_rate
+  return tf_keras.optimizers.schedules.CosineDecay(
+      config.learning_rate, decay_steps=config.epochs * steps_per_epoch)
