@@ -18,6 +18,7 @@ _TENSORFLOW = '>=2.21,<2.22'
 _TEST = [
     'pytest>=8',
     'pytest-xdist>=3.6',
+    'selenium>=4.20',  # Opens the report, where there is a Chromium.
 ]
 
 setup(
@@ -28,7 +29,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['tfvae', 'tfvae.*']),
-    package_data={'tfvae.report': ['report.html', 'report.css', 'report.js']},
+    package_data={'tfvae.report': ['*.css', '*.html', '*.js']},
     # TensorFlow 2.21 has no wheel for 3.14; NumPy and Keras have left 3.10.
     python_requires='>=3.11,<3.14',
     install_requires=[

@@ -6,15 +6,25 @@ from scipy import integrate
 import tensorflow as tf
 import tf_keras
 
+from tests.linear_gaussian import LinearGaussian
+from tests.models.graph_vae_test import LinearModel
 from tfvae import evaluation
 from tfvae import models
+from tfvae.evaluation.bounds import elbo
+from tfvae.graph import GraphicalModel
 
 _IMAGE = (2, 2, 1)
 
+_GRAPHS = {name: GraphicalModel.parse(*text) for name, text in {
+    'one_layer': ('z:2', 'z|x', 'z; x|z'),
+    'two_layer': ('z1:2,z2:1', 'z1|x; z2|z1', 'z2; z1|z2; x|z1'),
+    'conditional': ('z:2', 'z|x,y', 'z; x|z,y'),
+}.items()}
 
-def _model(latent_size=1):
+
+def _model(graph=1):
   tf_keras.utils.set_random_seed(3)
-  return models.image_vae(latent_size, _IMAGE, 'mlp', (6,))
+  return models.image_vae(graph, _IMAGE, 'mlp', (6,), (5,), num_classes=2)
 
 
 def _data(n=9):
@@ -38,12 +48,21 @@ class ImportanceWeightedNllTest(tf.test.TestCase, parameterized.TestCase):
         x.reshape(9, 1, 4) * logits - np.log1p(np.exp(logits))).prod(-1)
     density = np.exp(-z[:, 0]**2 / 2) / np.sqrt(2 * np.pi)
     expected = -np.log(integrate.simpson(joint * density, x=z[:, 0]))
-    estimates = np.stack([evaluation.importance_weighted_nll(
-        model, _batches(x, 9), num_samples=16000, chunk_size=16000,
-        seed=seed).values for seed in range(10)])
+    estimates = evaluation.importance_weighted_nll(
+        model, _batches(np.tile(x, (10, 1, 1, 1)), 90),
+        num_samples=16000).values.reshape(10, 9)
     error = estimates.std(axis=0, ddof=1) / np.sqrt(10)
     self.assertAllLess(error, 0.02)
     self.assertAllLess(np.abs(estimates.mean(axis=0) - expected) / error, 5)
+
+  @parameterized.parameters((1.0, 0.0), (1.3, 0.0), (0.9, 0.1))
+  def test_reaches_log_evidence(self, factor, shift):
+    linear = LinearGaussian(factor, shift)
+    x = linear.draw(20)
+    nll = evaluation.importance_weighted_nll(
+        linear.model, _batches(x, 20), num_samples=5000)
+    self.assertAllClose(
+        nll.values, -linear.log_evidence(x), rtol=0, atol=0.05)
 
   def test_one_sample_is_minus_the_elbo(self):
     model, x = _model(3), np.repeat(_data(), 2000, axis=0)
@@ -64,13 +83,43 @@ class ImportanceWeightedNllTest(tf.test.TestCase, parameterized.TestCase):
     for looser, tighter in zip(bounds, bounds[1:], strict=False):
       self.assertGreater(looser.mean, tighter.mean)
 
-  def test_repeats_with_a_seed(self):
-    model, x = _model(2), _data()
+  @parameterized.product(graph=_GRAPHS, jit_compile=[False, True])
+  def test_repeats_with_a_seed(self, graph, jit_compile):
+    model, x = _model(_GRAPHS[graph]), _data(4)
     draws = [evaluation.importance_weighted_nll(
-        model, _batches(x, 4), num_samples=7, chunk_size=3, seed=seed).values
-             for seed in (1, 1, 2)]
+        model, _batches(x, 4), num_samples=60, seed=seed,
+        jit_compile=jit_compile).values for seed in (1, 1, 2)]
     self.assertAllEqual(draws[0], draws[1])
     self.assertNotAllClose(draws[0], draws[2])
+
+  @parameterized.parameters(
+      ('one_layer', 120, True), ('two_layer', 120, False),
+      ('two_layer', 30, True), ('conditional', 120, False))
+  def test_chunks_change_nothing(self, graph, num_samples, jit_compile):
+    model, x = _model(_GRAPHS[graph]), _data(4)
+    if graph == 'conditional':
+      x = {'x': x, 'y': np.eye(2, dtype=np.float32)[[0, 1, 1, 0]]}
+    estimates = [evaluation.importance_weighted_nll(
+        model, _batches(x, 4), num_samples, chunk_size,
+        jit_compile=jit_compile).values
+                 for chunk_size in (1, 7, 50, num_samples)]
+    for estimate in estimates[1:]:
+      self.assertAllClose(estimate, estimates[0], rtol=0, atol=1e-4)
+
+  def test_memory_is_that_of_a_chunk(self):
+    """What is decoded at a time has its size, however many the draws."""
+    model, x, shapes = _model(3), _data(4), []
+    log_likelihood = model.log_likelihood
+
+    def spy(latents, *arguments):
+      shapes.append(tuple(latents['z'].shape))
+      return log_likelihood(latents, *arguments)
+
+    model.log_likelihood = spy
+    for num_samples in (100, 100_000):
+      evaluation.importance_weighted_nll(
+          model, _batches(x, 4), num_samples, chunk_size=10)
+    self.assertEqual(set(shapes), {(10, 4, 3)})
 
   def test_estimate_has_a_standard_error(self):
     values = np.random.default_rng(0).normal(size=100)
@@ -84,6 +133,53 @@ class ImportanceWeightedNllTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, '=0'):
       evaluation.importance_weighted_nll(
           _model(), _batches(_data(), 4), **arguments)
+
+
+class ElboTest(tf.test.TestCase, parameterized.TestCase):
+
+  def test_parts_of_one_latent(self):
+    """E_q[log p(x|z)] = ELBO + KL, of which the KL is exact."""
+    linear = LinearGaussian(factor=1.3, shift=0.2)
+    x = linear.draw(50)
+    parts = elbo(linear.model, _batches(np.repeat(x, 200, axis=0), 5000))
+    kl = linear.kl_per_dimension(x).sum(axis=-1)
+    self.assertAllClose(
+        parts.kl.values, np.repeat(kl, 200), rtol=1e-5, atol=1e-5)
+    self.assertAllEqual(parts.kl.values, parts.kl_by_latent['z'].values)
+    self._check(parts.elbo, linear.elbo(x))
+    self._check(parts.reconstruction, linear.elbo(x) + kl)
+
+  def _check(self, estimate, expected):
+    """Within 5 standard errors, from copies of each x that lie together."""
+    values = estimate.values.reshape(len(expected), -1)
+    error = np.sqrt(np.mean(values.var(axis=1, ddof=1)) / values.size)
+    self.assertLess(error, 0.05)
+    self.assertLess(abs(estimate.mean - expected.mean()), 5 * error)
+
+  @parameterized.parameters('bottom_up', 'conditional')
+  def test_several_draws(self, graph):
+    """The mean over draws; KLs of two latents, one of them a log-ratio."""
+    linear = LinearModel(graph)
+    data = {name: np.repeat(rows, 50, axis=0)
+            for name, rows in linear.data(5).items()}
+    parts = elbo(linear.model, _batches(linear.inputs(data), 250),
+                 num_samples=70, chunk_size=20, jit_compile=False)
+    self.assertCountEqual(parts.kl_by_latent, linear.graph.latent_names)
+    self.assertAllClose(parts.kl.values, sum(
+        part.values for part in parts.kl_by_latent.values()))
+    self.assertAllClose(
+        parts.elbo.values, parts.reconstruction.values - parts.kl.values)
+    self._check(parts.elbo, linear.elbo(linear.data(5)))
+    # A mean over 70 draws: its variance, against that of single draws.
+    single = elbo(linear.model, _batches(linear.inputs(data), 250),
+                  jit_compile=False)
+    within = [part.elbo.values.reshape(5, 50).var(axis=1).mean()
+              for part in (single, parts)]
+    self.assertBetween(within[0] / within[1], 70 / 1.5, 70 * 1.5)
+
+  def test_refuses(self):
+    with self.assertRaisesRegex(ValueError, 'num_samples=0'):
+      elbo(_model(), _batches(_data(), 4), num_samples=0)
 
 
 if __name__ == '__main__':

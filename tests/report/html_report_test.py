@@ -33,8 +33,10 @@ _METRICS = {
     'latent_space': {
         'mutual_information': 4.714, 'mutual_information_error': 0.0321,
         'latents': {'z': {'active_units': 3, 'variances': [0.5] * 12}}},
-    'calibration': {'is_calibrated': True,
+    'calibration': {'is_calibrated': True, 'verdict': ['All is <well>.'],
+                    'rank_histograms': {'z': [[7] * 9] * 4},
                     'latents': {'z': {'coverage': {'0.95': [0.94, 0.97]}}}},
+    'gaps': {'seconds_per_example': {'cold_start': 0.25}, 'collapse': []},
     'mine': {'something': 42, 'not_a_number': float('nan')},
 }
 _HISTORY = [
@@ -145,11 +147,14 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
         'best, −35.0 nats, in epoch 6',
         '−22.92', '22.48 ± 0.18', '−22.95', '4.714 ± 0.032', '116,096', '26.3',
         '42', 'not a number', '12 values, 0.5 to 0.5', '0.94, 0.97',
-        'Coverage 0.95', 'yes', 'Something'):
+        'Coverage 0.95 z', 'yes', 'All is <well>.', 'Something',
+        'Cold start seconds per example', 'none'):
       self.assertIn(words, page.text)
     for key in ('elbo', 'reconstruction', 'kl', 'iwae_nll', 'bits_per_dim',
-                'mutual_information', 'active_units', 'coverage', 'parameters'):
+                'mutual_information', 'active_units', 'coverage', 'parameters',
+                'seconds_per_example'):
       self.assertIn(EXPLANATIONS[key], page.text)
+    self.assertNotIn('9 values', page.text)  # The histograms are drawn.
 
   def test_explanations_are_a_sentence(self):
     for sentence in EXPLANATIONS.values():

@@ -65,6 +65,8 @@ class AutoregressiveNetwork(tf_keras.layers.Layer):
       z: `[..., n]`.
       context: `[..., context_size]`; its leading dimensions broadcast.
     """
+    if z.shape.rank == 1:  # One draw; dense layers want rows.
+      return tuple(part[0] for part in self.call(z[tf.newaxis], context))
     activation = tf_keras.activations.get(self.activation)
     h = self._masked[0](z)
     if context is not None:

@@ -26,7 +26,7 @@ class PhiloxNormal:
 
   def _call_sample_n(self, sample_shape, seed, **kwargs):
     del kwargs
-    seed = tfp.random.sanitize_seed(seed, salt='normal')
+    seed = tfp.random.sanitize_seed(seed, salt='normal_diag')
     mean = self.mean()
     sample_shape = tf.cast(tf.reshape(sample_shape, [-1]), tf.int32)
     shape = tf.concat([sample_shape, tf.shape(mean)], axis=0)

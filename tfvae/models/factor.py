@@ -94,6 +94,7 @@ def product_of_normals(one: tfd.Distribution,
 
 def joined(parents: Sequence[tf.Tensor]) -> tf.Tensor:
   """Concatenates tensors along their last axis, broadcasting the others."""
+  parents = [tf.convert_to_tensor(parent) for parent in parents]
   deepest = max(parents, key=lambda parent: parent.shape.rank)
   leading = tf.shape(deepest)[:-1]
   return tf.concat([

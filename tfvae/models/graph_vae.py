@@ -233,7 +233,9 @@ class GraphVAE(LatentVariableModel):
                    inputs: Any = None) -> dict[str, tf.Tensor]:
     """Returns draws of p(z) by name, `[n, size]`; see the base class."""
     values = self._observed(inputs, self.graph.generative[:-1])
-    if 'y' in values and values['y'].shape[0] not in (None, n):
+    given = values['y'].shape[0] if 'y' in values else None
+    # In a graph n may be a tensor, and its value unknown.
+    if given not in (None, tf.get_static_value(n) or given):
       raise ValueError('y must have a row for each sample. Received: '
                        f"n={n}, inputs['y'].shape={values['y'].shape}")
     names = [v for v in self.graph.generative_order if v != 'x']

@@ -16,21 +16,20 @@ EXPLANATIONS = {
                      'over.',
     'ais_nll': 'Estimate of −log p(x) in nats by annealed importance sampling, '
                'which needs no good encoder.',
-    'ais_examples': 'Images that annealed importance sampling was run on.',
-    'ais_chains': 'Chains of annealed importance sampling for each image.',
-    'ais_steps': 'Intermediate densities on each chain’s way from the prior '
-                 'to the posterior.',
-    'acceptance': 'Part of the Hamiltonian Monte Carlo proposals that were '
-                  'accepted; 0.65 is near the best.',
-    'lower': 'Bound on log p(x) in nats that lies below it on average, from '
-             'chains that start at the prior.',
-    'upper': 'Bound on log p(x) in nats that lies above it on average, from '
-             'chains that start at the exact posterior of simulated data.',
-    'gap': 'Upper less lower bound, in nats: the estimate’s greatest error.',
+    'steps': 'Intermediate densities on each chain’s way from the prior to the '
+             'posterior.',
+    'chains': 'Chains for each image.',
+    'simulated_lower': 'Bound on log p(x) in nats from below, for images that '
+                       'the model itself drew.',
+    'simulated_upper': 'Bound on log p(x) in nats from above, for the same '
+                       'images: their z is known, and annealing runs back.',
+    'simulated_gap': 'Upper less lower bound, in nats: as much as the '
+                     'estimates by annealing are off at most.',
     'bits_per_dim': 'The bound on −log p(x) in bits for each number of an '
                     'image: what lossless compression would need.',
     'active_units': 'Latent dimensions whose posterior mean varies over the '
                     'data by more than 0.01 (Burda et al. 2016).',
+    'collapse': 'Latents that go unused, in words, and what to try.',
     'latent_size': 'Latent dimensions in all.',
     'log_num_examples': 'log N in nats: as much as the mutual information of N '
                         'images with anything can be.',
@@ -56,14 +55,17 @@ EXPLANATIONS = {
                         'instead of a search for each.',
     'approximation_gap': 'Nats lost because the posterior’s family does not '
                          'hold the exact posterior.',
-    'inference_gap': 'Approximation and amortization gap together: log p(x) '
-                     'less the ELBO, in nats.',
+    'seconds_per_example': 'What inference takes for an image: the encoder, a '
+                           'search from its answer, and one from N(0, I).',
     'saving': 'How many times as long as the encoder a search for each image '
               'takes.',
     'linear_probe_accuracy': 'Part of the labels that a linear classifier '
                              'reads off the posterior means.',
     'knn_accuracy': 'Part of the labels that the nearest posterior means '
                     'predict.',
+    'train_examples': 'Images that the classifiers learned from.',
+    'test_examples': 'Images that they were tested on.',
+    'factors': 'What the data set varies, and the scores are about.',
     'mig': 'Mutual information gap, 0 to 1: how far one latent alone holds '
            'each factor (Chen et al. 2018).',
     'sap': 'Separated attribute predictability, 0 to 1: by how much the best '
@@ -79,6 +81,7 @@ EXPLANATIONS = {
                      'far as chi-square tests can tell.',
     'num_simulations': 'Pairs (z, x) drawn from the model to test its '
                        'posterior.',
+    'verdict': 'What the ranks say, in words.',
     'p_values': 'Of the chi-square test of each dimension’s ranks; one near 0 '
                 'means that the posterior is wrong there.',
     'coverage': 'How often the posterior’s central interval of this level '

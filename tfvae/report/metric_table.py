@@ -1,6 +1,6 @@
 """Tables of a run's figures, each explained in one sentence."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 import html
 import re
 from typing import Any
@@ -13,7 +13,9 @@ _ERRORS = ('_standard_error', '_error')
 _ABBREVIATIONS = {word.lower(): word for word in (
     'AIS', 'DCI', 'ELBO', 'FactorVAE', 'IWAE', 'KL', 'kNN', 'MIG', 'NLL',
     'SAP')}
-_FEW = 8  # Values of a list that are written out.
+_CHARTED = ('rank_histograms',)  # And in no table.
+_FEW = 8  # Numbers of a list that are written out.
+_LINE = 40  # Characters; what is longer is set as words, in several lines.
 
 
 def metric_tables(metrics: Mapping[str, Any]) -> str:
@@ -28,12 +30,12 @@ def metric_tables(metrics: Mapping[str, Any]) -> str:
             if isinstance(metrics.get(name), Mapping)}
   blocks = {name: _flat(metrics.pop(name)) for name in list(metrics)
             if isinstance(metrics[name], Mapping)}
-  tables = [_table('Likelihood', splits)] if splits else []
-  tables += [_table(_words(name), {'value': values})
-             for name, values in blocks.items() if values]
-  if metrics:
-    tables.append(_table('The run', {'value': _flat(metrics)}))
-  return ''.join(tables)
+  if metrics:  # What is in no block.
+    blocks['the_run'] = _flat(metrics)
+  first = _table('Likelihood', splits) if splits else ''
+  others = ''.join(_table(_words(name), {'value': values})
+                   for name, values in blocks.items() if values)
+  return f'{first}<div class="columns">{others}</div>'
 
 
 def _flat(block: Mapping[str, Any],
@@ -41,6 +43,8 @@ def _flat(block: Mapping[str, Any],
   """Nested figures by their path of keys, in order."""
   flat = {}
   for key, value in block.items():
+    if key in _CHARTED:
+      continue
     if isinstance(value, Mapping):
       flat |= _flat(value, (*path, str(key)))
     else:
@@ -54,8 +58,7 @@ def _table(title: str, columns: Mapping[str, Mapping]) -> str:
                            for key in values):
     if _base(key, columns) is None:
       name, explanation = _name(key)
-      cells = ''.join(f'<td>{_cell(values, key)}</td>'
-                      for values in columns.values())
+      cells = ''.join(_cell(values, key) for values in columns.values())
       rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
       if explanation:
         rows.append(f'<tr class="why"><td colspan="{len(columns) + 1}">'
@@ -77,26 +80,29 @@ def _base(key, columns):
 
 
 def _cell(values, key):
-  if key not in values:
-    return ''
+  """A figure, and its standard error behind it where there is one."""
+  shown = text(values.get(key, ''))
+  css = ' class="words"' if len(shown) > _LINE else ''
   for suffix in _ERRORS:
     error = values.get((*key[:-1], key[-1] + suffix))
-    if error is not None:
-      return f'{text(values[key])} <small>± {text(error, 2)}</small>'
-  return text(values[key])
+    if isinstance(error, float):
+      shown += f' <small>± {text(error, 2)}</small>'
+      break
+  return f'<td{css}>{shown}</td>'
 
 
 def _name(key):
   """A figure's name as HTML, and its explanation or None."""
-  *path, last = key
-  within = [part for part in path if part != 'latents']
-  explanation = EXPLANATIONS.get(last)
-  if within and re.fullmatch(r'[\d.]+', last):  # A level of what is above it.
-    explanation = EXPLANATIONS.get(within[-1])
-    last = f'{within.pop()}_{last}'
+  # Of the coverage at a level, say, the explanation is that of coverage.
+  explanation = next((EXPLANATIONS[part] for part in reversed(key)
+                      if part in EXPLANATIONS), None)
+  *path, last = (part for part in key if part != 'latents')
+  if path and re.fullmatch(r'[\d.]+', last):
+    last = f'{path.pop()}_{last}'
   name = _words(last)
-  if within:
-    name += f' <small>{html.escape(", ".join(within))}</small>'
+  if path:
+    within = html.escape(', '.join(path)).replace('_', ' ')
+    name += f' <small>{within}</small>'
   return name, explanation
 
 
@@ -114,20 +120,9 @@ def text(value: Any, digits: int = 4) -> str:
     return 'yes' if value else 'no'
   if isinstance(value, str) or value is None:
     return html.escape(str(value))
-  if isinstance(value, Sequence):
-    if any(isinstance(part, str) for part in value):
-      return '; '.join(text(part, digits) for part in value)
-    values = list(_numbers(value))
-    if len(values) > _FEW:
-      return (f'{len(values)} values, {number(min(values), 3)} to '
-              f'{number(max(values), 3)}')
-    return ', '.join(text(part, digits) for part in value)
-  return number(value, digits)
-
-
-def _numbers(value) -> Iterator[float]:
-  for part in value:
-    if isinstance(part, Sequence):
-      yield from _numbers(part)
-    else:
-      yield part
+  if not isinstance(value, Sequence):
+    return number(value, digits)
+  if len(value) > _FEW and all(isinstance(v, int | float) for v in value):
+    return (f'{len(value)} values, {number(min(value), 3)} to '
+            f'{number(max(value), 3)}')
+  return ', '.join(text(part, digits) for part in value) or 'none'

@@ -48,9 +48,10 @@ def _headline(content):
   """Name, value and note of each figure of the headline."""
   test, metrics = content.metrics.get('test', {}), content.metrics
   samples = test.get('iwae_samples')
+  bound = f'nats an image, K = {samples}' if samples else 'nats an image'
   for key, name, note in (
       ('elbo', 'Test ELBO', 'nats an image'),
-      ('iwae_nll', 'Test −log p(x) ≤', f'nats, {samples} importance samples'),
+      ('iwae_nll', 'Test −log p(x) ≤', bound),
       ('bits_per_dim', 'Bits a dimension', 'at most'),
       ('kl', 'KL(q ‖ p)', 'nats an image')):
     if key in test:

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from tfvae import report
+from tfvae.evaluation.latent_measures import ACTIVE_VARIANCE
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.batches import as_counts
 from tfvae.training.config import Config
 from tfvae.training.evaluations import Subject
 from tfvae.training.setting import flag_text
+from tfvae.training.tensorboard import write_projector
 
 # Test images that the report is made of; the map shows each as a point.
 _IMAGES = 2000
@@ -21,7 +23,9 @@ _FEW_IMAGES = 50
 
 
 def write_report(subject: Subject, metrics: dict[str, Any], workdir: str):
-  """Writes `report/`: `index.html`, `graph.png` and `overview.png`.
+  """Writes `report/` and TensorBoard's projector.
+
+  In `report/` are `index.html`, `graph.png` and `overview.png`.
 
   Args:
     subject: the model and its data.
@@ -34,9 +38,11 @@ def write_report(subject: Subject, metrics: dict[str, Any], workdir: str):
   _draw(subject, inputs, directory)
   space = metrics.get('latent_space', {}).get('latents', {})
   labels = subject.images.test.labels
+  labels = None if labels is None else labels[:_IMAGES]
+  write_projector(
+      workdir, subject.model, inputs, labels, subject.images.label_names)
   report.write_report(
-      os.path.join(directory, 'index.html'), subject.model, inputs,
-      None if labels is None else labels[:_IMAGES],
+      os.path.join(directory, 'index.html'), subject.model, inputs, labels,
       history=workdir_lib.read_history(workdir),
       metrics=metrics,
       title=f'{subject.images.name}: {subject.config.graph().generative_text}',
@@ -45,6 +51,8 @@ def write_report(subject: Subject, metrics: dict[str, Any], workdir: str):
       kl_per_dimension={
           name: np.asarray(latent['kl_per_dimension'])
           for name, latent in space.items() if 'kl_per_dimension' in latent},
+      active={name: np.asarray(latent['variances']) > ACTIVE_VARIANCE
+              for name, latent in space.items()},
       rank_histograms={
           name: np.asarray(histogram) for name, histogram in metrics.get(
               'calibration', {}).get('rank_histograms', {}).items()},

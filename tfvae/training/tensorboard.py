@@ -1,6 +1,6 @@
 """TensorBoard: scalars and pictures of each epoch, the latents at the end."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 import math
 import os
 import shutil
@@ -17,7 +17,7 @@ from tfvae.report.inline_images import to_bytes
 from tfvae.report.latent_walk import LatentWalk
 
 _DIRECTORY = 'tensorboard'
-_ROWS, _COLUMNS = 6, 10  # Of samples.
+_ROWS, _COLUMNS, _MAX_CLASSES = 6, 10, 50  # Of samples; a class a column.
 _MAX_POINTS = 2000  # Of the projector: t-SNE and UMAP run in the browser.
 _MAX_SPRITE = 4096  # Pixels a side; the textures that any GPU takes.
 
@@ -38,16 +38,16 @@ class TensorBoard(tf_keras.callbacks.Callback):
       workdir: `tensorboard/` goes there.
       inputs: the row of images to reconstruct, x, `[n, h, w, c]`; of a
         conditional model a dictionary of it and the one-hot 'y',
-        `[n, classes]`, each class of which gets a column of samples.
+        `[n, classes]`: the first 50 classes get a column of samples each.
       epochs_done: after which training goes on.
       seed: of the samples.
     """
     super().__init__()
     self._inputs, self._labels, self._columns = inputs, None, _COLUMNS
     if isinstance(inputs, dict):
-      self._columns = inputs['y'].shape[1]
-      self._labels = {'y': np.tile(
-          np.eye(self._columns, dtype=np.float32), [_ROWS, 1])}
+      one_hot = np.eye(inputs['y'].shape[1], dtype=np.float32)[:_MAX_CLASSES]
+      self._columns = len(one_hot)
+      self._labels = {'y': np.tile(one_hot, [_ROWS, 1])}
     self._seed = seed
     # Compiled: an autoregressive posterior takes its time one op after another.
     self._means = tf.function(self._means_of_x, autograph=False)
@@ -92,7 +92,7 @@ class TensorBoard(tf_keras.callbacks.Callback):
 
 def write_projector(workdir: str, model: LatentVariableModel, inputs: Any,
                     labels: np.ndarray | None = None,
-                    label_names: Sequence[str] = ()):
+                    label_names: Sequence[str] | None = None):
   """Writes posterior means for TensorBoard's embedding projector.
 
   Each latent z_j becomes a tensor of points E_q[z_j|x], drawn as their images
@@ -104,7 +104,7 @@ def write_projector(workdir: str, model: LatentVariableModel, inputs: Any,
     model: a trained model of images.
     inputs: x, `[n, h, w, c]`, or a dictionary of it and 'y'; the first 2,000.
     labels: integers, `[n]`.
-    label_names: by label; a label beyond them goes by its number.
+    label_names: by label; a label without a name goes by its number.
 
   Raises:
     ValueError: if there is not a label for each image.
@@ -181,9 +181,9 @@ def _write_points(directory: str, name: str, points: np.ndarray) -> str:
   return file
 
 
-def _write_labels(path: str, labels: np.ndarray, names: Sequence[str]):
+def _write_labels(path: str, labels: np.ndarray, names: Sequence[str] | None):
   """Writes a label a line; with two columns the first line is their titles."""
-  by_label: Mapping[int, str] = dict(enumerate(names))
+  by_label = dict(enumerate(names or ()))
   with open(path, 'w', encoding='utf-8') as file:
     file.write('label\tindex\n')
     for index, label in enumerate(labels):
