@@ -100,7 +100,7 @@ class MatrixTest(tf.test.TestCase, parameterized.TestCase):
     inputs = {'x': x, 'y': y} if graph.is_conditional else x
     model = models.image_vae(
         graph, x.shape[1:], case['network'], (8, 6), (5,), 'tanh', 10,
-        case['likelihood'], 2, case['prior'], 3, case['posterior'],
+        case['likelihood'], 2, None, case['prior'], 3, case['posterior'],
         merging or 'network')
     model.compile(
         'adam', jit_compile=case['jit_compile'],

@@ -10,9 +10,11 @@ import tensorflow as tf
 import tf_keras
 
 import tfvae
+from tfvae.models import choices
 from tfvae.training import Config
 from tfvae.training import train_and_evaluate
 from tfvae.training.building import build_model
+from tfvae.training.building import initialize_priors
 from tfvae.training.building import make_kl_schedule
 from tfvae.training.building import make_objective
 
@@ -67,6 +69,34 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
         (2, 3, 1), num_examples=250)
     self.assertIsInstance(model.inference_factors['z'].head,
                           tfvae.layers.MultivariateNormalTriL)
+
+  @parameterized.parameters((None, 'shared'), (0.25, 0.25))
+  def test_scale_of_the_likelihood(self, setting, expected):
+    model = build_model(
+        Config(latents='z:3', likelihood='normal', likelihood_scale=setting),
+        (2, 3, 1), num_examples=250)
+    self.assertEqual(model.decoder.layers[-1].settings, {'scale': expected})
+
+  @parameterized.parameters(
+      ('bernoulli', [[0, 51], [255, 102]], [[0.01, 0.2], [0.99, 0.4]]),
+      # Bits are grey levels 0 and 255; counts are what they are.
+      ('bernoulli', [[0, 1], [1, 0]], [[0.01, 0.99], [0.99, 0.01]]),
+      ('poisson', [[0, 7], [255, 1]], [[0., 7.], [255., 1.]]))
+  def test_vamp_prior_begins_with_training_images(
+      self, likelihood, pixels, expected):
+    model = build_model(
+        Config(latents='z:3', likelihood=likelihood, prior='vamp',
+               prior_components=2), (1, 2, 1), num_examples=2)
+    images = np.uint8(pixels).reshape(2, 1, 2, 1)
+    initialize_priors(model, images)
+    self.assertAllClose(
+        model.priors['z'].pseudo_inputs()[:, 0, :, 0], expected, atol=1e-5)
+    with self.assertRaisesRegex(ValueError, 'images, 1.*=2'):
+      initialize_priors(model, images[:1])
+
+  def test_support_by_name_is_that_of_the_layer(self):
+    for name, make in choices.LIKELIHOODS.items():
+      self.assertEqual(choices.SUPPORT[name], make([2], 1, None).support)
 
   def test_same_seed_same_weights(self):
     first, second, other = (

@@ -1,26 +1,27 @@
 """Likelihoods, posteriors and priors by name, as the command line has them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from tfvae import layers
 from tfvae import priors
 
-# From an event shape and a number of mixture components to p(x|z)'s layer.
-LIKELIHOODS: dict[str, Callable[[Sequence[int], int], layers.Likelihood]] = {
-    'bernoulli': lambda shape, k: layers.IndependentBernoulli(
+# From an event shape, a number of mixture components and a fixed scale, or None
+# for a learned one, to p(x|z)'s layer.
+LIKELIHOODS: dict[str, Callable[..., layers.Likelihood]] = {
+    'bernoulli': lambda shape, k, scale: layers.IndependentBernoulli(
         shape, name='likelihood'),
-    'continuous_bernoulli': lambda shape, k: (
+    'continuous_bernoulli': lambda shape, k, scale: (
         layers.IndependentContinuousBernoulli(shape, name='likelihood')),
-    'normal': lambda shape, k: layers.IndependentNormal(
-        shape, 'shared', name='likelihood'),
-    'normal_per_pixel': lambda shape, k: layers.IndependentNormal(
+    'normal': lambda shape, k, scale: layers.IndependentNormal(
+        shape, scale or 'shared', name='likelihood'),
+    'normal_per_pixel': lambda shape, k, scale: layers.IndependentNormal(
         shape, 'per_pixel', name='likelihood'),
-    'discretized_logistic': lambda shape, k: layers.DiscretizedLogistic(
-        shape, k, name='likelihood'),
-    'poisson': lambda shape, k: layers.IndependentPoisson(
+    'discretized_logistic': lambda shape, k, scale: (
+        layers.DiscretizedLogistic(shape, k, name='likelihood')),
+    'poisson': lambda shape, k, scale: layers.IndependentPoisson(
         shape, name='likelihood'),
-    'negative_binomial': lambda shape, k: layers.IndependentNegativeBinomial(
-        shape, name='likelihood'),
+    'negative_binomial': lambda shape, k, scale: (
+        layers.IndependentNegativeBinomial(shape, name='likelihood')),
 }
 
 # What the data must be for each; see `tfvae.layers.support.SUPPORTS`.

@@ -22,6 +22,7 @@ def image_vae(
     num_classes: int | None = None,
     likelihood: str = 'bernoulli',
     likelihood_components: int = 1,
+    likelihood_scale: float | None = None,
     prior: str = 'standard_normal',
     prior_components: int = 100,
     posterior: str = 'normal_diag',
@@ -44,6 +45,7 @@ def image_vae(
     num_classes: length of the one-hot label where `y` is in the graph.
     likelihood: a key of `LIKELIHOODS`.
     likelihood_components: of the mixture, for 'discretized_logistic'.
+    likelihood_scale: σ of 'normal', fixed; None for one that is learned.
     prior: a key of `PRIORS`, for the latents without parents in p.
     prior_components: of the mixture, for 'mixture' and 'vamp'.
     posterior: a key of `POSTERIORS`, for every latent.
@@ -62,7 +64,8 @@ def image_vae(
   if not isinstance(graph, GraphicalModel):
     graph = GraphicalModel.parse(
         f'z:{graph}' if isinstance(graph, int) else graph)
-  layer = make_likelihood(tuple(image_shape), likelihood_components)
+  layer = make_likelihood(
+      tuple(image_shape), likelihood_components, likelihood_scale)
   decoder = make_decoder(
       decoder_input_size(graph, num_classes),
       layer.params_shape(layer.event_shape, **layer.settings), hidden_units,

@@ -83,6 +83,9 @@ class Config:
   likelihood_components: int = setting(
       1, 'model', 'of the mixture that discretized_logistic may be',
       only_with={'likelihood': ('discretized_logistic',)}, at_least=1)
+  likelihood_scale: float | None = setting(
+      None, 'model', 'fixed σ of normal, pixels being 0 to 1; learned if none',
+      only_with={'likelihood': ('normal',)}, above=0)
   prior: str = setting(
       'standard_normal', 'model', 'p(z) of latents without parents',
       choices=tuple(PRIORS))

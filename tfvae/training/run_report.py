@@ -45,7 +45,7 @@ def write_report(subject: Subject, metrics: dict[str, Any], workdir: str):
       os.path.join(directory, 'index.html'), subject.model, inputs, labels,
       history=workdir_lib.read_history(workdir),
       metrics=metrics,
-      title=f'{subject.images.name}: {subject.config.graph().generative_text}',
+      title=subject.images.name,
       command=command(subject.config, workdir),
       warnings=_warnings(metrics),
       kl_per_dimension={
