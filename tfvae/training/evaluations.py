@@ -199,14 +199,24 @@ def evaluate(subject: Subject, metrics: dict[str, Any]) -> dict[str, Any]:
     start = time.monotonic()
     block = EVALUATIONS[name](subject)
     block['seconds'] = round(time.monotonic() - start, 1)
+    for sentence in block.get('collapse', []):
+      _LOGGER.warning(sentence)
     if name == 'importance_weighted':
       block = metrics.get(name, {}) | {f'K={block["iwae_samples"]}': block}
-      best = max(block.values(), key=lambda b: (
-          b['iwae_samples'], b['iwae_examples']))
-      metrics['test'] = metrics.get('test', {}) | {
-          key: value for key, value in best.items() if key != 'seconds'}
     metrics[name] = block
+    metrics['test'] = metrics.get('test', {}) | _headline(name, block)
   return metrics
+
+
+def _headline(name: str, block: dict[str, Any]) -> dict[str, Any]:
+  """Returns what of a block stands in the test set's as well."""
+  if name == 'latent_space':
+    return {'active_units': block['active_units']}
+  if name != 'importance_weighted':
+    return {}
+  best = max(block.values(),
+             key=lambda b: (b['iwae_samples'], b['iwae_examples']))
+  return {key: value for key, value in best.items() if key != 'seconds'}
 
 
 def _why_not(name: str, subject: Subject) -> str | None:
