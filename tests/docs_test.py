@@ -1,20 +1,26 @@
 """The guides say what is true: their code runs, their flags parse."""
 
+import importlib.util
 import os
 import re
 import shlex
 
 from absl import flags
 from absl.testing import parameterized
+from matplotlib import image as matplotlib_image
 import numpy as np
 import tensorflow as tf
 
+from tfvae.report.explanations import EXPLANATIONS
 from tfvae.training import config_from_flags
 from tfvae.training import define_flags
+from tfvae.training.config import EVALUATIONS
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PROGRAM = ['python', 'train_main.py']
 _NUM_IMAGES = 32
+_GUIDES = ('docs/models.md', 'docs/evaluation.md')
+_PAGES = ('README.md', *_GUIDES)
 
 
 def _read(path):
@@ -42,6 +48,12 @@ def _prose(path):
                 flags=re.MULTILINE | re.DOTALL)
 
 
+def _anchors(path):
+  """What links into a page may name: its headings, as GitHub writes them."""
+  return {re.sub(r'[^\w -]', '', heading.lower()).replace(' ', '-')
+          for heading in re.findall(r'^#+ (.*)$', _prose(path), re.MULTILINE)}
+
+
 def _config(arguments):
   flag_values = flags.FlagValues()
   define_flags(flag_values)
@@ -51,14 +63,25 @@ def _config(arguments):
   return flag_values, config_from_flags(flag_values)
 
 
+def _make_images():
+  """The module that makes the pictures."""
+  spec = importlib.util.spec_from_file_location(
+      'make_images', os.path.join(_ROOT, 'docs', 'make_images.py'))
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
 class DocsTest(parameterized.TestCase, tf.test.TestCase):
 
-  @parameterized.parameters('README.md', 'docs/models.md')
+  @parameterized.parameters(*_PAGES)
   def test_python_blocks_run(self, path):
     rng = np.random.default_rng(0)
     images = rng.integers(2, size=(_NUM_IMAGES, 28, 28, 1)).astype(np.float32)
     labels = np.eye(10, dtype=np.float32)[rng.integers(10, size=_NUM_IMAGES)]
-    names = {'x_train': images, 'x_test': images[:8], 'y_train': labels}
+    names = {'x_train': images, 'x_test': images[:8],
+             'y_train': labels, 'y_test': labels[:8],
+             'factors': np.arange(2 * _NUM_IMAGES).reshape(-1, 2) // 3 % 2}
     self.addCleanup(os.chdir, os.getcwd())
     os.chdir(self.create_tempdir().full_path)  # For what the blocks write.
     blocks = _blocks(path, 'python')
@@ -85,28 +108,36 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(names['threes'].shape, (8, 28, 28, 1))
     self.assertEqual(names['nll'].values.shape, (8,))
 
-  def test_commands_parse(self):
-    commands = [arguments for _, text in _blocks('docs/models.md', 'bash')
+  @parameterized.parameters(*_GUIDES)
+  def test_commands_parse(self, path):
+    commands = [arguments for _, text in _blocks(path, 'bash')
                 for arguments in _commands(text)]
     self.assertNotEmpty(commands)
-    workdirs = []
+    trained = []
     for arguments in commands:
       with self.subTest(arguments):
-        flag_values, _ = _config(arguments)
-        workdirs.append(flag_values.workdir)
-    self.assertNotIn(None, workdirs)
-    self.assertLen(set(workdirs), len(commands))  # None resumes another's run.
+        flag_values, _ = _config([
+            argument.replace('--flagfile=', f'--flagfile={_ROOT}/')
+            for argument in arguments])
+        workdir = flag_values.workdir
+        self.assertIsNotNone(workdir)
+        if flag_values.mode == 'train':
+          self.assertNotIn(workdir, trained)  # None resumes another's run.
+          trained.append(workdir)
+        else:
+          self.assertIn(workdir, trained)  # There is a run to work on.
 
-  def test_flags_of_the_tables_parse(self):
-    spans = re.findall(r'^\| `(--[^`]*)`', _prose('docs/models.md'),
-                       re.MULTILINE)
+  @parameterized.parameters(*_GUIDES)
+  def test_flags_of_the_tables_parse(self, path):
+    spans = re.findall(r'^\| `(--[^`]*)`', _prose(path), re.MULTILINE)
     self.assertNotEmpty(spans)
     for span in spans:
       with self.subTest(span):
         _config(shlex.split(span))
 
-  def test_flags_of_the_text_exist(self):
-    spans = re.findall(r'`(--[^`]*)`', _prose('docs/models.md'))
+  @parameterized.parameters(*_GUIDES)
+  def test_flags_of_the_text_exist(self, path):
+    spans = re.findall(r'`(--[^`]*)`', _prose(path))
     for span in spans:
       with self.subTest(span):
         for name in re.findall(r'--(\w+)', span):
@@ -121,6 +152,36 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
           ('kl_warm_up', 'none'), ('free_bits_per', 'latent')}:  # Defaults.
         self.assertIn(f'--{name}={choice}', text)
 
+  def test_no_evaluation_is_left_out(self):
+    text = _read('docs/evaluation.md')
+    for name in EVALUATIONS:
+      self.assertIn(f'| `--evaluations={name}`', text)
+
+  def test_keys_of_metrics_are_those_of_the_report(self):
+    blocks = '|'.join(['test', *EVALUATIONS])
+    keys = re.findall(
+        rf'`((?:{blocks})\.[\w.=]+)`', _prose('docs/evaluation.md'))
+    self.assertNotEmpty(keys)
+    for key in keys:
+      self.assertIn(key.split('.')[-1], EXPLANATIONS, key)
+
+  def test_pictures_are_those_that_are_made(self):
+    made = _make_images()
+    shown = {os.path.basename(target) for path in _PAGES
+             for target in re.findall(r'[("]([^("\s]*\.png)[)"]', _prose(path))
+             if 'images/' in target}
+    self.assertEqual(shown, {*made.GRAPHS, made.OVERVIEW, *made.PARTS})
+    self.assertEqual(shown, {
+        name for name in os.listdir(made.IMAGES) if name.endswith('.png')})
+
+  def test_pictures_of_graphs_are_made(self):
+    made, directory = _make_images(), self.create_tempdir().full_path
+    made.make_graphs(directory)
+    for name in made.GRAPHS:
+      height, width, _ = matplotlib_image.imread(
+          os.path.join(directory, name)).shape
+      self.assertGreater(width, height)
+
   def test_errors_are_those_shown(self):
     blocks = _blocks('docs/models.md', 'console')
     self.assertNotEmpty(blocks)
@@ -131,19 +192,18 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
         _config(arguments)
       self.assertEqual(shown, f'train_main.py: error: {caught.exception}\n')
 
-  @parameterized.parameters('README.md', 'docs/models.md')
+  @parameterized.parameters(*_PAGES)
   def test_links_lead_somewhere(self, path):
-    text = _prose(path)
-    anchors = {re.sub(r'[^\w -]', '', heading.lower()).replace(' ', '-')
-               for heading in re.findall(r'^#+ (.*)$', text, re.MULTILINE)}
-    targets = re.findall(r'\]\(([^)\s]*)\)|<img src="([^"]*)"', text)
+    targets = re.findall(
+        r'\]\(([^)\s]*)\)|<img src="([^"]*)"', _prose(path))
     for target in map(''.join, targets):
       with self.subTest(target):
-        if target.startswith('#'):
-          self.assertIn(target[1:], anchors)
-        elif not target.startswith('https://'):
-          self.assertTrue(os.path.exists(os.path.join(
-              _ROOT, os.path.dirname(path), target)))
+        if not target.startswith('https://'):
+          file, _, anchor = target.partition('#')
+          file = os.path.join(os.path.dirname(path), file) if file else path
+          self.assertTrue(os.path.exists(os.path.join(_ROOT, file)))
+          if anchor:
+            self.assertIn(anchor, _anchors(file))
 
 
 if __name__ == '__main__':

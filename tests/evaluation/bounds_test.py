@@ -55,12 +55,14 @@ class ImportanceWeightedNllTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllLess(error, 0.02)
     self.assertAllLess(np.abs(estimates.mean(axis=0) - expected) / error, 5)
 
-  @parameterized.parameters((1.0, 0.0), (1.3, 0.0), (0.9, 0.1))
-  def test_reaches_log_evidence(self, factor, shift):
+  @parameterized.parameters(
+      (1.0, 0.0, False), (1.3, 0.0, True), (0.9, 0.1, False))
+  def test_reaches_log_evidence(self, factor, shift, jit_compile):
     linear = LinearGaussian(factor, shift)
     x = linear.draw(20)
     nll = evaluation.importance_weighted_nll(
-        linear.model, _batches(x, 20), num_samples=5000)
+        linear.model, _batches(x, 20), num_samples=5000,
+        jit_compile=jit_compile)
     self.assertAllClose(
         nll.values, -linear.log_evidence(x), rtol=0, atol=0.05)
 
@@ -69,7 +71,7 @@ class ImportanceWeightedNllTest(tf.test.TestCase, parameterized.TestCase):
     model.compile('sgd')
     elbo = model.evaluate(x, batch_size=3000, return_dict=True, verbose=0)
     estimate = evaluation.importance_weighted_nll(
-        model, _batches(x, 3000), num_samples=1)
+        model, _batches(x, 3000), num_samples=1, jit_compile=False)
     # Two independent estimates of one mean: within 5 standard errors, of the
     # difference of log-weights within each of the nine images' copies.
     noise = estimate.values.reshape(9, 2000).std(axis=1)
@@ -79,11 +81,12 @@ class ImportanceWeightedNllTest(tf.test.TestCase, parameterized.TestCase):
   def test_falls_with_the_number_of_samples(self):
     model, x = _model(3), np.repeat(_data(), 500, axis=0)
     bounds = [evaluation.importance_weighted_nll(
-        model, _batches(x, 1000), num_samples=k) for k in (1, 5, 50)]
+        model, _batches(x, 1500), num_samples=k, jit_compile=False)
+              for k in (1, 5, 50)]
     for looser, tighter in zip(bounds, bounds[1:], strict=False):
       self.assertGreater(looser.mean, tighter.mean)
 
-  @parameterized.product(graph=_GRAPHS, jit_compile=[False, True])
+  @parameterized.parameters(('one_layer', True), ('two_layer', False))
   def test_repeats_with_a_seed(self, graph, jit_compile):
     model, x = _model(_GRAPHS[graph]), _data(4)
     draws = [evaluation.importance_weighted_nll(
@@ -94,7 +97,7 @@ class ImportanceWeightedNllTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
       ('one_layer', 120, True), ('two_layer', 120, False),
-      ('two_layer', 30, True), ('conditional', 120, False))
+      ('conditional', 30, False))
   def test_chunks_change_nothing(self, graph, num_samples, jit_compile):
     model, x = _model(_GRAPHS[graph]), _data(4)
     if graph == 'conditional':
@@ -118,7 +121,8 @@ class ImportanceWeightedNllTest(tf.test.TestCase, parameterized.TestCase):
     model.log_likelihood = spy
     for num_samples in (100, 100_000):
       evaluation.importance_weighted_nll(
-          model, _batches(x, 4), num_samples, chunk_size=10)
+          model, _batches(x, 4), num_samples, chunk_size=10,
+          jit_compile=False)
     self.assertEqual(set(shapes), {(10, 4, 3)})
 
   def test_estimate_has_a_standard_error(self):
@@ -141,7 +145,8 @@ class ElboTest(tf.test.TestCase, parameterized.TestCase):
     """E_q[log p(x|z)] = ELBO + KL, of which the KL is exact."""
     linear = LinearGaussian(factor=1.3, shift=0.2)
     x = linear.draw(50)
-    parts = elbo(linear.model, _batches(np.repeat(x, 200, axis=0), 5000))
+    parts = elbo(linear.model, _batches(np.repeat(x, 200, axis=0), 5000),
+                 jit_compile=False)
     kl = linear.kl_per_dimension(x).sum(axis=-1)
     self.assertAllClose(
         parts.kl.values, np.repeat(kl, 200), rtol=1e-5, atol=1e-5)

@@ -32,14 +32,14 @@ def annealed_importance_sampling(
   with chains z₀ ~ p₀, z₁, … of Hamiltonian Monte Carlo transitions: Neal,
   Annealed Importance Sampling, 2001; Wu, Burda, Salakhutdinov and Grosse, On
   the Quantitative Analysis of Decoder-Based Generative Models, 2017. A
-  stochastic lower bound, whose error falls with the steps where that of
-  importance sampling falls with the logarithm of the draws only.
+  stochastic lower bound that rises to log p(x) with steps and with chains.
 
   A first run, with noise of its own, tunes the step size of each transition
-  and example to an acceptance of 65 %; the run that is weighed has them fixed,
-  so its weights are unbiased. Each dimension moves in proportion to its width
-  under q(z|x) and p₀. An example takes 2 (num_leapfrog_steps + 1) ·
-  num_steps · num_chains passes through the decoder and back.
+  and example to an acceptance of 65 %, or to trajectories of a quarter of a
+  Gaussian's period if those are shorter. The run that is weighed has them
+  fixed, so that E[w] = p(x). Each dimension moves in proportion to its width
+  under q(z|x) and p₀. An example takes 2 (num_leapfrog_steps + 1) · num_steps
+  · num_chains passes through the decoder and back.
 
   Args:
     model: a trained model with any graph and posterior.
@@ -48,8 +48,8 @@ def annealed_importance_sampling(
     num_chains: C, at least 1, side by side in memory.
     num_leapfrog_steps: of each transition, at least 1. More steps of annealing
       are usually better than more of these.
-    start: p₀: 'posterior' is q(z|x), from where the way is short; 'prior' owes
-      nothing to the encoder, and takes more steps.
+    start: p₀: 'posterior' is q(z|x), from where the way is short; 'prior' is
+      p(z), which takes more steps and does not rest on the encoder.
     seed: of the chains.
     jit_compile: whether to compile with XLA; convolutional models are faster
       without on a CPU.

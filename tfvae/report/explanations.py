@@ -15,16 +15,16 @@ EXPLANATIONS = {
     'iwae_examples': 'Images that the importance-weighted bound is a mean '
                      'over.',
     'ais_nll': 'Estimate of −log p(x) in nats by annealed importance sampling, '
-               'which needs no good encoder.',
-    'steps': 'Intermediate densities on each chain’s way from the prior to the '
-             'posterior.',
+               'on average no lower than the truth.',
+    'steps': 'Densities on each chain’s way from the encoder’s posterior to '
+             'the exact one.',
     'chains': 'Chains for each image.',
     'simulated_lower': 'Bound on log p(x) in nats from below, for images that '
                        'the model itself drew.',
     'simulated_upper': 'Bound on log p(x) in nats from above, for the same '
                        'images: their z is known, and annealing runs back.',
     'simulated_gap': 'Upper less lower bound, in nats: as much as the '
-                     'estimates by annealing are off at most.',
+                     'estimates by annealing are off at most, on average.',
     'bits_per_dim': 'The bound on −log p(x) in bits for each number of an '
                     'image: what lossless compression would need.',
     'active_units': 'Latent dimensions whose posterior mean varies over the '

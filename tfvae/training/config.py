@@ -185,7 +185,7 @@ class Config:
       100, 'evaluation', 'first test images that annealed and gaps are '
       'computed on; 0 for all', at_least=0)
   eval_ais_steps: int = setting(
-      500, 'evaluation', 'distributions on the way from p(z) to p(z|x)',
+      500, 'evaluation', 'distributions on the way from q(z|x) to p(z|x)',
       at_least=2)
   eval_ais_chains: int = setting(
       16, 'evaluation', 'annealing runs for each image', at_least=1)

@@ -32,6 +32,7 @@ class Subject:
   model: LatentVariableModel
   config: Config
   images: data.ImageData
+  reconstruction: float | None = None  # E_q[log p(x|z)] of the test set.
 
   @property
   def jit_compile(self) -> bool:
@@ -89,7 +90,8 @@ def latent_space(subject: Subject) -> dict[str, Any]:
       subject.model, subject.test_batches(), seed=subject.config.seed,
       verbose=True)
   return space.to_dict() | {
-      'collapse': evaluation.describe_collapse(space),
+      'collapse': evaluation.describe_collapse(
+          space, subject.reconstruction),
       'examples': space.num_examples}
 
 
@@ -113,6 +115,10 @@ def annealed(subject: Subject) -> dict[str, Any]:
   """Returns −log p(x) by annealing, and a bracket on the model's own data."""
   config, nll = subject.config, subject.log_evidence
   count = len(nll.values)
+  bound = evaluation.importance_weighted_nll(  # Of the same images.
+      subject.model, subject.test_batches(count),
+      config.eval_importance_samples, config.eval_chunk, config.seed,
+      subject.jit_compile)
   labels = labels_where_needed(subject.images, 'test', config)
   bounds = evaluation.bidirectional_bounds(
       subject.model, count, config.eval_ais_steps, config.eval_ais_chains,
@@ -120,6 +126,7 @@ def annealed(subject: Subject) -> dict[str, Any]:
       seed=config.seed, jit_compile=subject.jit_compile, verbose=True)
   return {
       'ais_nll': -nll.mean, 'ais_nll_standard_error': nll.standard_error,
+      'iwae_nll': bound.mean, 'iwae_samples': config.eval_importance_samples,
       'steps': config.eval_ais_steps, 'chains': config.eval_ais_chains,
       'examples': count, 'simulated_lower': bounds.lower.mean,
       'simulated_upper': bounds.upper.mean,
@@ -185,12 +192,15 @@ def evaluate(subject: Subject, metrics: dict[str, Any]) -> dict[str, Any]:
     subject: the model and its data.
     metrics: those there are; a block that is there already is replaced, all
       others stay. The importance-weighted NLL is kept for each number of
-      samples, and that of the most is in the block of the test set.
+      samples; that of the most images, and then of the most samples, is in the
+      block of the test set.
 
   Returns:
     The metrics with their new blocks, in nats.
   """
   metrics = dict(metrics)
+  subject = dataclasses.replace(
+      subject, reconstruction=metrics.get('test', {}).get('reconstruction'))
   for name in subject.config.chosen_evaluations():
     reason = _why_not(name, subject)
     if reason:
@@ -199,13 +209,22 @@ def evaluate(subject: Subject, metrics: dict[str, Any]) -> dict[str, Any]:
     start = time.monotonic()
     block = EVALUATIONS[name](subject)
     block['seconds'] = round(time.monotonic() - start, 1)
-    for sentence in block.get('collapse', []):
-      _LOGGER.warning(sentence)
+    _log(name, block)
     if name == 'importance_weighted':
       block = metrics.get(name, {}) | {f'K={block["iwae_samples"]}': block}
     metrics[name] = block
     metrics['test'] = metrics.get('test', {}) | _headline(name, block)
   return metrics
+
+
+def _log(name: str, block: dict[str, Any]):
+  """Shows the figures of a block, and what it says in words."""
+  for key, value in block.items():
+    if isinstance(value, int | float | str):
+      _LOGGER.info('%s %s: %s', name, key,
+                   f'{value:.4g}' if isinstance(value, float) else value)
+  for sentence in [*block.get('collapse', []), *block.get('verdict', [])]:
+    _LOGGER.info('%s: %s', name, sentence)
 
 
 def _headline(name: str, block: dict[str, Any]) -> dict[str, Any]:
@@ -215,7 +234,7 @@ def _headline(name: str, block: dict[str, Any]) -> dict[str, Any]:
   if name != 'importance_weighted':
     return {}
   best = max(block.values(),
-             key=lambda b: (b['iwae_samples'], b['iwae_examples']))
+             key=lambda b: (b['iwae_examples'], b['iwae_samples']))
   return {key: value for key, value in best.items() if key != 'seconds'}
 
 

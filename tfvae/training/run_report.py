@@ -64,7 +64,8 @@ def command(config: Config, workdir: str) -> str:
   """Returns the command line that repeats a run in another directory."""
   flags = [f'--{field.name}={flag_text(getattr(config, field.name))}'
            for field in dataclasses.fields(config)
-           if getattr(config, field.name) != field.default]
+           if field.metadata['changes_result']
+           and getattr(config, field.name) != field.default]
   return shlex.join(['python', 'train_main.py', f'--workdir={workdir}', *flags])
 
 

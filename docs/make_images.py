@@ -1,0 +1,117 @@
+"""Makes the pictures that README.md and the guides show.
+
+  python train_main.py --flagfile=configs/mnist.flags
+  python train_main.py --workdir=runs/mnist --mode=evaluate \
+      --evaluations=calibration
+  python docs/make_images.py --workdir=runs/mnist
+
+Graphs come from `tfvae.report.draw_graph`, the overview from the run, and what
+its report shows from headless Chromium, which takes `selenium`, `chromium` and
+`chromedriver`. Without --workdir the graphs alone are made.
+"""
+
+import argparse
+import base64
+import os
+import pathlib
+import shutil
+
+from tfvae import report
+from tfvae.graph import GraphicalModel
+from tfvae.graph import PRESETS
+
+IMAGES = pathlib.Path(__file__).parent / 'images'
+
+GRAPHS = {f'graph_{name}.png': strings for name, strings in PRESETS.items()} | {
+    'graph_skip.png': {
+        'latents': 'z1:32,z2:16,z3:8', 'inference': 'z3|x; z2|z3,x; z1|z2,x',
+        'generative': 'z3; z2|z3; z1|z2; x|z1,z3'}}
+
+OVERVIEW = 'mnist.png'
+
+# By file, what of the report it shows: a selector of style sheets.
+PARTS = {
+    'report_map.png': '#map .card',
+    'report_explorer.png': '#explorer .card',
+    'report_traversals.png': '#traversals .card',
+    'report_dimensions.png': '#dimensions figure',
+    'report_calibration.png': '#calibration .card',
+}
+
+# Where a part lies on the page, or nothing.
+_BOX = """
+const part = document.querySelector(arguments[0]);
+if (!part) return null;
+const {x, y, width, height} = part.getBoundingClientRect();
+return {x: x + scrollX, y: y + scrollY, width, height};
+"""
+
+_WIDTH, _SCALE = 1100, 1.5  # Of the window, in CSS pixels; and their size.
+
+
+def make_graphs(directory: str | os.PathLike[str]):
+  """Draws the graphical models of docs/models.md."""
+  for name, strings in GRAPHS.items():
+    report.save_figure(
+        os.path.join(directory, name),
+        report.draw_graph(GraphicalModel.parse(**strings)))
+
+
+def make_overview(workdir: str, directory: str | os.PathLike[str]):
+  """Copies a run's picture of reconstructions and samples."""
+  shutil.copyfile(os.path.join(workdir, 'report', 'overview.png'),
+                  os.path.join(directory, OVERVIEW))
+
+
+def make_parts(workdir: str, directory: str | os.PathLike[str]):
+  """Photographs parts of a run's report.
+
+  Raises:
+    ValueError: if the report has no such part, as where the run was not
+      evaluated for it.
+  """
+  page = pathlib.Path(workdir, 'report', 'index.html').resolve()
+  browser = _browser()
+  try:
+    browser.get(page.as_uri())
+    for name, selector in PARTS.items():
+      box = browser.execute_script(_BOX, selector)
+      if not box:
+        raise ValueError(
+            f'The report has no {selector}; run the evaluation that fills it '
+            f'by --mode=evaluate. Received: workdir={workdir}')
+      # WebDriver's own screenshots scroll, and time out where that is smooth.
+      shot = browser.execute_cdp_cmd('Page.captureScreenshot', {
+          'clip': box | {'scale': 1}, 'captureBeyondViewport': True})
+      pathlib.Path(directory, name).write_bytes(base64.b64decode(shot['data']))
+  finally:
+    browser.quit()
+
+
+def _browser():
+  """Returns headless Chromium."""
+  from selenium import webdriver  # Graphs do without.
+
+  options = webdriver.ChromeOptions()
+  for argument in ('--headless=new', '--no-sandbox', '--disable-gpu',
+                   '--disable-dev-shm-usage', '--hide-scrollbars',
+                   f'--window-size={_WIDTH},900',
+                   f'--force-device-scale-factor={_SCALE}'):
+    options.add_argument(argument)
+  driver = shutil.which('chromedriver')
+  return webdriver.Chrome(options, webdriver.ChromeService(driver))
+
+
+def main():
+  """Makes what the command line asks for."""
+  parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
+  parser.add_argument('--workdir', help='of a run of configs/mnist.flags')
+  workdir = parser.parse_args().workdir
+  make_graphs(IMAGES)
+  if workdir:
+    make_overview(workdir, IMAGES)
+    make_parts(workdir, IMAGES)
+
+
+if __name__ == '__main__':
+  main()
