@@ -97,7 +97,7 @@ class InferenceGapsTest(tf.test.TestCase, parameterized.TestCase):
     x = exact.draw(_N)
     gaps = inference_gaps(
         exact.model, exact.dataset(_N, batch_size),
-        Estimate(exact.log_evidence(x)), num_samples=500,
+        Estimate(exact.log_evidence(x)), num_samples=1500,
         jit_compile=jit_compile)
     self._assert_within(gaps.amortization_gap, exact.gap())
     self.assertLess(gaps.amortization_gap.standard_error, 0.02)

@@ -55,7 +55,7 @@ def elbo(
     num_samples: int = 1,
     chunk_size: int = 50,
     seed: int = 0,
-    jit_compile: bool = True,
+    jit_compile: bool = False,
     verbose: bool = False,
 ) -> Elbo:
   """Estimates the evidence lower bound and its parts.
@@ -72,7 +72,7 @@ def elbo(
     num_samples: draws of q(z|x) for each example, at least 1.
     chunk_size: draws decoded at a time; see `importance_weighted_nll`.
     seed: of the draws.
-    jit_compile: whether to compile with XLA.
+    jit_compile: whether to compile with XLA, which is slower on a CPU.
     verbose: whether to show progress.
 
   Returns:
@@ -107,7 +107,7 @@ def importance_weighted_nll(
     num_samples: int,
     chunk_size: int = 50,
     seed: int = 0,
-    jit_compile: bool = True,
+    jit_compile: bool = False,
     verbose: bool = False,
 ) -> Estimate:
   """Estimates −log p(x) with K importance samples of the posterior.
@@ -128,8 +128,7 @@ def importance_weighted_nll(
       the memory taken, and has no part in the draws: results agree but for
       float32 rounding. Draws are made 50 at a time, so more changes nothing.
     seed: of the draws.
-    jit_compile: whether to compile with XLA; convolutional models are faster
-      without on a CPU.
+    jit_compile: whether to compile with XLA, which is slower on a CPU.
     verbose: whether to show progress.
 
   Returns:

@@ -75,7 +75,7 @@ def importance_weighted(subject: Subject) -> dict[str, Any]:
   nll = evaluation.importance_weighted_nll(
       subject.model, subject.test_batches(config.eval_importance_examples),
       config.eval_importance_samples, config.eval_chunk, config.seed,
-      subject.jit_compile, verbose=True)
+      verbose=True)
   block = {'iwae_nll': nll.mean, 'iwae_nll_standard_error': nll.standard_error,
            'iwae_samples': config.eval_importance_samples,
            'iwae_examples': len(nll.values)}
@@ -117,8 +117,7 @@ def annealed(subject: Subject) -> dict[str, Any]:
   count = len(nll.values)
   bound = evaluation.importance_weighted_nll(  # Of the same images.
       subject.model, subject.test_batches(count),
-      config.eval_importance_samples, config.eval_chunk, config.seed,
-      subject.jit_compile)
+      config.eval_importance_samples, config.eval_chunk, config.seed)
   labels = labels_where_needed(subject.images, 'test', config)
   bounds = evaluation.bidirectional_bounds(
       subject.model, count, config.eval_ais_steps, config.eval_ais_chains,
