@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfvae.evaluation.latent_measures import ACTIVE_VARIANCE
 from tfvae.graph import GraphicalModel
 from tfvae.models import LatentVariableModel
 from tfvae.report.elbo_parts import elbo_parts
@@ -20,7 +21,6 @@ from tfvae.report.latent_pictures import distinct
 from tfvae.report.latent_walk import Base
 from tfvae.report.latent_walk import LatentWalk
 
-ACTIVE_VARIANCE = 0.01  # Of a posterior mean over the data; Burda et al. 2016.
 _MAX_IMAGES = 2000  # Of the map and of the ELBO's parts; more is no clearer.
 _FEW_IMAGES = 10  # Of interpolations and bases.
 
