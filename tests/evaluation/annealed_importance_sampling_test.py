@@ -9,7 +9,7 @@ import tf_keras
 from tests.linear_gaussian import LinearGaussian
 from tests.linear_gaussian import SCALE
 from tests.linear_gaussian import SIZE
-from tests.models.graph_vae_test import LinearModel
+from tests.linear_graphs import LinearModel
 from tfvae import models
 from tfvae.evaluation.annealed_importance_sampling import (
   annealed_importance_sampling,

@@ -7,7 +7,7 @@ import tensorflow as tf
 import tf_keras
 
 from tests.linear_gaussian import LinearGaussian
-from tests.models.graph_vae_test import LinearModel
+from tests.linear_graphs import LinearModel
 from tfvae import evaluation
 from tfvae import models
 from tfvae.evaluation.bounds import elbo

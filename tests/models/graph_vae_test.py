@@ -6,252 +6,35 @@ import re
 
 from absl.testing import parameterized
 import numpy as np
-from scipy import stats
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tests.linear_graphs import CLASSES
+from tests.linear_graphs import copies
+from tests.linear_graphs import Cubature
+from tests.linear_graphs import EVERY_GRAPH
+from tests.linear_graphs import GRAPHS
+from tests.linear_graphs import IMAGE
+from tests.linear_graphs import linear_vae
+from tests.linear_graphs import LinearModel
+from tests.linear_graphs import log_density
+from tests.linear_graphs import LOG_RATIOS
+from tests.linear_graphs import SCALE
+from tests.linear_graphs import shrink
+from tests.linear_graphs import SIZE
 from tfvae import evaluation
 from tfvae import models
 from tfvae.graph import GraphicalModel
 from tfvae.graph import PRESETS
-from tfvae.layers import DistributionLayer
 from tfvae.layers import SeededSample
 
 tfd = tfp.distributions
 
-_SIZE, _CLASSES, _SCALE = 3, 2, 0.6
-_KNOWN = {'x': _SIZE, 'y': _CLASSES}
-_IMAGE = (2, 2, 1)
-
-_GRAPHS = {name: GraphicalModel.parse(*text) for name, text in {
-    'one_layer': ('z:2', 'z|x', 'z; x|z'),
-    'bottom_up': ('z1:2,z2:2', 'z1|x; z2|z1', 'z2; z1|z2; x|z1'),
-    'top_down': ('z1:2,z2:2', 'z2|x; z1|z2,x', 'z2; z1|z2; x|z1'),
-    'explaining_away': ('a:1,b:1', 'a|x; b|a,x', 'a; b; x|a,b'),
-    'conditional': ('z:2', 'z|x,y', 'z; x|z,y'),
-    'conditional_prior': ('z:2', 'z|x,y', 'z|y; x|z'),
-    'label_below': ('a:1,b:1', 'b|x,y; a|b,y', 'a; b|a,y; x|b'),
-}.items()}
-_EVERY_GRAPH = [(name, name) for name in _GRAPHS]
-
-# By hand: the latents whose prior has a parent that descends from them in q.
-_LOG_RATIOS = {('bottom_up', 'z1'), ('label_below', 'b')}
-
-
-class FixedNormal(DistributionLayer):
-  """p(x|z) = N(x; μ, 0.6² I)."""
-
-  def __init__(self):
-    super().__init__(
-        lambda loc: tfd.Independent(tfd.Normal(loc, _SCALE), 1), 'mean')
-
-
-class Gaussian:
-  """Variables that are jointly normal given those that are known, in float64.
-
-  Their means are `mean @ [1, known]`; `weights` are the kernel, the bias and
-  the variances of each factor.
-  """
-
-  def __init__(self, factors, weights, known):
-    ends = np.cumsum([1, *(_KNOWN[name] for name in known)])
-    self.known = {name: slice(end - _KNOWN[name], end)
-                  for name, end in zip(known, ends[1:], strict=True)}
-    self.mean, self.covariance = np.zeros([0, ends[-1]]), np.zeros([0, 0])
-    self.rows = {}
-    for factor in factors:
-      self._add(factor, *weights[factor.variable])
-
-  def _add(self, factor, kernel, bias, variance):
-    """Appends v = kernelᵀ [parents] + bias + N(0, variance)."""
-    n, size = len(self.mean), len(bias)
-    slope, offset = np.zeros([n, size]), np.zeros([self.mean.shape[1], size])
-    offset[0], start = bias, 0
-    for parent in factor.parents:
-      part, rows = ((offset, self.known[parent]) if parent in self.known
-                    else (slope, self.rows[parent]))
-      end = start + rows.stop - rows.start
-      part[rows], start = kernel[start:end], end
-    cross = slope.T @ self.covariance
-    self.mean = np.vstack([self.mean, slope.T @ self.mean + offset.T])
-    self.covariance = np.block([
-        [self.covariance, cross.T],
-        [cross, cross @ slope + np.diag(variance)]])
-    self.rows[factor.variable] = slice(n, n + size)
-
-  def moments(self, names, data):
-    """Means `[b, n]` and the covariance `[n, n]` of some of the variables."""
-    rows = np.r_[tuple(self.rows[name] for name in names)]
-    known = np.hstack([np.ones([len(data['x']), 1]),
-                       *(data[name] for name in self.known)])
-    return known @ self.mean[rows].T, self.covariance[rows][:, rows]
-
-  def regress(self, factor):
-    """Kernel and bias of E[v|parents], and the covariance about it."""
-    v, parents = self.rows[factor.variable], np.r_[tuple(
-        self.rows[p] for p in factor.parents if p not in self.known)]
-    slope = np.linalg.solve(
-        self.covariance[parents][:, parents], self.covariance[parents, v])
-    offset = self.mean[v] - slope.T @ self.mean[parents]
-    kernel = np.vstack([slope, *(
-        offset[:, self.known[p]].T for p in factor.parents if p in self.known)])
-    return (kernel, offset[:, 0],
-            self.covariance[v, v] - slope.T @ self.covariance[parents, v])
-
-
-class LinearModel:
-  """A `GraphVAE` of linear factors, and its densities in float64.
-
-  q is the exact posterior, each factor in the family of the model; or it is
-  off in kernels, biases and variances.
-  """
-
-  def __init__(self, name, is_exact=False):
-    self.graph = graph = _GRAPHS[name]
-    self._rng = np.random.default_rng(0)
-    p = {factor.variable: self._random(factor, is_exact)
-         for factor in graph.generative}
-    is_conditional = ['y'] * graph.is_conditional
-    self.p = Gaussian(graph.generative, p, is_conditional)
-    q = {factor.variable: self._posterior(factor, is_exact)
-         for factor in graph.inference}
-    self.q = Gaussian(graph.inference, q, ['x', *is_conditional])
-    self.model = _linear_vae(graph)
-    for factors, weights in ((self.model.priors, p),
-                             (self.model.inference_factors, q)):
-      for name, factor in factors.items():
-        if isinstance(factor, models.Factor):
-          kernel, bias, variance = weights[name]
-          factor.network[-1].set_weights([
-              np.hstack([kernel, np.zeros_like(kernel)]),
-              np.hstack([bias, np.log(variance)])])
-    self.model.decoder.set_weights(p['x'][:2])
-
-  def _random(self, factor, is_decoupled):
-    """A factor of p; N(0, I) where it has no parents."""
-    sizes = dict(self.graph.latents) | _KNOWN
-    size = sizes[factor.variable]
-    kernel = self._rng.normal(
-        size=[sum(sizes[parent] for parent in factor.parents), size])
-    if not factor.parents:
-      return kernel, np.zeros(size), np.ones(size)
-    # Latents of two dimensions have a diagonal posterior if these stay apart.
-    if is_decoupled and sizes[factor.parents[0]] == 2:
-      kernel[:2] = (np.diag([1.3, -0.6]) if size == 2 else
-                    np.linalg.qr(kernel[:2].T)[0].T * [[1.5], [0.7]])
-    variance = self._rng.uniform(0.3, 1.2, size=size)
-    return kernel, self._rng.normal(size=size), (
-        np.full(size, _SCALE**2) if factor.variable == 'x' else variance)
-
-  def _posterior(self, factor, is_exact):
-    """A factor of q."""
-    kernel, bias, covariance = self.p.regress(factor)
-    variance = np.diag(covariance)
-    if is_exact:
-      np.testing.assert_allclose(covariance, np.diag(variance), atol=1e-12)
-      return kernel, bias, variance
-    return (kernel + self._rng.normal(0, 0.1, size=kernel.shape),
-            bias + self._rng.normal(0, 0.3, size=bias.shape),
-            variance * self._rng.uniform(0.4, 1.6, size=bias.shape))
-
-  def data(self, n, seed=1):
-    """Draws of p(x|y), in float32."""
-    rng = np.random.default_rng(seed)
-    data = {'x': np.zeros([n, _SIZE], np.float32)}
-    if self.graph.is_conditional:
-      data['y'] = np.eye(_CLASSES, dtype=np.float32)[np.arange(n) % _CLASSES]
-    mean, covariance = self.p.moments(['x'], data)
-    noise = rng.multivariate_normal(np.zeros(_SIZE), covariance, size=n)
-    return data | {'x': np.float32(mean + noise)}
-
-  def inputs(self, data):
-    """`data` as the model takes them."""
-    return data if self.graph.is_conditional else data['x']
-
-  def log_likelihood(self, data):
-    """log p(x|y) of each example."""
-    mean, covariance = self.p.moments(['x'], data)
-    return _log_density(data['x'] - mean, covariance)
-
-  def elbo(self, data):
-    """log p(x|y) − KL(q(z|x,y) ‖ p(z|x,y)), of full normals."""
-    names = self.graph.latent_names
-    mean, covariance = self.p.moments([*names, 'x'], data)
-    z, x = slice(0, -_SIZE), slice(-_SIZE, None)
-    gain = np.linalg.solve(covariance[x, x], covariance[x, z])
-    posterior = (mean[:, z] + (data['x'] - mean[:, x]) @ gain,
-                 covariance[z, z] - covariance[z, x] @ gain)
-    return self.log_likelihood(data) - _normal_kl(
-        *self.q.moments(names, data), *posterior)
-
-  def terms(self, data, draw):
-    """log p(x, z) − log q(z|x) and log p(x|z) − Σ KL, at each draw."""
-    inputs = self.inputs(data)
-    inference = self.model.infer(inputs, draw)
-    reconstruction = self.model.log_likelihood(
-        inference.latents, data['x'], inputs)
-    return (np.float64(reconstruction + inference.log_ratio()),
-            np.float64(reconstruction - sum(inference.kl.values())))
-
-
-class Cubature:
-  """Draws whose mean of a quadratic is its expectation under q, exactly.
-
-  The points μ ± √n σ_i e_i, with n the dimensions of all latents together.
-  """
-
-  def __init__(self, graph):
-    n = sum(size for _, size in graph.latents)
-    points = math.sqrt(n) * np.vstack([np.eye(n), -np.eye(n)])
-    self._points = tf.constant(points[:, np.newaxis], tf.float32)
-
-  def __call__(self, q):
-    noise, self._points = tf.split(
-        self._points, [q.event_shape[0], -1], axis=-1)
-    return q.mean() + q.stddev() * noise
-
-
-def _log_density(residuals, covariance):
-  return stats.multivariate_normal(
-      np.zeros(len(covariance)), covariance).logpdf(residuals)
-
-
-def _normal_kl(q_mean, q_covariance, p_mean, p_covariance):
-  """½ (tr P⁻¹Q + (μ_p − μ_q)ᵀ P⁻¹ (μ_p − μ_q) − n + log |P|/|Q|)."""
-  precision, distance = np.linalg.inv(p_covariance), p_mean - q_mean
-  return 0.5 * (
-      np.trace(precision @ q_covariance)
-      + np.einsum('bi,ij,bj->b', distance, precision, distance)
-      - len(precision) - np.linalg.slogdet(precision @ q_covariance)[1])
-
-
-def _linear_vae(graph):
-  tf_keras.utils.set_random_seed(0)
-  num_classes = _CLASSES if graph.is_conditional else None
-  return models.GraphVAE(
-      graph,
-      tf_keras.Sequential([tf_keras.layers.Flatten(input_shape=[_SIZE])]),
-      tf_keras.Sequential([
-          tf_keras.layers.Dense(_SIZE, input_shape=[
-              models.decoder_input_size(graph, num_classes)]),
-          FixedNormal()]),
-      num_classes=num_classes, factor_units=())
-
-
-def _shrink(weights):
-  """Keeps initial variances, exponentials of the parents, of order one."""
-  for weight in weights:
-    weight.assign(0.2 * weight)
-
-
-def _copies(data, n):
-  return {name: np.repeat(rows, n, axis=0) for name, rows in data.items()}
-
 
 class ElboTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.named_parameters(_EVERY_GRAPH)
+  @parameterized.named_parameters(EVERY_GRAPH)
   def test_elbo_is_log_likelihood_less_the_gap(self, graph):
     linear = LinearModel(graph)
     data = linear.data(5)
@@ -268,7 +51,7 @@ class ElboTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllLess(
           values.mean(axis=0) - log_likelihood - 5 * error, 0)
 
-  @parameterized.named_parameters(_EVERY_GRAPH)
+  @parameterized.named_parameters(EVERY_GRAPH)
   def test_exact_posterior_closes_the_gap(self, graph):
     linear = LinearModel(graph, is_exact=True)
     data = linear.data(5)
@@ -284,7 +67,7 @@ class ElboTest(tf.test.TestCase, parameterized.TestCase):
       graph=['bottom_up', 'top_down', 'conditional'], is_exact=[False, True])
   def test_evaluate_reports_it(self, graph, is_exact):
     linear = LinearModel(graph, is_exact)
-    data = _copies(linear.data(4), 5000)
+    data = copies(linear.data(4), 5000)
     linear.model.compile('sgd')
     means = linear.model.evaluate(
         linear.inputs(data), batch_size=4000, return_dict=True, verbose=0)
@@ -298,17 +81,17 @@ class ElboTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters('bottom_up', 'conditional')
   def test_exact_importance_weights_have_no_variance(self, graph):
     linear = LinearModel(graph, is_exact=True)
-    data = _copies(linear.data(4), 50)
+    data = copies(linear.data(4), 50)
     dataset = tf.data.Dataset.from_tensor_slices(linear.inputs(data))
     nll = evaluation.importance_weighted_nll(
         linear.model, dataset.batch(200), num_samples=2).values
     self.assertAllClose(nll, -linear.log_likelihood(data), rtol=0, atol=1e-3)
     self.assertAllLess(nll.reshape(4, 50).std(axis=1), 1e-4)
 
-  @parameterized.named_parameters(_EVERY_GRAPH)
+  @parameterized.named_parameters(EVERY_GRAPH)
   def test_kl_is_exact_where_it_may_be(self, graph):
-    linear, model = LinearModel(graph), _linear_vae(_GRAPHS[graph])
-    _shrink(model.weights)
+    linear, model = LinearModel(graph), linear_vae(GRAPHS[graph])
+    shrink(model.weights)
     data = linear.data(4)
     inference = model.infer(linear.inputs(data), SeededSample([3, 4], 7))
     values = {name: np.float64(value)
@@ -319,7 +102,7 @@ class ElboTest(tf.test.TestCase, parameterized.TestCase):
           model.graph.parents('inference', name))
       p_mean, p_variance = _mean_and_variance(
           model.priors[name], values, model.graph.parents('generative', name))
-      if (graph, name) in _LOG_RATIOS:
+      if (graph, name) in LOG_RATIOS:
         z = values[name]
         expected = ((z - p_mean)**2 / p_variance
                     - (z - q_mean)**2 / q_variance)
@@ -367,11 +150,11 @@ class DistributionTest(tf.test.TestCase, parameterized.TestCase):
     self._check_moments(residuals, covariance)
     self.assertAllClose(
         distribution.log_prob(draws),
-        _log_density(residuals.reshape(-1, len(covariance)),
+        log_density(residuals.reshape(-1, len(covariance)),
                      covariance).reshape(residuals.shape[:-1]), rtol=1e-4,
         atol=1e-4)
 
-  @parameterized.named_parameters(_EVERY_GRAPH)
+  @parameterized.named_parameters(EVERY_GRAPH)
   def test_posterior(self, graph):
     linear = LinearModel(graph)
     data, names = linear.data(3), linear.graph.latent_names
@@ -384,7 +167,7 @@ class DistributionTest(tf.test.TestCase, parameterized.TestCase):
         sum(inference.posteriors[name].log_prob(z)
             for name, z in inference.latents.items()), rtol=1e-5, atol=1e-5)
 
-  @parameterized.named_parameters(_EVERY_GRAPH)
+  @parameterized.named_parameters(EVERY_GRAPH)
   def test_prior(self, graph):
     linear = LinearModel(graph)
     data, names = linear.data(3), linear.graph.latent_names
@@ -395,7 +178,7 @@ class DistributionTest(tf.test.TestCase, parameterized.TestCase):
       mean = mean[0]
     self._check(prior, names, mean, covariance)
 
-  @parameterized.named_parameters(_EVERY_GRAPH)
+  @parameterized.named_parameters(EVERY_GRAPH)
   def test_ancestral_samples(self, graph):
     linear, n = LinearModel(graph), 20_000
     data = linear.data(n)
@@ -405,7 +188,7 @@ class DistributionTest(tf.test.TestCase, parameterized.TestCase):
     self._check_moments(x - mean, covariance)
     # Without the likelihood's own noise: Cov[E[x|z]] = Cov[x] − σ² I.
     x = linear.model.sample(n, seed=5, mean=True, inputs=labels)
-    self._check_moments(x - mean, covariance - _SCALE**2 * np.eye(_SIZE))
+    self._check_moments(x - mean, covariance - SCALE**2 * np.eye(SIZE))
 
 
 class TrainingTest(tf.test.TestCase, parameterized.TestCase):
@@ -435,12 +218,12 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
     x = np.float64(data['x'])
     x -= classes @ np.linalg.lstsq(classes, x, rcond=None)[0]
     eigenvalues = np.linalg.eigvalsh(x.T @ x / len(x))[::-1]
-    self.assertGreater(eigenvalues[q - 1], _SCALE**2)
+    self.assertGreater(eigenvalues[q - 1], SCALE**2)
     maximum = -0.5 * (
-        _SIZE * np.log(2 * np.pi) + np.sum(1 + np.log(eigenvalues[:q]))
-        + np.sum(2 * np.log(_SCALE) + eigenvalues[q:] / _SCALE**2))
-    linear.model = _linear_vae(linear.graph)
-    _shrink(linear.model.weights)
+        SIZE * np.log(2 * np.pi) + np.sum(1 + np.log(eigenvalues[:q]))
+        + np.sum(2 * np.log(SCALE) + eigenvalues[q:] / SCALE**2))
+    linear.model = linear_vae(linear.graph)
+    shrink(linear.model.weights)
     elbo = self._train(linear, data).mean()
     self.assertAllClose(elbo, maximum, rtol=0.01)
     self.assertLess(elbo, maximum + 0.02)  # Five standard errors of its noise.
@@ -452,7 +235,7 @@ class TrainingTest(tf.test.TestCase, parameterized.TestCase):
     fixed = [part.get_weights() for part in generative]
     for part in generative:
       part.trainable = False
-    _shrink(model.trainable_weights)
+    shrink(model.trainable_weights)
     elbo = self._train(linear, data).mean()
     self.assertAllClose([part.get_weights() for part in generative], fixed,
                         rtol=0, atol=0)
@@ -466,14 +249,14 @@ def _preset(name):
   text = PRESETS[name]
   text = text | {'latents': re.sub(r':\d+', ':2', text['latents'])}
   return models.image_vae(
-      GraphicalModel.parse(**text), _IMAGE, hidden_units=(5,),
-      factor_units=(4,), num_classes=_CLASSES)
+      GraphicalModel.parse(**text), IMAGE, hidden_units=(5,),
+      factor_units=(4,), num_classes=CLASSES)
 
 
 def _images(model, n):
   rng = np.random.default_rng(0)
-  x = (rng.random((n, *_IMAGE)) < 0.4).astype(np.float32)
-  y = np.eye(_CLASSES, dtype=np.float32)[np.arange(n) % _CLASSES]
+  x = (rng.random((n, *IMAGE)) < 0.4).astype(np.float32)
+  y = np.eye(CLASSES, dtype=np.float32)[np.arange(n) % CLASSES]
   return {'x': x, 'y': y} if model.graph.is_conditional else x
 
 
@@ -522,7 +305,7 @@ class ErrorTest(tf.test.TestCase):
   def test_label_missing_from_the_inputs(self):
     model = LinearModel('conditional').model
     model.compile('sgd')
-    x = np.zeros([4, _SIZE], np.float32)
+    x = np.zeros([4, SIZE], np.float32)
     for call in (lambda: model.posterior(x),
                  lambda: model.fit(x, verbose=0),
                  lambda: model.predict({'x': x}, verbose=0),
@@ -531,35 +314,35 @@ class ErrorTest(tf.test.TestCase):
         call()
 
   def test_label_is_needed_only_where_it_is_a_parent(self):
-    model = _linear_vae(GraphicalModel.parse('z:2', 'z|x,y', 'z; x|z'))
-    self.assertEqual(model.sample(4, seed=0).shape, (4, _SIZE))
-    model = _linear_vae(GraphicalModel.parse('z:2', 'z|x', 'z; x|z,y'))
-    x = np.zeros([4, _SIZE], np.float32)
+    model = linear_vae(GraphicalModel.parse('z:2', 'z|x,y', 'z; x|z'))
+    self.assertEqual(model.sample(4, seed=0).shape, (4, SIZE))
+    model = linear_vae(GraphicalModel.parse('z:2', 'z|x', 'z; x|z,y'))
+    x = np.zeros([4, SIZE], np.float32)
     self.assertEqual(model.posterior(x).sample(seed=0).z.shape, (4, 2))
 
   def test_label_rows_other_than_the_samples(self):
     for graph in ('conditional', 'conditional_prior', 'label_below'):
       with self.assertRaisesRegex(ValueError, r'row for each.*n=5.*\(4, 2\)'):
         LinearModel(graph).model.sample(
-            5, seed=0, inputs={'y': np.eye(_CLASSES)[[0, 1, 0, 1]]})
+            5, seed=0, inputs={'y': np.eye(CLASSES)[[0, 1, 0, 1]]})
 
   def test_decoder_of_another_input_size(self):
-    graph = _GRAPHS['explaining_away']
-    parts = _linear_vae(_GRAPHS['conditional'])
+    graph = GRAPHS['explaining_away']
+    parts = linear_vae(GRAPHS['conditional'])
     with self.assertRaisesRegex(ValueError, r'x\|a,b.*2 numbers.*\(None, 4\)'):
       models.GraphVAE(graph, parts.features, parts.decoder)
 
   def test_number_of_classes_missing(self):
-    graph = _GRAPHS['conditional']
-    parts = _linear_vae(graph)
+    graph = GRAPHS['conditional']
+    parts = linear_vae(graph)
     with self.assertRaisesRegex(ValueError, "has 'y'.*num_classes=None"):
       models.GraphVAE(graph, parts.features, parts.decoder)
     with self.assertRaisesRegex(ValueError, "has 'y'.*num_classes=None"):
       models.decoder_input_size(graph)
 
   def test_decoder_input_size(self):
-    sizes = {name: models.decoder_input_size(graph, _CLASSES)
-             for name, graph in _GRAPHS.items()}
+    sizes = {name: models.decoder_input_size(graph, CLASSES)
+             for name, graph in GRAPHS.items()}
     self.assertEqual(sizes, {
         'one_layer': 2, 'bottom_up': 2, 'top_down': 2, 'explaining_away': 2,
         'conditional': 4, 'conditional_prior': 2, 'label_below': 1})
