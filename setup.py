@@ -16,9 +16,12 @@ _VERSION = re.search(
 _TENSORFLOW = '>=2.21,<2.22'
 
 _TEST = [
+    'grpcio>=1.60',
     'pytest>=8',
     'pytest-xdist>=3.6',
     'selenium>=4.20',  # Opens the report, where there is a Chromium.
+    'setuptools',  # Builds the wheel.
+    f'tensorflow-serving-api{_TENSORFLOW}',  # For the gRPC client.
 ]
 
 setup(
@@ -28,8 +31,14 @@ setup(
     long_description=(_ROOT / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     license='Apache-2.0',
-    packages=find_packages(include=['tfvae', 'tfvae.*']),
-    package_data={'tfvae.report': ['*.css', '*.html', '*.js']},
+    # configs/ of the repository is tfvae/configs/ where it is installed.
+    packages=[*find_packages(include=['tfvae', 'tfvae.*']), 'tfvae.configs'],
+    package_dir={'tfvae.configs': 'configs'},
+    package_data={
+        'tfvae.configs': ['*.flags'],
+        'tfvae.report': ['*.css', '*.html', '*.js'],
+    },
+    entry_points={'console_scripts': ['tfvae-train = tfvae.__main__:run']},
     # TensorFlow 2.21 has no wheel for 3.14; NumPy and Keras have left 3.10.
     python_requires='>=3.11,<3.14',
     install_requires=[
@@ -38,6 +47,7 @@ setup(
         'keras>=3.12,<4',
         'matplotlib>=3.9',
         'numpy>=2.0,<3',
+        'protobuf>=6.31,<8',
         'scikit-learn>=1.5',
         'scipy>=1.13',
         f'tensorboard{_TENSORFLOW}',  # No longer comes with TensorFlow.

@@ -1,5 +1,7 @@
 """What pytest needs beside `tf.test.main`, which the tests end in."""
 
+import gc
+
 from absl import flags
 import tensorflow as tf
 
@@ -12,6 +14,17 @@ def pytest_configure():
   tf.config.set_logical_device_configuration(
       tf.config.list_physical_devices('CPU')[0],
       [tf.config.LogicalDeviceConfiguration()] * 2)
+
+
+def pytest_collection_finish():
+  """Takes what was imported out of the garbage collector's sight.
+
+  It would go through those millions of objects again and again while TensorFlow
+  traces: a tenth of the CPU time of the tests.
+  """
+  gc.collect()
+  gc.freeze()
+  gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items):

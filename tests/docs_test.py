@@ -1,6 +1,7 @@
 """The guides say what is true: their code runs, their flags parse."""
 
 import importlib.util
+import json
 import os
 import re
 import shlex
@@ -11,6 +12,8 @@ from matplotlib import image as matplotlib_image
 import numpy as np
 import tensorflow as tf
 
+from tfvae import models
+from tfvae import serving
 from tfvae.report.explanations import EXPLANATIONS
 from tfvae.training import config_from_flags
 from tfvae.training import define_flags
@@ -19,7 +22,8 @@ from tfvae.training.config import EVALUATIONS
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PROGRAM = ['python', 'train_main.py']
 _NUM_IMAGES = 32
-_GUIDES = ('docs/models.md', 'docs/evaluation.md')
+_GUIDES = ('docs/models.md', 'docs/evaluation.md', 'docs/serving.md',
+           'docs/reuse.md')
 _PAGES = ('README.md', *_GUIDES)
 
 
@@ -127,7 +131,7 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
         else:
           self.assertIn(workdir, trained)  # There is a run to work on.
 
-  @parameterized.parameters(*_GUIDES)
+  @parameterized.parameters('docs/models.md', 'docs/evaluation.md')
   def test_flags_of_the_tables_parse(self, path):
     spans = re.findall(r'^\| `(--[^`]*)`', _prose(path), re.MULTILINE)
     self.assertNotEmpty(spans)
@@ -170,7 +174,8 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
     shown = {os.path.basename(target) for path in _PAGES
              for target in re.findall(r'[("]([^("\s]*\.png)[)"]', _prose(path))
              if 'images/' in target}
-    self.assertEqual(shown, {*made.GRAPHS, made.OVERVIEW, *made.PARTS})
+    self.assertEqual(shown, {*made.GRAPHS, made.OVERVIEW, *made.PARTS,
+                             'anomaly_roc.png'})  # By docs/anomaly_scoring.py.
     self.assertEqual(shown, {
         name for name in os.listdir(made.IMAGES) if name.endswith('.png')})
 
@@ -191,6 +196,32 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
       with self.assertRaises(ValueError) as caught:
         _config(arguments)
       self.assertEqual(shown, f'train_main.py: error: {caught.exception}\n')
+
+  def test_requests_of_the_guide_fit_their_signatures(self):
+    signatures = serving.signatures(
+        models.image_vae('z:2', (4, 4, 1), hidden_units=(3,)))
+    words = [shlex.split(line.replace('\\\n', ' '))
+             for _, text in _blocks('docs/serving.md', 'bash')
+             for line in [text] if line.startswith('curl -d')]
+    requests = [json.loads(line[2]) for line in words if line[2][0] != '@']
+    self.assertLen(requests, 2)
+    for request in requests:
+      columns = request.get('inputs') or {
+          name: [row[name] for row in request['instances']]
+          for name in request['instances'][0]}
+      outputs = signatures[request['signature_name']](**{
+          name: tf.constant(value) for name, value in columns.items()})
+      self.assertEqual(outputs['sample'].shape, (2, 4, 4, 1))
+
+  def test_signatures_of_the_guide_are_those_there_are(self):
+    table = re.findall(r'^\| (`serving_default`.*(?:\n\|.*)*)',
+                       _read('docs/serving.md'), re.MULTILINE)
+    named = re.findall(
+        r'^\|? ?`(\w+)`(?:, `(\w+)`)? \|', table[0], re.MULTILINE)
+    signatures = serving.signatures(
+        models.image_vae('z:2', (4, 4, 1), hidden_units=(3,)))
+    self.assertEqual({name for row in named for name in row if name},
+                     set(signatures))
 
   @parameterized.parameters(*_PAGES)
   def test_links_lead_somewhere(self, path):

@@ -1,5 +1,6 @@
 """β, warm-up, free bits and capacity: the loss of each step in float64."""
 
+import functools
 import os
 
 from absl.testing import parameterized
@@ -51,8 +52,12 @@ def _data(n):
   return (rng.random((n, _SIZE)) < 0.4).astype(np.float32)
 
 
-def _noise(n, index, stream, jit_compile):
-  """The normals of a step and replica; XLA makes others of the same bits."""
+@functools.cache  # A new `tf.function` a call would compile anew.
+def _normals(n, stream, jit_compile):
+  """From the number of a step and replica to its normals.
+
+  XLA makes others of the same bits.
+  """
   @tf.function(jit_compile=jit_compile)
   def draw(index):
     seed = tf.random.experimental.stateless_fold_in(
@@ -60,6 +65,11 @@ def _noise(n, index, stream, jit_compile):
     seed = tfp.random.sanitize_seed(seed, salt='normal_diag')
     return tf.random.stateless_normal([n, _LATENT], seed, alg='philox')
 
+  return draw
+
+
+def _noise(n, index, stream, jit_compile):
+  draw = _normals(n, stream, jit_compile)
   return draw(tf.constant(index)).numpy().astype(np.float64)
 
 

@@ -2,8 +2,8 @@
 
 Importing it registers every layer, prior, regularizer, loss and model with
 `tf_keras`, so that `.keras` files load in safe mode afterwards. The rooms
-`tfvae.data`, `tfvae.training`, `tfvae.evaluation` and `tfvae.report` are
-imported when they are first used.
+`tfvae.data`, `tfvae.evaluation`, `tfvae.report`, `tfvae.serving` and
+`tfvae.training` are imported when they are first used.
 """
 
 import importlib
@@ -33,7 +33,7 @@ __all__ = [
     'regularizers',
 ]
 
-_ON_DEMAND = ('data', 'evaluation', 'report', 'training')
+_ON_DEMAND = ('data', 'evaluation', 'report', 'serving', 'training')
 
 
 def __getattr__(name: str) -> ModuleType:

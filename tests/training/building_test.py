@@ -157,9 +157,9 @@ class RunTest(parameterized.TestCase, tf.test.TestCase):
     workdir = os.path.join(self.get_temp_dir(), self.id().split('.')[-1])
     config = Config(
         data_dir=self.data_dir, latents='z:2', hidden_units=(16,), epochs=1,
-        batch_size=20, learning_rate=0.01, jit=False,
-        eval_importance_samples=2, eval_importance_examples=20,
-        **settings)
+        batch_size=20, learning_rate=0.01, jit=False, steps_per_execution=1,
+        evaluations=('importance_weighted',), eval_importance_samples=2,
+        eval_importance_examples=20, export=False, **settings)
     metrics = train_and_evaluate(config, workdir)
     # Of 64 binary pixels: better than chance after an epoch.
     self.assertBetween(metrics['test']['elbo'], -64 * np.log(2), 0)

@@ -1,6 +1,8 @@
 """Evaluating and reporting on finished runs."""
 
+import contextlib
 import dataclasses
+import io
 import json
 import os
 import pathlib
@@ -8,6 +10,7 @@ import shutil
 import subprocess
 import sys
 
+from absl import flags
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
@@ -16,8 +19,10 @@ import tf_keras
 from tfvae import data
 from tfvae import evaluation
 from tfvae.training import Config
+from tfvae.training import define_flags
 from tfvae.training import evaluate_run
 from tfvae.training import evaluations
+from tfvae.training import parse_flags
 from tfvae.training import report_run
 from tfvae.training import train_and_evaluate
 from tfvae.training.config import EVALUATIONS
@@ -32,12 +37,13 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    cls.data_dir = cls().create_tempdir('data').full_path
+    cls.data_dir = cls().create_tempdir().full_path
     cls.config = Config(
         data_dir=cls.data_dir, latents='z:2', hidden_units=(16,), epochs=2,
-        jit=False, eval_importance_samples=5, eval_importance_examples=20,
-        evaluations=('importance_weighted', 'latent_space'))
-    cls.trained = cls().create_tempdir('run').full_path
+        jit=False, steps_per_execution=1, eval_importance_samples=5,
+        eval_importance_examples=20,
+        evaluations=('importance_weighted', 'latent_space'), export=False)
+    cls.trained = cls().create_tempdir().full_path
     cls.metrics = train_and_evaluate(cls.config, cls.trained)
 
   def setUp(self):
@@ -134,19 +140,23 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
       run(dataclasses.replace(self.config, epochs=3), self.workdir)
 
   def test_command_line_takes_the_flags_of_the_run(self):
-    def run(*arguments):
-      return subprocess.run(
-          [sys.executable, 'train_main.py', *arguments], cwd=_ROOT,
-          capture_output=True, text=True, check=False, timeout=300)
-
-    done = run(f'--workdir={self.workdir}', '--mode=evaluate',
-               '--evaluations=importance_weighted',
-               '--eval_importance_samples=7')
+    done = subprocess.run(
+        [sys.executable, 'train_main.py', f'--workdir={self.workdir}',
+         '--mode=evaluate', '--evaluations=importance_weighted',
+         '--eval_importance_samples=7'], cwd=_ROOT,
+        capture_output=True, text=True, check=False, timeout=300)
     self.assertEqual(done.returncode, 0, done.stderr)
     self.assertIn('K=7', self._written()['importance_weighted'])
-    refused = run('--workdir=/nowhere', '--mode=evaluate')
-    self.assertEqual(refused.returncode, 2)
-    self.assertIn('/nowhere/flags.txt', refused.stderr)
+
+  def test_command_line_refuses_a_directory_without_a_run(self):
+    flag_values = flags.FlagValues()
+    define_flags(flag_values)
+    with (contextlib.redirect_stderr(io.StringIO()) as stderr,
+          self.assertRaises(SystemExit) as caught):
+      parse_flags(['train_main.py', '--workdir=/nowhere', '--mode=evaluate'],
+                  flag_values)
+    self.assertEqual(caught.exception.code, 2)
+    self.assertIn('/nowhere/flags.txt', stderr.getvalue())
 
 
 if __name__ == '__main__':

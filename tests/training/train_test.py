@@ -1,6 +1,8 @@
 """Whole runs: what they leave, resuming, refusing, and being killed."""
 
+import contextlib
 import csv
+import io
 import json
 import os
 import pathlib
@@ -11,6 +13,7 @@ import sys
 import tempfile
 import time
 
+from absl import flags
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
@@ -18,6 +21,8 @@ import tf_keras
 
 from tfvae import data
 from tfvae.training import Config
+from tfvae.training import define_flags
+from tfvae.training import parse_flags
 from tfvae.training import train_and_evaluate
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -36,6 +41,11 @@ def _history(workdir):
     return list(csv.DictReader(file))
 
 
+def _weights(workdir):
+  return tf_keras.models.load_model(
+      os.path.join(workdir, 'model.keras')).get_weights()
+
+
 class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
 
   @classmethod
@@ -43,6 +53,9 @@ class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
     super().setUpClass()
     cls.data_dir = tempfile.mkdtemp()
     cls.addClassCleanup(shutil.rmtree, cls.data_dir)
+    cls.config = _config(cls.data_dir)
+    cls.finished = os.path.join(cls.data_dir, 'finished')
+    cls.metrics = train_and_evaluate(cls.config, cls.finished)
 
   def _workdir(self):
     path = os.path.join(self.get_temp_dir(), self.id().split('.')[-1])
@@ -50,9 +63,7 @@ class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
     return path
 
   def test_leaves_what_it_promises(self):
-    workdir = self._workdir()
-    config = _config(self.data_dir)
-    metrics = train_and_evaluate(config, workdir)
+    workdir, metrics = self.finished, self.metrics
     self.assertContainsSubset(
         {'flags.txt', 'metrics.json', 'history.csv', 'checkpoints',
          'tensorboard', 'report', 'model.keras'}, os.listdir(workdir))
@@ -74,10 +85,9 @@ class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
             float(row['val_elbo']) for row in rows), rtol=1e-5)
 
   def test_saved_model_gives_the_reported_numbers(self):
-    workdir = self._workdir()
-    config = _config(self.data_dir)
-    metrics = train_and_evaluate(config, workdir)
-    model = tf_keras.models.load_model(os.path.join(workdir, 'model.keras'))
+    config, metrics = self.config, self.metrics
+    model = tf_keras.models.load_model(
+        os.path.join(self.finished, 'model.keras'))
     images = data.load_images('digits', data_dir=self.data_dir)
     means = model.evaluate(
         data.evaluation_batches(
@@ -87,10 +97,8 @@ class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(means[name], metrics['test'][name], rtol=1e-5)
 
   def test_tensorboard_holds_scalars_and_pictures(self):
-    workdir = self._workdir()
-    train_and_evaluate(_config(self.data_dir), workdir)
     tags = {}
-    for path in pathlib.Path(workdir, 'tensorboard').rglob('events*'):
+    for path in pathlib.Path(self.finished, 'tensorboard').rglob('events*'):
       for event in tf.compat.v1.train.summary_iterator(str(path)):
         for value in event.summary.value:
           tags.setdefault((path.parent.name, value.tag), []).append(event.step)
@@ -101,29 +109,27 @@ class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(tags['validation', 'reconstructions'], [1, 2])
 
   def test_finished_run_is_left_alone(self):
-    workdir = self._workdir()
-    config = _config(self.data_dir, epochs=1)
-    metrics = train_and_evaluate(config, workdir)
-    before = {path: path.stat().st_mtime_ns
-              for path in pathlib.Path(workdir).rglob('*')}
-    self.assertEqual(train_and_evaluate(config, workdir), metrics)
-    self.assertEqual(before, {path: path.stat().st_mtime_ns
-                              for path in pathlib.Path(workdir).rglob('*')})
+    def times():
+      return {path: path.stat().st_mtime_ns
+              for path in pathlib.Path(self.finished).rglob('*')}
+
+    before = times()
+    self.assertEqual(
+        train_and_evaluate(self.config, self.finished), self.metrics)
+    self.assertEqual(before, times())
 
   def test_run_with_other_flags_is_refused(self):
-    workdir = self._workdir()
-    train_and_evaluate(_config(self.data_dir, epochs=1), workdir)
     with self.assertRaisesRegex(
-        ValueError, '--latents: z:2 there, z:3 here\n  --epochs: 1 there, 2'):
-      train_and_evaluate(_config(self.data_dir, latents='z:3'), workdir)
+        ValueError, '--latents: z:2 there, z:3 here\n  --epochs: 2 there, 3'):
+      train_and_evaluate(
+          _config(self.data_dir, latents='z:3', epochs=3), self.finished)
 
   def test_two_runs_are_bit_identical_and_seeds_differ(self):
-    weights = []
-    for index, seed in enumerate((0, 0, 1)):
-      workdir = f'{self._workdir()}{index}'
-      train_and_evaluate(_config(self.data_dir, seed=seed), workdir)
-      weights.append(tf_keras.models.load_model(
-          os.path.join(workdir, 'model.keras')).get_weights())
+    workdirs = [self.finished]
+    for seed in (0, 1):
+      workdirs.append(f'{self._workdir()}{seed}')
+      train_and_evaluate(_config(self.data_dir, seed=seed), workdirs[-1])
+    weights = [_weights(workdir) for workdir in workdirs]
     for first, second, other in zip(*weights, strict=True):
       self.assertAllEqual(first, second)
       self.assertNotAllClose(first, other)
@@ -171,8 +177,6 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
       (['--epochz=1'], 2, "Unknown command line flag 'epochz'"),
-      (['--epochs=many'], 2, 'flag --epochs=many'),
-      (['more'], 2, 'unexpected arguments'),
       ([], 1, '--workdir is required'),
       (['--workdir=/dev/null/run'], 1, 'Cannot write to the workdir'))
   def test_errors_are_one_line_and_an_exit_code(self, arguments, code, text):
@@ -181,15 +185,25 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
     self.assertIn(text, result.stderr)
     self.assertNotIn('Traceback', result.stderr)
 
+  @parameterized.parameters(
+      ('--epochs=many', 'flag --epochs=many'), ('more', 'unexpected arguments'))
+  def test_errors_of_the_parser(self, argument, text):
+    flag_values = flags.FlagValues()
+    define_flags(flag_values)
+    with (contextlib.redirect_stderr(io.StringIO()) as stderr,
+          self.assertRaises(SystemExit) as caught):
+      parse_flags(['train_main.py', argument], flag_values)
+    self.assertEqual(caught.exception.code, 2)
+    self.assertIn(text, stderr.getvalue())
+
   def test_killed_run_resumes_and_ends_as_if_it_had_not_been(self):
     directory = self.get_temp_dir()
     workdirs = [os.path.join(directory, name) for name in ('killed', 'whole')]
-    arguments = [
-        f'--data_dir={directory}', '--epochs=20', '--latents=z:2',
-        '--hidden_units=16', '--eval_importance_samples=5']
-    killed = self._command(f'--workdir={workdirs[0]}', *arguments)
+    config = _config(directory, epochs=20, jit=True)
     process = subprocess.Popen(
-        killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._command(f'--workdir={workdirs[0]}', *(
+            f'--{name}={text}' for name, text in config.to_flags().items())),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     history = os.path.join(workdirs[0], 'history.csv')
     deadline = time.monotonic() + 120
     while not os.path.exists(history) or len(_history(workdirs[0])) < 4:
@@ -198,18 +212,13 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
       time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    done = len(_history(workdirs[0]))
-    self.assertLess(done, 20)
-    resumed = subprocess.run(killed, capture_output=True, text=True,
-                             check=True)
-    self.assertRegex(resumed.stderr, r'Resuming after epoch \d+ of 20')
-    subprocess.run(self._command(f'--workdir={workdirs[1]}', *arguments),
-                   check=True, capture_output=True)
+    self.assertLess(len(_history(workdirs[0])), 20)
+    with self.assertLogs('tfvae', 'INFO') as logs:
+      train_and_evaluate(config, workdirs[0])
+    self.assertRegex(''.join(logs.output), r'Resuming after epoch \d+ of 20')
+    train_and_evaluate(config, workdirs[1])
     self.assertLen(_history(workdirs[0]), 20)
-    weights = [tf_keras.models.load_model(
-        os.path.join(workdir, 'model.keras')).get_weights()
-               for workdir in workdirs]
-    for actual, expected in zip(*weights, strict=True):
+    for actual, expected in zip(*map(_weights, workdirs), strict=True):
       self.assertAllEqual(actual, expected)
 
 

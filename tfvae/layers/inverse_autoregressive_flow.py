@@ -28,6 +28,12 @@ BASES: dict[str, type[DistributionLayer]] = {
 _HALF = 64
 
 
+def fixed_noise(event_size: int) -> np.ndarray:
+  """Returns the ε of the draws a mean is taken over, `[128, event_size]`."""
+  noise = np.random.default_rng(0).standard_normal([_HALF, event_size])
+  return np.concatenate([noise, -noise])
+
+
 class FlowedNormal(tfd.TransformedDistribution):
   """A normal distribution put through a bijector.
 
@@ -53,8 +59,7 @@ class FlowedNormal(tfd.TransformedDistribution):
     """Returns z, `[128, *batch_shape, event_size]`."""
     base = self.distribution
     size = base.event_shape[0]
-    noise = np.random.default_rng(0).standard_normal([_HALF, size])
-    noise = np.concatenate([noise, -noise]).reshape(
+    noise = fixed_noise(size).reshape(
         2 * _HALF, *[1] * base.batch_shape.rank, size)
     return self.bijector.forward(
         base.loc + base.scale.matvec(tf.constant(noise, base.dtype)))
@@ -146,6 +151,11 @@ class InverseAutoregressiveFlow(DistributionLayer):
   def settings(self) -> dict[str, Any]:
     """What `params_size` takes besides the event's size."""
     return {'base': self.base, 'context_size': self.context_size}
+
+  @property
+  def networks(self) -> list[AutoregressiveNetwork]:
+    """NN_1 … NN_T."""
+    return list(self._networks)
 
   def _new(self, params: tf.Tensor) -> FlowedNormal:
     expected = self.params_size(self.event_size, **self.settings)

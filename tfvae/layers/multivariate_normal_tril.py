@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
@@ -15,7 +16,31 @@ tfd = tfp.distributions
 
 
 class NormalTriL(PhiloxNormal, tfd.MultivariateNormalTriL):
-  """`tfd.MultivariateNormalTriL` whose sampling names its algorithm."""
+  """`tfd.MultivariateNormalTriL` whose sampling names its algorithm.
+
+  Its variance takes no product of matrices, and operations of TensorFlow Lite.
+  """
+
+  def _variance(self):
+    # Var z_i = (L Lᵀ)_ii = Σ_j L_ij²
+    return tf.reduce_sum(tf.square(self.scale.to_dense()), axis=-1)
+
+  def _stddev(self):
+    return tf.sqrt(self._variance())
+
+
+def triangle_order(n: int) -> np.ndarray:
+  """Returns which of n (n + 1) / 2 parameters stands where in the triangle.
+
+  Args:
+    n: rows of the matrix.
+
+  Returns:
+    An integer array `[n, n]`, the order of `tfp.math.fill_triangular`; what it
+    has above the diagonal is to be cleared.
+  """
+  indices = np.arange(n * (n + 1) // 2)
+  return np.concatenate([indices[n:], indices[::-1]]).reshape(n, n)
 
 
 @tf_keras.saving.register_keras_serializable(package='tfvae')
@@ -74,10 +99,11 @@ class MultivariateNormalTriL(DistributionLayer):
           'MultivariateNormalTriL takes params_size(event_size) = '
           f'{cls.params_size(event_size)} parameters, μ then a triangle. '
           f'Received: params.shape={params.shape}, event_size={event_size}')
-    triangle = tfp.math.fill_triangular(params[..., event_size:])
-    log_variance = bound_log_variance(tf.linalg.diag_part(triangle))
-    return NormalTriL(params[..., :event_size], tf.linalg.set_diag(
-        triangle, tf.exp(0.5 * log_variance)))
+    loc, triangle = params[..., :event_size], params[..., event_size:]
+    log_variance = bound_log_variance(tf.gather(
+        triangle, np.diagonal(triangle_order(event_size)), axis=-1))
+    return NormalTriL(loc, tf.linalg.set_diag(
+        tfp.math.fill_triangular(triangle), tf.exp(0.5 * log_variance)))
 
   @staticmethod
   def params_size(event_size: int) -> int:

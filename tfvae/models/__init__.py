@@ -7,6 +7,8 @@ from tfvae.models.image_vae import image_vae
 from tfvae.models.inference import Inference
 from tfvae.models.latent_variable_model import LatentVariableModel
 from tfvae.models.networks import NETWORKS
+from tfvae.models.plain_models import decoder_model
+from tfvae.models.plain_models import encoder_model
 from tfvae.models.vae import VAE
 
 __all__ = [
@@ -17,5 +19,7 @@ __all__ = [
     'NETWORKS',
     'VAE',
     'decoder_input_size',
+    'decoder_model',
+    'encoder_model',
     'image_vae',
 ]

@@ -156,18 +156,25 @@ class GraphVAE(LatentVariableModel):
   def infer(self, inputs: Any, draw: Draw,
             training: bool = False) -> Inference:
     """Draws each latent after its parents; see the base class."""
-    values = self._inference_inputs(
-        inputs, self.graph.inference + self.graph.generative[:-1], training)
-    posteriors, latents = {}, {}
-    for factor in self.graph.inference:
-      q = self._posterior_of(factor.variable, values)
-      posteriors[factor.variable] = q
-      values[factor.variable] = latents[factor.variable] = draw(q)
+    latents, posteriors = self.draw_posterior(inputs, draw, training)
+    values = self._observed(inputs, self.graph.generative[:-1]) | latents
     priors = {name: self._prior_of(name, values) for name in latents}
     return Inference(latents, posteriors, priors, {
         name: self._regularizers[name].kl(
             posteriors[name], latents[name], priors[name])
         for name in latents})
+
+  def draw_posterior(
+      self, inputs: Any, draw: Draw, training: bool = False,
+  ) -> tuple[dict[str, tf.Tensor], dict[str, tfd.Distribution]]:
+    """Draws each latent after its parents in q; see the base class."""
+    values = self._inference_inputs(inputs, self.graph.inference, training)
+    posteriors, latents = {}, {}
+    for factor in self.graph.inference:
+      q = self._posterior_of(factor.variable, values)
+      posteriors[factor.variable] = q
+      values[factor.variable] = latents[factor.variable] = draw(q)
+    return latents, posteriors
 
   def posterior(self, inputs: Any) -> tfd.JointDistribution:
     """Returns q(z|x) as one distribution with a named part for each latent."""
@@ -229,6 +236,14 @@ class GraphVAE(LatentVariableModel):
     return self.decoder(
         joined([values[parent] for parent in parents]), training=training)
 
+  def draw_prior(self, draw: Draw, inputs: Any = None) -> dict[str, tf.Tensor]:
+    """Draws each latent after its parents in p; see the base class."""
+    *factors, _ = self.graph.generative  # Without that of x.
+    values = self._observed(inputs, factors)
+    for factor in factors:
+      values[factor.variable] = draw(self._prior_of(factor.variable, values))
+    return {factor.variable: values[factor.variable] for factor in factors}
+
   def sample_prior(self, n: int, seed: tf.Tensor,
                    inputs: Any = None) -> dict[str, tf.Tensor]:
     """Returns draws of p(z) by name, `[n, size]`; see the base class."""
@@ -238,13 +253,11 @@ class GraphVAE(LatentVariableModel):
     if given not in (None, tf.get_static_value(n) or given):
       raise ValueError('y must have a row for each sample. Received: '
                        f"n={n}, inputs['y'].shape={values['y'].shape}")
-    names = [v for v in self.graph.generative_order if v != 'x']
-    seeds = tfp.random.split_seed(seed, n=len(names))
-    for index, name in enumerate(names):
-      prior = self._prior_of(name, values)
-      shape = [] if self.graph.parents('generative', name) else [n]
-      values[name] = prior.sample(shape, seed=seeds[index])
-    return {name: values[name] for name in names}
+    seeds = iter(tfp.random.split_seed(seed, n=len(self.graph.latents)))
+    # A prior whose latent has parents has a batch, the draws of those.
+    return self.draw_prior(
+        lambda p: p.sample([] if p.batch_shape.rank else [n], seed=next(seeds)),
+        inputs)
 
   def log_prior(self, latents: Mapping[str, tf.Tensor],
                 inputs: Any = None) -> tf.Tensor:

@@ -8,7 +8,7 @@ import tensorflow_probability as tfp
 
 tfd = tfp.distributions
 
-# From a posterior to a draw of it, or to its mean.
+# From a posterior or a prior to a draw of it, or to its mean.
 Draw = Callable[[tfd.Distribution], tf.Tensor]
 
 

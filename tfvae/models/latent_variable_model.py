@@ -44,8 +44,9 @@ class LatentVariableModel(tf_keras.Model):
   something else than what the encoder sees (a denoising autoencoder). For a
   conditional model x is a dictionary of 'x' and the one-hot label 'y'.
 
-  A subclass has `infer`, `decode`, `sample_prior`, `log_prior` and
-  `log_posterior`, and calls `_finish` once its networks are made.
+  A subclass has `infer`, `draw_posterior`, `decode`, `draw_prior`,
+  `sample_prior`, `log_prior` and `log_posterior`, and calls `_finish` once its
+  networks are made.
   """
 
   def _finish(self, kl_regularizers: dict[str, Any], seed: int):
@@ -126,6 +127,21 @@ class LatentVariableModel(tf_keras.Model):
     """
     raise NotImplementedError
 
+  def draw_posterior(
+      self, inputs: Any, draw: Draw, training: bool = False,
+  ) -> tuple[dict[str, tf.Tensor], dict[str, tfd.Distribution]]:
+    """Draws the latents as `infer` does, without priors and divergences.
+
+    Args:
+      inputs: a batch of x, or a dictionary of 'x' and 'y'.
+      draw: from a posterior to a draw of it, as `infer` takes it.
+      training: passed on to the networks.
+
+    Returns:
+      The draws by name, and the posteriors they are from.
+    """
+    raise NotImplementedError
+
   def decode(self, latents: Mapping[str, tf.Tensor], inputs: Any = None,
              training: bool = False) -> tfd.Distribution:
     """Returns p(x|z), batch shape `[b]`.
@@ -134,6 +150,19 @@ class LatentVariableModel(tf_keras.Model):
       latents: by name, tensors `[b, size]`.
       inputs: what `infer` takes; needed where x has the parent y.
       training: passed on to the networks.
+    """
+    raise NotImplementedError
+
+  def draw_prior(self, draw: Draw, inputs: Any = None) -> dict[str, tf.Tensor]:
+    """Draws the latents from p(z), each after its parents there.
+
+    Args:
+      draw: from a prior to a draw of it: batch shape `[]` where the latent has
+        no parents, else that of their draws.
+      inputs: what `infer` takes; needed where a latent has the parent y in p.
+
+    Returns:
+      Draws by name.
     """
     raise NotImplementedError
 
@@ -185,7 +214,7 @@ class LatentVariableModel(tf_keras.Model):
   def call(self, inputs: Any, training: bool | None = None):
     """Returns p(x|z), z a draw from q(z|x) in training, else its mean."""
     draw = tfd.Distribution.sample if training else tfd.Distribution.mean
-    latents = self.infer(inputs, draw, bool(training)).latents
+    latents, _ = self.draw_posterior(inputs, draw, bool(training))
     return self.decode(latents, inputs, bool(training))
 
   def train_step(self, data: Any) -> dict[str, tf.Tensor]:

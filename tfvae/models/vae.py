@@ -70,11 +70,17 @@ class VAE(LatentVariableModel):
   def infer(self, inputs: Any, draw: Draw,
             training: bool = False) -> Inference:
     """Draws z from q(z|x), under the name 'z'; see `LatentVariableModel`."""
-    posterior, prior = (
-        self._posterior(inputs, training), self.prior_distribution())
-    z = draw(posterior)
-    return Inference({'z': z}, {'z': posterior}, {'z': prior},
-                     {'z': self._regularizers['z'].kl(posterior, z, prior)})
+    latents, posteriors = self.draw_posterior(inputs, draw, training)
+    prior = self.prior_distribution()
+    return Inference(latents, posteriors, {'z': prior}, {
+        'z': self._regularizers['z'].kl(posteriors['z'], latents['z'], prior)})
+
+  def draw_posterior(
+      self, inputs: Any, draw: Draw, training: bool = False,
+  ) -> tuple[dict[str, tf.Tensor], dict[str, tfd.Distribution]]:
+    """Returns a draw of q(z|x), and q(z|x); see `LatentVariableModel`."""
+    posterior = self._posterior(inputs, training)
+    return {'z': draw(posterior)}, {'z': posterior}
 
   def decode(self, latents: Mapping[str, tf.Tensor], inputs: Any = None,
              training: bool = False) -> tfd.Distribution:
@@ -82,11 +88,15 @@ class VAE(LatentVariableModel):
     del inputs
     return self.decoder(latents['z'], training=training)
 
+  def draw_prior(self, draw: Draw, inputs: Any = None) -> dict[str, tf.Tensor]:
+    """Returns a draw of p(z), under the name 'z'; see the base class."""
+    del inputs
+    return {'z': draw(self.prior_distribution())}
+
   def sample_prior(self, n: int, seed: tf.Tensor,
                    inputs: Any = None) -> dict[str, tf.Tensor]:
     """Returns draws of p(z) by name, `[n, size]`; see `sample`."""
-    del inputs
-    return {'z': self.prior_distribution().sample(n, seed=seed)}
+    return self.draw_prior(lambda p: p.sample(n, seed=seed), inputs)
 
   def log_prior(self, latents: Mapping[str, tf.Tensor],
                 inputs: Any = None) -> tf.Tensor:

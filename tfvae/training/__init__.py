@@ -5,6 +5,7 @@ from tfvae.training.command_line import define_flags
 from tfvae.training.command_line import parse_flags
 from tfvae.training.config import Config
 from tfvae.training.train import evaluate_run
+from tfvae.training.train import export_run
 from tfvae.training.train import report_run
 from tfvae.training.train import train_and_evaluate
 
@@ -13,6 +14,7 @@ __all__ = [
     'config_from_flags',
     'define_flags',
     'evaluate_run',
+    'export_run',
     'parse_flags',
     'report_run',
     'train_and_evaluate',

@@ -1,8 +1,9 @@
-"""Flags from the fields of `Config`, and a grouped help text."""
+"""Flags from the fields of `Config`, flagfiles, and a grouped help text."""
 
 from collections.abc import Sequence
 import dataclasses
 import os
+import pathlib
 import sys
 import textwrap
 import types
@@ -10,22 +11,31 @@ import typing
 
 from absl import flags
 
+from tfvae.training import train
 from tfvae.training.config import Config
 from tfvae.training.setting import flag_text
 from tfvae.training.workdir import FLAGS_FILE
 
-MODES = ('train', 'evaluate', 'report')
+# What --mode runs, on a `Config` and a workdir; returns the metrics.
+MODES = {
+    'train': train.train_and_evaluate,
+    'evaluate': train.evaluate_run,
+    'report': train.report_run,
+    'export': train.export_run,
+}
 
 _WORKDIR = ('directory for the results; running the same command again resumes '
             'there')
-_MODE = ('train, then evaluate and report; or evaluate, or report on, the '
-         'finished run in --workdir, whose flags are the defaults then')
+_MODE = ('train, then evaluate, report and export; or evaluate, report on or '
+         'export the finished run in --workdir, whose flags are the defaults '
+         'then')
 
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS):
   """Defines a flag for each field of `Config`, --workdir and --mode."""
   flags.DEFINE_string('workdir', None, _WORKDIR, flag_values=flag_values)
-  flags.DEFINE_enum('mode', MODES[0], MODES, _MODE, flag_values=flag_values)
+  flags.DEFINE_enum('mode', 'train', list(MODES), _MODE,
+                    flag_values=flag_values)
   for field in dataclasses.fields(Config):
     _define(field, flag_values)
 
@@ -40,48 +50,65 @@ def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
                    for field in dataclasses.fields(Config)})
 
 
-def parse_flags(argv: Sequence[str]) -> list[str]:
+def parse_flags(argv: Sequence[str],
+                flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
   """Parses the command line; a `flags_parser` for `absl.app.run`.
 
   Prints the grouped help for --help, and a one-line error, exit code 2, for a
-  flag or value that does not parse.
+  flag or value that does not parse. A --flagfile that is not there is one of
+  those that come with tfvae: `digits.flags` or `configs/digits.flags`.
 
   Args:
     argv: with the program's name in front.
+    flag_values: gets the values.
 
   Returns:
     The program's name alone.
   """
   if {'--help', '-h', '-help', '-?'} & set(argv[1:]):
-    print(help_text())
+    print(help_text(argv[0]))
     sys.exit(0)
   try:
-    rest = flags.FLAGS(list(argv))
-    if flags.FLAGS.mode != 'train' and flags.FLAGS.workdir:
+    argv = _with_packaged_flagfiles(argv)
+    rest = flag_values(argv)
+    if flag_values.mode != 'train' and flag_values.workdir:
       # Those of the run first, so that the command line's are the last word.
-      path = os.path.join(flags.FLAGS.workdir, FLAGS_FILE)
+      path = os.path.join(flag_values.workdir, FLAGS_FILE)
       if not os.path.exists(path):
         raise flags.Error(
-            f'--mode={flags.FLAGS.mode} needs a finished run, and there is no '
+            f'--mode={flag_values.mode} needs a finished run, and there is no '
             f'{path}; train one there first')
-      rest = flags.FLAGS([argv[0], f'--flagfile={path}', *argv[1:]])
+      rest = flag_values([argv[0], f'--flagfile={path}', *argv[1:]])
     if len(rest) > 1:
       raise flags.Error(f'unexpected arguments {rest[1:]}; a flag is written '
                         '--name=value')
   except flags.Error as error:
-    print(f'{argv[0]}: error: {error}\nTry --help.', file=sys.stderr)
+    print(f'{program_name(argv[0])}: error: {error}\nTry --help.',
+          file=sys.stderr)
     sys.exit(2)
   return rest
 
 
-def help_text() -> str:
-  """Returns the flags of `Config` under the headings of their groups."""
+def program_name(path: str) -> str:
+  """Returns the program of `argv[0]` by the name that it was called by."""
+  name = os.path.basename(path)
+  return 'python -m tfvae' if name == '__main__.py' else name
+
+
+def help_text(path: str = 'train_main.py') -> str:
+  """Returns the flags of `Config` under the headings of their groups.
+
+  Args:
+    path: `argv[0]`, for the commands that it shows.
+  """
+  program = program_name(path)
+  program = f'python {program}' if program.endswith('.py') else program
   lines = [
       'Trains and evaluates a variational autoencoder.', '',
-      '  python train_main.py --flagfile=configs/digits.flags',
-      '  python train_main.py --workdir=runs/mine --dataset=mnist', '',
+      f'  {program} --flagfile=configs/digits.flags',
+      f'  {program} --workdir=runs/mine --dataset=mnist', '',
       'output:', *_entry('workdir', _WORKDIR, 'required'),
-      *_entry('mode', _MODE, f'default {MODES[0]}', MODES)]
+      *_entry('mode', _MODE, 'default train', tuple(MODES))]
   group = None
   for field in dataclasses.fields(Config):
     if field.metadata['group'] != group:
@@ -90,9 +117,47 @@ def help_text() -> str:
     default = flag_text(field.default) if field.default is not None else 'none'
     lines += _entry(field.name, field.metadata['help'], f'default {default}',
                     field.metadata['choices'])
-  lines += ['', '--flagfile=FILE reads flags from a file, one a line; later '
-            'flags win.', '--helpfull lists the flags of every library.']
-  return '\n'.join(lines)
+  return '\n'.join([
+      *lines, '', *textwrap.wrap(
+          '--flagfile=FILE reads flags from a file, one a line; later flags '
+          f'win. These come with tfvae: {", ".join(_packaged_flagfiles())}.',
+          width=78), '--helpfull lists the flags of every library.'])
+
+
+def _with_packaged_flagfiles(argv: Sequence[str]) -> list[str]:
+  """Returns `argv` with the paths of the flagfiles that come with tfvae."""
+  found = list(argv)
+  for i, argument in enumerate(argv):
+    name, equals, path = argument.partition('=')
+    if argument == '--':  # No flags after this.
+      break
+    if name in ('--flagfile', '-flagfile'):
+      if equals:
+        found[i] = f'{name}={_flagfile(path)}'
+      elif argv[i + 1:]:
+        found[i + 1] = _flagfile(argv[i + 1])
+  return found
+
+
+def _flagfile(path: str) -> str:
+  """Returns the path, or that of the packaged file which it means."""
+  directory, name = os.path.split(path)
+  packaged = _packaged_flagfiles()
+  if not path or os.path.exists(os.path.expanduser(path)):
+    return path
+  if directory in ('', 'configs') and name in packaged:
+    return packaged[name]
+  raise flags.Error(f'there is no flagfile {path}; those that come with tfvae '
+                    f'are {", ".join(packaged)}')
+
+
+def _packaged_flagfiles() -> dict[str, str]:
+  """Returns the experiments that come with tfvae: path by name."""
+  package = pathlib.Path(__file__).parents[1]
+  directory = package / 'configs'
+  if not directory.exists():  # In a clone it stands beside the package.
+    directory = package.parent / 'configs'
+  return {path.name: str(path) for path in sorted(directory.glob('*.flags'))}
 
 
 def _entry(name, text, default, choices=None) -> list[str]:

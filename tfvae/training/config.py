@@ -193,6 +193,16 @@ class Config:
       1000, 'evaluation', 'pairs of z and x drawn for the calibration',
       at_least=100)
 
+  export: bool = setting(
+      True, 'serving', 'write a SavedModel for TensorFlow Serving at the end '
+      'of the training', changes_result=False)
+  export_dir: str | None = setting(
+      None, 'serving', 'gets the next version, a directory named by a number; '
+      'by default export in --workdir', changes_result=False)
+  export_keep: int | None = setting(
+      None, 'serving', 'versions to keep there, the newest; by default all',
+      changes_result=False, at_least=1)
+
   def __post_init__(self):
     """Checks every value by itself, and beside the others."""
     check_settings(self)

@@ -14,6 +14,7 @@ from tfvae import data
 from tfvae.layers.support import check_support
 from tfvae.models import LatentVariableModel
 from tfvae.models.choices import SUPPORT
+from tfvae.serving import export_saved_model
 from tfvae.training import callbacks
 from tfvae.training import evaluations
 from tfvae.training import workdir as workdir_lib
@@ -28,6 +29,7 @@ from tfvae.training.tensorboard import TensorBoard
 _LOGGER = logging.getLogger(__name__)
 
 MODEL_FILE = 'model.keras'
+EXPORT_DIRECTORY = 'export'
 
 # Images of the validation split that TensorBoard shows.
 _PICTURE_IMAGES = 10
@@ -46,7 +48,7 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
   Args:
     config: the settings.
     workdir: gets `flags.txt`, `metrics.json`, `history.csv`, `checkpoints/`,
-      `tensorboard/`, `report/` and `model.keras`.
+      `tensorboard/`, `report/`, `model.keras` and `export/`.
 
   Returns:
     What `metrics.json` holds; likelihoods in nats.
@@ -75,6 +77,8 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
       'versions': {name: importlib.metadata.version(name)
                    for name in _PACKAGES}}
   model.save(os.path.join(workdir, MODEL_FILE))
+  if config.export:
+    _export(model, config, workdir)
   write_report(subject, metrics, workdir)
   workdir_lib.write_metrics(workdir, metrics)
   return metrics
@@ -106,6 +110,32 @@ def report_run(config: Config, workdir: str) -> dict[str, Any]:
   subject, metrics = _finished(config, workdir)
   write_report(subject, metrics, workdir)
   return metrics
+
+
+def export_run(config: Config, workdir: str) -> dict[str, Any]:
+  """Exports a finished run's model anew, as the next version.
+
+  Args:
+    config: the run's settings; those of serving may be others.
+    workdir: of the run.
+
+  Returns:
+    What `metrics.json` holds.
+
+  Raises:
+    ValueError: if the run is not finished, or its settings are others.
+  """
+  metrics = workdir_lib.finished_metrics(workdir, config)
+  model = tf_keras.models.load_model(os.path.join(workdir, MODEL_FILE))
+  _export(model, config, workdir)
+  return metrics
+
+
+def _export(model: LatentVariableModel, config: Config, workdir: str):
+  path = export_saved_model(
+      model, config.export_dir or os.path.join(workdir, EXPORT_DIRECTORY),
+      keep=config.export_keep)
+  _LOGGER.info('Exported to %s.', path)
 
 
 def _load(config: Config) -> data.ImageData:

@@ -1,0 +1,71 @@
+"""Calls a signature of a served model over gRPC.
+
+  pip install tensorflow-serving-api
+  python serving/grpc_client.py --server=localhost:8500 --signature=score \
+      --input=x.npz --output=scores.npz
+
+The inputs are the arrays of an .npz file under the names of the signature's
+inputs, such as x and seed; the outputs are written in the same form.
+"""
+
+import argparse
+from collections.abc import Mapping
+
+import grpc
+import numpy as np
+import tensorflow as tf
+from tensorflow_serving.apis import predict_pb2
+from tensorflow_serving.apis import prediction_service_pb2_grpc
+
+# A batch of images can be larger than gRPC's default of 4 MiB.
+_OPTIONS = [('grpc.max_receive_message_length', 2**30),
+            ('grpc.max_send_message_length', 2**30)]
+
+
+def predict(server: str, model: str, signature: str,
+            inputs: Mapping[str, np.ndarray],
+            timeout: float = 10.0) -> dict[str, np.ndarray]:
+  """Returns the outputs of a signature by name.
+
+  Args:
+    server: host and port.
+    model: the name under which the model is served.
+    signature: such as 'encode'.
+    inputs: by name, arrays with the batch first.
+    timeout: seconds to wait for the answer.
+
+  Raises:
+    grpc.RpcError: with the server's own words, if it refuses.
+  """
+  request = predict_pb2.PredictRequest()
+  request.model_spec.name = model
+  request.model_spec.signature_name = signature
+  for name, value in inputs.items():
+    request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
+  with grpc.insecure_channel(server, options=_OPTIONS) as channel:
+    stub = prediction_service_pb2_grpc.PredictionServiceStub(channel)
+    response = stub.Predict(request, timeout=timeout)
+  return {name: tf.make_ndarray(value)
+          for name, value in response.outputs.items()}
+
+
+def main():
+  """Reads the inputs, calls the server and writes the outputs."""
+  parser = argparse.ArgumentParser(
+      description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+  parser.add_argument('--server', default='localhost:8500')
+  parser.add_argument('--model', default='vae')
+  parser.add_argument('--signature', default='serving_default')
+  parser.add_argument('--input', required=True)
+  parser.add_argument('--output', required=True)
+  arguments = parser.parse_args()
+  with np.load(arguments.input) as inputs:
+    outputs = predict(arguments.server, arguments.model, arguments.signature,
+                      dict(inputs))
+  np.savez(arguments.output, **outputs)
+  for name, value in outputs.items():
+    print(f'{name}: {value.dtype} {list(value.shape)}')
+
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,102 @@
+"""Graphs, priors, likelihoods, objectives and networks, two by two.
+
+The cases that tests of every kind of model share.
+"""
+
+import itertools
+
+import numpy as np
+from sklearn import datasets
+
+from tfvae import models
+from tfvae import objectives
+from tfvae.graph import GraphicalModel
+from tfvae.graph import PRESETS
+from tfvae.models.choices import LIKELIHOODS
+from tfvae.models.choices import POSTERIORS
+from tfvae.models.choices import PRIORS
+from tfvae.models.choices import SUPPORT
+
+# Of the latents in each preset.
+SIZES = {'vae': 'z:4', 'two_layer': 'z1:4,z2:3', 'ladder': 'z1:4,z2:3',
+         'conditional': 'z:4'}
+OBJECTIVES = {
+    'elbo': None, 'iwae': objectives.ImportanceWeighted(3),
+    'dreg': objectives.ImportanceWeighted(3, doubly_reparameterized=True),
+    'beta_tc': objectives.BetaTC(2.0, 50),
+    'info_vae': objectives.InfoVAE(0.5, 5.0)}
+FACTORS = {
+    'likelihood': list(LIKELIHOODS),
+    'prior': list(PRIORS),
+    # Another merging is another factorisation of q.
+    'graph': [*PRESETS, 'ladder, precision_weighted'],
+    'posterior': list(POSTERIORS),
+    'objective': list(OBJECTIVES),
+    'network': list(models.NETWORKS),
+    'jit_compile': [False, True],
+}
+
+
+def _is_possible(case):
+  """Pairs that are refused, which other tests show."""
+  graph, posterior = case.get('graph', ''), case.get('posterior', 'normal_diag')
+  hierarchical = graph.startswith(('two_layer', 'ladder'))
+  is_diagonal = posterior == 'normal_diag'
+  return not (
+      # q has latents among the parents of latents.
+      (case.get('objective') == 'dreg' and hierarchical)
+      # The density of each dimension of the one latent is needed.
+      or (case.get('objective') == 'beta_tc' and (
+          hierarchical or not is_diagonal))
+      or ('precision' in graph and not is_diagonal)
+      # The latent without parents in p is not q(z|x) alone.
+      or (case.get('prior') == 'vamp'
+          and graph in ('two_layer', 'conditional')))
+
+
+def pairwise(factors=FACTORS):
+  """Cases in which every possible pair of values occurs, found greedily.
+
+  XLA, which takes ten seconds to compile, only where it makes a new pair.
+  """
+  names = list(factors)
+  pairs = {(a, x, b, y) for a, b in itertools.combinations(names, 2)
+           for x in factors[a] for y in factors[b]
+           if _is_possible({a: x, b: y})}
+  rng = np.random.default_rng(0)
+  while pairs:
+    best, gain, value = None, set(), -9
+    a, x, b, y = min(pairs, key=str)
+    for _ in range(200):
+      case = {name: values[rng.integers(len(values))]
+              for name, values in factors.items()} | {a: x, b: y}
+      if _is_possible(case):
+        covered = {(m, case[m], n, case[n])
+                   for m, n in itertools.combinations(names, 2)} & pairs
+        worth = len(covered) - 2 * case.get('jit_compile', False)
+        best, gain, value = max(
+            (best, gain, value), (case, covered, worth), key=lambda f: f[2])
+    pairs -= gain
+    yield best
+
+
+def make_model(case, image_shape):
+  """Returns the model of a case, of labels in ten classes; its weights random.
+
+  Of `case`, objective and jit_compile make no difference.
+  """
+  preset, _, merging = case['graph'].partition(', ')
+  graph = GraphicalModel.parse(**PRESETS[preset] | {'latents': SIZES[preset]})
+  return models.image_vae(
+      graph, image_shape, case['network'], (8, 6), (5,), 'tanh', 10,
+      case['likelihood'], 2, None, case['prior'], 3, case['posterior'],
+      merging or 'network')
+
+
+def digits(likelihood, n):
+  """Returns n images `[n, 8, 8, 1]` that a likelihood takes, and labels."""
+  digits = datasets.load_digits()
+  levels = np.round(digits.images * 255 / 16)[:n, :, :, np.newaxis]
+  x = {'counts': levels, 'binary': levels > 127}.get(
+      SUPPORT[likelihood], levels / 255)
+  return x.astype(np.float32), np.eye(10, dtype=np.float32)[digits.target[:n]]

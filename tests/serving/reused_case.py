@@ -1,0 +1,88 @@
+"""What encoder and decoder of a model give, compared in another process."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+# What a program begins with. For every directory among its arguments and every
+# `.npz` there, whose inputs are 'in_…' and outputs 'out_…', it prints the
+# differences of what `load(path without .npz)` gives, a function of the inputs
+# by name: absolute differences, relative to the largest value if above 1.
+_COMPARE = """
+import glob, json, sys
+import numpy as np
+
+def compare(load):
+  differences = {}
+  for directory in sys.argv[1:]:
+    for path in sorted(glob.glob(directory + '/*.npz')):
+      arrays = np.load(path)
+      inputs = {key[3:]: arrays[key] for key in arrays if key[:3] == 'in_'}
+      expected = {key[4:]: arrays[key] for key in arrays if key[:4] == 'out_'}
+      received = load(path[:-4])(inputs)
+      assert received.keys() == expected.keys(), (path, received.keys())
+      for key, value in expected.items():
+        received_value = np.asarray(received[key])
+        assert received_value.shape == value.shape, (path, key)
+        differences[path[:-4] + ' ' + key] = float(
+            np.max(np.abs(received_value - value))
+            / max(1, np.max(np.abs(value))))
+  print(json.dumps(differences))
+"""
+
+
+def inputs_and_outputs(model, rows):
+  """Returns inputs and outputs of 'encode' and 'decode', both by name.
+
+  Args:
+    model: a `GraphVAE`.
+    rows: by name, x and y.
+  """
+  x, y = (tf.constant(rows[name]) for name in ('x', 'y'))
+  of_q = {'x': x, 'y': y} if any(
+      'y' in factor.parents for factor in model.graph.inference) else {'x': x}
+  inputs = {'x': x, 'y': y} if model.graph.is_conditional else x
+  inference = model.infer(inputs, tfd.Distribution.mean)
+  moments = {}
+  for name, q in inference.posteriors.items():
+    prefix = f'{name}_' if len(inference.posteriors) > 1 else ''
+    moments |= {prefix + 'loc': q.mean(), prefix + 'scale_diag': q.stddev()}
+    if isinstance(q, tfd.MultivariateNormalTriL):
+      moments[prefix + 'scale_tril'] = q.scale.to_dense()
+  values = dict(inference.latents) | {'y': y}
+  parents = {name: values[name]
+             for name in model.graph.parents('generative', 'x')}
+  mean = model.decode(inference.latents, inputs).mean()
+  return {'encode': (of_q, moments), 'decode': (parents, {'mean': mean})}
+
+
+def save(directory, name, inputs, outputs):
+  """Writes what a program compares; see `_COMPARE`."""
+  os.makedirs(directory, exist_ok=True)
+  np.savez(os.path.join(directory, f'{name}.npz'),
+           **{f'in_{key}': value for key, value in inputs.items()},
+           **{f'out_{key}': value for key, value in outputs.items()})
+
+
+def differences(program, directories, **environment):
+  """Returns what a program prints by `compare`, in a process of its own.
+
+  Args:
+    program: its text, which calls `compare`.
+    directories: its arguments.
+    **environment: variables.
+  """
+  process = subprocess.run(
+      [sys.executable, '-c', _COMPARE + program, *directories],
+      env=os.environ | {'PYTHONPATH': os.pathsep.join(sys.path)} | environment,
+      capture_output=True, text=True, check=False)
+  if process.returncode:
+    raise AssertionError(process.stderr)
+  return json.loads(process.stdout.splitlines()[-1])

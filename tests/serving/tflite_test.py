@@ -1,0 +1,90 @@
+"""LiteRT's files give what the model gives, in a process of their own."""
+
+import os
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from tests.serving import reused_case
+from tests.serving import served_case
+from tfvae import layers
+from tfvae import models
+from tfvae import priors
+from tfvae import regularizers
+from tfvae.serving.tflite import export_tflite
+
+# Hierarchy, condition, merging, flow and full covariance; every network, and
+# the likelihoods whose means take most.
+_CASES = [dict(zip(
+    ('graph', 'posterior', 'likelihood', 'network', 'prior'), case, strict=True
+)) for case in [
+    ('ladder', 'iaf_tril', 'continuous_bernoulli', 'resnet', 'vamp'),
+    ('ladder, precision_weighted', 'normal_diag', 'negative_binomial', 'mlp',
+     'maf'),
+    ('conditional', 'normal_tril', 'discretized_logistic', 'conv', 'mixture')]]
+
+# For `reused_case`; the batch is none that the converter has seen.
+_PROGRAM = """
+import tensorflow as tf
+
+def load(path):
+  run = tf.lite.Interpreter(path + '.tflite').get_signature_runner(
+      path.split('/')[-1])
+  return lambda inputs: run(**inputs)
+
+compare(load)
+"""
+
+
+class TFLiteTest(tf.test.TestCase):
+
+  def test_float32_equals_the_model(self):
+    root, directories = self.create_tempdir().full_path, []
+    for index, case in enumerate(_CASES):
+      model, rows = served_case.make_model_and_rows(case)
+      directories.append(os.path.join(root, str(index)))
+      export_tflite(model, directories[-1])
+      for name, parts in reused_case.inputs_and_outputs(model, rows).items():
+        reused_case.save(directories[-1], name, *parts)
+    differences = reused_case.differences(_PROGRAM, directories)
+    self.assertGreaterEqual(len(differences), 3 * len(directories))
+    for name, difference in differences.items():
+      self.assertLess(difference, 1e-5, name)
+
+  def test_int8_is_small_and_near(self):
+    tf_keras.utils.set_random_seed(0)
+    model = models.image_vae('z:16', (28, 28, 1), hidden_units=(100, 100))
+    directory = self.create_tempdir().full_path
+    paths = export_tflite(model, directory, quantize=True)
+    x = np.random.default_rng(0).uniform(size=[3, 28, 28, 1])
+    parts = reused_case.inputs_and_outputs(
+        model, {'x': x.astype(np.float32), 'y': np.zeros([3, 0])})
+    for name, (inputs, outputs) in parts.items():
+      reused_case.save(directory, name, inputs, outputs)
+    size = sum(map(os.path.getsize, paths.values()))
+    self.assertLess(size, 1.3 * model.count_params())  # Bytes; float32 has 4.
+    differences = reused_case.differences(_PROGRAM, [directory])
+    self.assertLen(differences, 3)
+    for name, difference in differences.items():
+      self.assertBetween(difference, 1e-5, 0.03, name)
+
+  def test_names_the_operation_that_is_missing(self):
+    diagonal = tf_keras.layers.Lambda(
+        lambda x: tf.linalg.diag_part(x[:, :, None] * x[:, None, :]))
+    model = models.VAE(
+        tf_keras.Sequential([
+            tf_keras.layers.Input([6]), diagonal, tf_keras.layers.Dense(4),
+            layers.MultivariateNormalDiag(
+                2, activity_regularizer=regularizers.KLDivergenceRegularizer(
+                    priors.StandardNormal(2)))]),
+        tf_keras.Sequential([
+            tf_keras.layers.Input([2]), tf_keras.layers.Dense(6),
+            layers.IndependentBernoulli(6)]))
+    with self.assertRaisesRegex(
+        ValueError, 'no tf.MatrixDiagPartV3: .*SELECT_TF_OPS'):
+      export_tflite(model, self.create_tempdir().full_path)
+
+
+if __name__ == '__main__':
+  tf.test.main()

@@ -1,0 +1,91 @@
+"""Draws of a batch in which each row has a seed of its own."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+
+class RowSeededSample:
+  """A `Draw` of `tfvae.models` whose row i depends on seed row i alone.
+
+  A server joins requests to batches as they happen to come, so that with one
+  seed a batch the same request would get another draw each time. Here a row
+  draws the noise of its own seed, whatever batch it is in and at what place.
+
+  The noise is the same to the last bit. What a network or a flow makes of it,
+  or of an example, is computed for the whole batch, and may differ in the last
+  bit from one batch size to another, as a matrix product may add up in another
+  order. A discrete draw then differs where its noise lies between the two
+  roundings, which is one pixel in some ten millions.
+
+  Distributions drawn from one after the other get seeds folded in with their
+  position, as by `layers.SeededSample`.
+  """
+
+  def __init__(self, seeds: tf.Tensor):
+    """Initialises the draw.
+
+    Args:
+      seeds: int tensor `[b, 2]`.
+    """
+    self._seeds = tf.cast(seeds, tf.int32)
+    self._position = 0
+
+  def __call__(self, distribution: tfd.Distribution) -> tf.Tensor:
+    """Returns a draw for each seed.
+
+    Args:
+      distribution: batch shape `[b]`, row i for seed i, or `[]`, for all of
+        them.
+
+    Returns:
+      A tensor `[b, *event_shape]`.
+
+    Raises:
+      tf.errors.InvalidArgumentError: when it runs, if the batch has not as many
+        rows as there are seeds.
+    """
+    # A Keras layer's distribution is wrapped so as to pass for a tensor.
+    distribution = getattr(distribution, 'tensor_distribution', distribution)
+    if distribution.batch_shape.rank:
+      tf.debugging.assert_equal(
+          distribution.batch_shape_tensor(), tf.shape(self._seeds)[:1],
+          'Give a seed row for each example.')
+    position, self._position = self._position, self._position + 1
+    return self._draw(distribution, position)
+
+  def _draw(self, distribution: tfd.Distribution, position: int) -> tf.Tensor:
+    def for_each_seed(draw_row):
+      return self._map(draw_row, position, distribution)
+
+    if isinstance(distribution, tfd.MultivariateNormalLinearOperator):
+      noise = for_each_seed(lambda seed, i: tf.random.stateless_normal(
+          distribution.event_shape, seed, dtype=distribution.dtype,
+          alg='philox'))
+      return distribution.bijector.forward(noise)  # z = μ + L ε, ε ~ N(0, I)
+    # By its attribute: not all transformed distributions of TFP have the class
+    # `tfd.TransformedDistribution`.
+    if hasattr(distribution, 'bijector'):
+      # Of the whole batch, since a flow may hold a context for each row.
+      return distribution.bijector.forward(
+          self._draw(distribution.distribution, position))
+    if distribution.batch_shape.rank:
+      return for_each_seed(
+          lambda seed, i: distribution[i:i + 1].sample(seed=seed)[0])
+    return for_each_seed(lambda seed, i: distribution.sample(seed=seed))
+
+  def _map(self, draw_row: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
+           position: int, distribution: tfd.Distribution) -> tf.Tensor:
+    """Returns `draw_row(seed, i)` for each row i, stacked."""
+    def draw(elements):
+      seed, i = elements
+      return draw_row(tf.random.experimental.stateless_fold_in(
+          seed, position, alg='philox'), i)
+
+    return tf.map_fn(
+        draw, (self._seeds, tf.range(tf.shape(self._seeds)[0])),
+        fn_output_signature=tf.TensorSpec(
+            distribution.event_shape, distribution.dtype))

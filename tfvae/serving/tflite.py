@@ -1,0 +1,76 @@
+"""The encoder and the decoder as files of LiteRT, TensorFlow Lite."""
+
+import os
+import re
+import tempfile
+
+import tensorflow as tf
+
+from tfvae.models import LatentVariableModel
+from tfvae.serving.signatures import ServedModel
+from tfvae.serving.signatures import signatures
+
+_NAMES = ('encode', 'decode')
+
+
+def export_tflite(model: LatentVariableModel, directory: str,
+                  quantize: bool = False) -> dict[str, str]:
+  """Writes `encode.tflite` and `decode.tflite`.
+
+  Each holds the signature of its name, with the inputs and outputs by name and
+  float32 that `tfvae.serving.signatures` has, any number of rows at a time, in
+  the operations that every LiteRT runtime has.
+
+  ```python
+  encode = tf.lite.Interpreter('encode.tflite').get_signature_runner()
+  loc = encode(x=images)['loc']
+  ```
+
+  Args:
+    model: a `GraphVAE` or a `VAE`.
+    directory: where to write; it is made if it is missing.
+    quantize: whether to store kernels of 1,024 weights or more as int8 and to
+      multiply by them so (dynamic-range quantization): a quarter of the size,
+      and outputs that differ by some per cent.
+
+  Returns:
+    The paths of the files by signature.
+
+  Raises:
+    ValueError: if a network has an operation that LiteRT lacks.
+  """
+  os.makedirs(directory, exist_ok=True)
+  paths = {}
+  for name, content in _convert(model, quantize).items():
+    paths[name] = os.path.join(directory, f'{name}.tflite')
+    with open(paths[name], 'wb') as file:
+      file.write(content)
+  return paths
+
+
+def _convert(model: LatentVariableModel, quantize: bool) -> dict[str, bytes]:
+  """Returns the content of the files by signature."""
+  functions = signatures(model)
+  with tempfile.TemporaryDirectory() as path:
+    tf.saved_model.save(ServedModel(model), path, signatures={
+        name: functions[name] for name in _NAMES})
+    try:
+      return {name: _convert_signature(path, name, quantize)
+              for name in _NAMES}
+    except Exception as error:  # TensorFlow does not publish its class.
+      lacking = re.findall(r"'(tf\.\w+)' op is neither", str(error))
+      if not lacking:
+        raise
+      raise ValueError(
+          f'LiteRT has no {", ".join(sorted(set(lacking)))}: use another layer '
+          'in the network, or convert a SavedModel of it with '
+          'tf.lite.OpsSet.SELECT_TF_OPS, for runtimes that have the kernels of '
+          f'TensorFlow. Received: model={model.name!r}') from error
+
+
+def _convert_signature(path: str, name: str, quantize: bool) -> bytes:
+  converter = tf.lite.TFLiteConverter.from_saved_model(
+      path, signature_keys=[name])
+  if quantize:
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+  return converter.convert()
