@@ -1,11 +1,6 @@
 """Tests of loading TFDS data sets, on builders whose content is known."""
 
-import gzip
 import itertools
-import os
-import pathlib
-import subprocess
-import sys
 import tempfile
 from unittest import mock
 
@@ -17,9 +12,6 @@ import tensorflow_datasets as tfds
 
 from tfvae.data import images
 from tfvae.data import splits
-
-_SHARED = pathlib.Path(__file__).parents[2].parent / 'shared' / 'data'
-_RAW = _SHARED / 'raw' / 'mnist'
 
 
 class _Config(tfds.core.BuilderConfig):
@@ -323,40 +315,6 @@ class FactorsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllEqual(data.test.labels, data.test.factors[:, 2])
     self.assertEqual(data.num_classes, 3)
     self.assertEqual(data.label_names, ('0', '1', '2'))
-
-
-class MnistTest(tf.test.TestCase):
-
-  def test_images_and_labels_are_those_of_the_raw_files(self):
-    if not _RAW.is_dir():
-      self.skipTest(f'There are no raw MNIST files in {_RAW}.')
-    data_dir = os.environ.get('TFVAE_TEST_DATA_DIR') or self.enterContext(
-        tempfile.TemporaryDirectory())
-    if not tfds.builder('mnist', data_dir=data_dir).is_prepared():
-      subprocess.run([sys.executable, _SHARED / 'stage_tfds.py', data_dir,
-                      'mnist'], check=True)
-    data = images.load_images('mnist', data_dir)
-    self.assertEqual(data.image_shape, (28, 28, 1))
-    train = np.concatenate([self.rows(data.train), self.rows(data.validation)])
-    for rows, name in (train, 'train'), (self.rows(data.test), 't10k'):
-      self.assertAllEqual(np.sort(rows), np.sort(self.raw(name)))
-
-  def rows(self, split):
-    pixels = split.images.reshape(len(split.images), -1)
-    return self.joined(pixels, split.labels)
-
-  def raw(self, name):
-    def read(kind, header):
-      content = (_RAW / f'{name}-{kind}-ubyte.gz').read_bytes()
-      return np.frombuffer(gzip.decompress(content)[header:], np.uint8)
-
-    return self.joined(read('images-idx3', 16).reshape(-1, 784),
-                       read('labels-idx1', 8))
-
-  def joined(self, pixels, labels):
-    """An image and its label as one sortable value: TFDS has its own order."""
-    rows = np.column_stack([pixels, labels.astype(np.uint8)])
-    return np.ascontiguousarray(rows).view('S785')[:, 0]
 
 
 if __name__ == '__main__':

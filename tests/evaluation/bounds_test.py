@@ -88,6 +88,9 @@ class ImportanceWeightedNllTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(('one_layer', True), ('two_layer', False))
   def test_repeats_with_a_seed(self, graph, jit_compile):
+    if not jit_compile:
+      self.addCleanup(tf.config.run_functions_eagerly, False)
+      tf.config.run_functions_eagerly(True)  # Quicker than a trace of each.
     model, x = _model(_GRAPHS[graph]), _data(4)
     draws = [evaluation.importance_weighted_nll(
         model, _batches(x, 4), num_samples=60, seed=seed,
@@ -96,16 +99,17 @@ class ImportanceWeightedNllTest(tf.test.TestCase, parameterized.TestCase):
     self.assertNotAllClose(draws[0], draws[2])
 
   @parameterized.parameters(
-      ('one_layer', 120, True), ('two_layer', 120, False),
-      ('conditional', 30, False))
-  def test_chunks_change_nothing(self, graph, num_samples, jit_compile):
+      ('one_layer', (7, 120), 120, True),
+      ('two_layer', (1, 7, 50, 120), 120, False),
+      ('conditional', (7, 30), 30, False))
+  def test_chunks_change_nothing(
+      self, graph, chunk_sizes, num_samples, jit_compile):
     model, x = _model(_GRAPHS[graph]), _data(4)
     if graph == 'conditional':
       x = {'x': x, 'y': np.eye(2, dtype=np.float32)[[0, 1, 1, 0]]}
     estimates = [evaluation.importance_weighted_nll(
         model, _batches(x, 4), num_samples, chunk_size,
-        jit_compile=jit_compile).values
-                 for chunk_size in (1, 7, 50, num_samples)]
+        jit_compile=jit_compile).values for chunk_size in chunk_sizes]
     for estimate in estimates[1:]:
       self.assertAllClose(estimate, estimates[0], rtol=0, atol=1e-4)
 
