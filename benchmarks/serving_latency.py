@@ -147,13 +147,13 @@ def summarise(seconds: dict[tuple, list[list[float]]]) -> list[dict]:
 
 def print_table(rows: list[dict]):
   """Prints the result as a table."""
-  print(f'\n{"":46}{"median µs":>10}{"p99 µs":>9}{"ratio":>7}{"range":>12}')
+  print(f'\n{"":46}{"median µs":>10}{"p99 µs":>9}{"ratio":>8}{"range":>16}')
   for row in rows:
     low, high = row['ratio_range']
     print(f'{row["network"]:5}{row["signature"]:12}{row["batch_size"]:5}  '
           f'{row["form"]:22}{row["median_microseconds"]:10.0f}'
-          f'{row["p99_microseconds"]:9.0f}{row["ratio"]:7.2f}'
-          f'{f"{low:.2f}-{high:.2f}":>12}')
+          f'{row["p99_microseconds"]:9.0f}{row["ratio"]:8.2f}'
+          f'{f"{low:.2f}-{high:.2f}":>16}')
 
 
 def main(_):
