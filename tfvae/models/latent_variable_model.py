@@ -217,6 +217,15 @@ class LatentVariableModel(tf_keras.Model):
     latents, _ = self.draw_posterior(inputs, draw, bool(training))
     return self.decode(latents, inputs, bool(training))
 
+  def make_train_function(self, force: bool = False):
+    """Makes the optimizer's variables first; see `tf_keras.Model`.
+
+    A step that made them would be traced twice: with them, and without.
+    """
+    if self.built:
+      self.optimizer.build(self.trainable_variables)
+    return super().make_train_function(force)
+
   def train_step(self, data: Any) -> dict[str, tf.Tensor]:
     """Takes one gradient step; see `tf_keras.Model.train_step`."""
     x, target = _unpack(data)
