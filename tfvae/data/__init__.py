@@ -10,12 +10,15 @@ from tfvae.data.digits import Digits
 from tfvae.data.images import ImageData
 from tfvae.data.images import load_images
 from tfvae.data.images import Split
+from tfvae.data.pipeline import BatchReader
 from tfvae.data.pipeline import evaluation_batches
 from tfvae.data.pipeline import steps_per_epoch
 from tfvae.data.pipeline import training_batches
+from tfvae.data.pipeline import training_steps
 
 __all__ = [
     'BINARIZATIONS',
+    'BatchReader',
     'Digits',
     'ImageData',
     'Split',
@@ -27,5 +30,6 @@ __all__ = [
     'load_images',
     'steps_per_epoch',
     'training_batches',
+    'training_steps',
     'unit_interval',
 ]

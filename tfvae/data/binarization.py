@@ -42,7 +42,8 @@ def unit_interval(images: tf.Tensor) -> tf.Tensor:
   return values / 255. if images.dtype == tf.uint8 else values
 
 
-def bernoulli_draw(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def bernoulli_draw(images: tf.Tensor, seed: tf.Tensor,
+                   start: tf.Tensor | int = 0) -> tf.Tensor:
   """Draws every pixel as Bernoulli(x), in a graph, from 16 random bits.
 
   With u uniform on {0, ..., 65535}, a pixel is one where
@@ -57,11 +58,16 @@ def bernoulli_draw(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
   Args:
     images: uint8, or floating in [0, 1], of any shape.
     seed: int32 or int64 `[2]`.
+    start: draws what these images get behind so many others of their shape:
+      rows `start` to `end` of a batch drawn whole are those drawn by
+      themselves. Under XLA it has to follow from the shape of a tensor.
 
   Returns:
     Zeros and ones, float32, of the shape of `images`.
   """
-  noise = tf.cast(_uint16_uniform(tf.size(images), seed), tf.float32)
+  skipped = start * tf.size(images[:1])
+  noise = tf.cast(
+      _uint16_uniform(skipped + tf.size(images), seed)[skipped:], tf.float32)
   pixels = tf.cast(tf.reshape(images, [-1]), tf.float32)
   # In float32, which takes a quarter less time than int32 and is as exact: in
   # units of 2^-16 (2^-17 below) every term is an integer of at most 24 bits.

@@ -8,6 +8,7 @@ import tf_keras
 
 from tfvae.layers import conversion
 from tfvae.layers.distribution_layer import DistributionLayer
+from tfvae.layers.noise import standard_normal
 
 tfd = tfp.distributions
 
@@ -20,8 +21,7 @@ MAX_LOG_VARIANCE = 10.0
 class PhiloxNormal:
   """A multivariate normal of TFP whose sampling names its algorithm.
 
-  Under XLA on a CPU, TFP's stateless normals choose an algorithm that takes
-  some 40 times as long as Philox. Only `sample` differs.
+  Its noise is that of `layers.noise`. Only `sample` differs.
   """
 
   def _call_sample_n(self, sample_shape, seed, **kwargs):
@@ -30,8 +30,7 @@ class PhiloxNormal:
     mean = self.mean()
     sample_shape = tf.cast(tf.reshape(sample_shape, [-1]), tf.int32)
     shape = tf.concat([sample_shape, tf.shape(mean)], axis=0)
-    noise = tf.random.stateless_normal(
-        shape, seed, dtype=self.dtype, alg='philox')
+    noise = standard_normal(shape, seed, self.dtype)
     return mean + self.scale.matvec(noise)  # z = μ + L ε, ε ~ N(0, I)
 
 

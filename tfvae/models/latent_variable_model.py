@@ -10,7 +10,10 @@ import tf_keras
 
 from tfvae import regularizers
 from tfvae.layers import conversion
+from tfvae.layers.noise import part_of_batch
 from tfvae.losses import NegativeLogLikelihood
+from tfvae.models.global_batch import BatchFn
+from tfvae.models.global_batch import GlobalBatch
 from tfvae.models.inference import Draw
 from tfvae.models.inference import Inference
 
@@ -61,7 +64,7 @@ class LatentVariableModel(tf_keras.Model):
         for name in ('loss', 'elbo', 'reconstruction', 'kl')})
     self._loss_and_gradients_fn = self._loss_and_gradients
     self._objective, self._kl_schedule = _elbo, None
-    self._compile_arguments = None
+    self._batch_fn, self._compile_arguments = None, None
     self.built = all(part.built for part in self.submodules
                      if isinstance(part, tf_keras.Model))
 
@@ -75,7 +78,8 @@ class LatentVariableModel(tf_keras.Model):
     return list(vars(self._trackers).values())
 
   def compile(self, optimizer: Any = 'adam', jit_compile: bool | None = None,
-              objective: Any = None, kl_schedule: Any = None, **kwargs):
+              objective: Any = None, kl_schedule: Any = None,
+              batch_fn: BatchFn | None = None, **kwargs):
     """Configures training.
 
     Args:
@@ -84,6 +88,9 @@ class LatentVariableModel(tf_keras.Model):
       kl_schedule: a `tf_keras` learning-rate schedule whose value at the step
         multiplies the KL's weight in training, such as
         `PolynomialDecay(0., steps, 1.)`, a linear warm-up; None is 1.
+      batch_fn: makes a `GlobalBatch` of an element of the data sets that `fit`
+        and `evaluate` are given, inside the compiled step; None is for data
+        sets of batches. It reads data, so a saved model is without it.
       jit_compile: True compiles the step with XLA; with several replicas, what
         happens inside each of them, since XLA cannot compile the all-reduce.
       **kwargs: `run_eagerly` and `steps_per_execution` of
@@ -109,6 +116,7 @@ class LatentVariableModel(tf_keras.Model):
       self._loss_and_gradients_fn = tf.function(
           self._loss_and_gradients, jit_compile=True, reduce_retracing=True)
     self._objective, self._kl_schedule = objective or _elbo, kl_schedule
+    self._batch_fn = batch_fn
     self._compile_arguments = kwargs | {
         'jit_compile': jit_compile, 'objective': objective,
         'kl_schedule': kl_schedule}
@@ -228,22 +236,23 @@ class LatentVariableModel(tf_keras.Model):
 
   def train_step(self, data: Any) -> dict[str, tf.Tensor]:
     """Takes one gradient step; see `tf_keras.Model.train_step`."""
-    x, target = _unpack(data)
-    seed = self._seed(self.optimizer.iterations, _TRAINING)
+    iterations = self.optimizer.iterations
     kl_factor = (1.0 if self._kl_schedule is None else tf.cast(
-        self._kl_schedule(self.optimizer.iterations), tf.float32))
+        self._kl_schedule(iterations), tf.float32))
+    share = _share_of_global_batch(data) if self._batch_fn is None else 1.0
     gradients, values = self._loss_and_gradients_fn(
-        x, target, seed, kl_factor, _share_of_global_batch(x))
+        data, _replica_id(), iterations.read_value(), kl_factor, share)
     self.optimizer.apply_gradients(
         zip(gradients, self.trainable_variables, strict=True))
     return self._update_metrics(values)
 
   def test_step(self, data: Any) -> dict[str, tf.Tensor]:
     """Estimates the ELBO of one batch; see `tf_keras.Model.test_step`."""
-    x, target = _unpack(data)
     # The examples seen in this pass number its batches, and need no state.
-    seed = self._seed(self._trackers.elbo.count, _EVALUATION)
-    return self._update_metrics(self._values(x, target, seed))
+    batch = self._part(data, _replica_id(), self._trackers.elbo.count)
+    with part_of_batch(batch.start, batch.size):
+      return self._update_metrics(self._values(
+          *_unpack(batch.inputs), self._seed(batch.step, _EVALUATION)))
 
   def predict_step(self, data: Any) -> tf.Tensor:
     """Returns E[x|z] at the posterior mean of z, `[b, *event_shape]`."""
@@ -292,20 +301,30 @@ class LatentVariableModel(tf_keras.Model):
             kl, inference.posteriors[name], inference.priors[name])
         for name, kl in inference.kl.items()])
 
-  def _loss_and_gradients(self, x, target, seed, kl_factor, share):
-    with tf.GradientTape() as tape:
-      values = self._values(x, target, seed, kl_factor, training=True)
+  def _loss_and_gradients(self, data, replica_id, step, kl_factor, share):
+    batch = self._part(data, replica_id, step)
+    x, target = _unpack(batch.inputs)
+    if batch.size is not None:
+      share = _rows(target) / tf.cast(batch.size, tf.float32)
+    with part_of_batch(batch.start, batch.size), tf.GradientTape() as tape:
+      values = self._values(x, target, self._seed(batch.step, _TRAINING),
+                            kl_factor, training=True)
       loss = share * values['loss']
     pairs = self.optimizer.compute_gradients(
         loss, self.trainable_variables, tape)
     return [gradient for gradient, _ in pairs], values
 
-  def _seed(self, counter, stream: int) -> tf.Tensor:
-    """Returns a stateless seed, another for each step, replica and stream."""
-    context = tf.distribute.get_replica_context()
-    index = (tf.cast(counter, tf.int32) * context.num_replicas_in_sync
-             + context.replica_id_in_sync_group)
-    return tf.stack([self.seed, 2 * index + stream])
+  def _part(self, data: Any, replica_id: int, step: Any) -> GlobalBatch:
+    """Returns the replica's batch: of data as they come, one all its own."""
+    if self._batch_fn is not None:
+      return self._batch_fn(data, replica_id)
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    return GlobalBatch(
+        data, tf.cast(step, tf.int32) * replicas + replica_id, 0, None)
+
+  def _seed(self, step: tf.Tensor, stream: int) -> tf.Tensor:
+    """Returns a stateless seed, another for each step and stream."""
+    return tf.stack([self.seed, 2 * tf.cast(step, tf.int32) + stream])
 
   def _update_metrics(self, values) -> dict[str, tf.Tensor]:
     count = tf.size(values['elbo'])
@@ -365,10 +384,20 @@ def _repeat(rows: tf.Tensor | None, copies: tf.Tensor) -> tf.Tensor | None:
       [[copies], tf.ones([tf.rank(rows) - 1], tf.int32)], axis=0))
 
 
-def _share_of_global_batch(x: tf.Tensor) -> tf.Tensor | float:
+def _share_of_global_batch(data: Any) -> tf.Tensor | float:
   """Returns this replica's part of the examples in the global batch."""
   context = tf.distribute.get_replica_context()
   if context.num_replicas_in_sync == 1:
     return 1.0
-  count = tf.cast(tf.shape(tf.nest.flatten(x)[0])[0], tf.float32)
+  count = _rows(data)
   return count / context.all_reduce(tf.distribute.ReduceOp.SUM, count)
+
+
+def _rows(data: Any) -> tf.Tensor:
+  return tf.cast(tf.shape(tf.nest.flatten(data)[0])[0], tf.float32)
+
+
+def _replica_id() -> int:
+  """Returns the number of this replica, which its graph is made for."""
+  return int(tf.get_static_value(
+      tf.distribute.get_replica_context().replica_id_in_sync_group))
