@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tfvae.data import images
-from tfvae.data import splits
+from tfvae.data import records
 
 
 class _Config(tfds.core.BuilderConfig):
@@ -191,7 +191,7 @@ class LoadImagesTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_reading_in_pieces_is_reading_at_once(self):
     whole = self.load()
-    with mock.patch.object(splits, '_BATCH_BYTES', 100):  # Four images.
+    with mock.patch.object(records, '_PIECE_BYTES', 100):  # Four images.
       pieces = self.load()
     for part in ('train', 'validation', 'test'):
       self.assertAllEqual(getattr(pieces, part).images,
@@ -290,7 +290,7 @@ class FactorsTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_reading_in_pieces_is_reading_at_once(self):
     whole = self.load()
-    with mock.patch.object(splits, '_BATCH_BYTES', 5 * 64**2):
+    with mock.patch.object(records, '_PIECE_BYTES', 5 * 64**2):
       pieces = self.load()
     for part in ('train', 'validation', 'test'):
       self.assertAllEqual(getattr(pieces, part).factors,

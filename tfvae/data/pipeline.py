@@ -21,6 +21,10 @@ from tfvae.data.binarization import check_binarization
 from tfvae.data.binarization import fixed_binarization
 from tfvae.data.binarization import full_range
 from tfvae.data.binarization import unit_interval
+from tfvae.data.ordered_batches import ordered_batches
+from tfvae.data.stored_images import gather_rows
+from tfvae.data.stored_images import Images
+from tfvae.data.stored_images import is_in_memory
 
 
 def steps_per_epoch(num_images: int, batch_size: int) -> int:
@@ -28,7 +32,7 @@ def steps_per_epoch(num_images: int, batch_size: int) -> int:
   return -(-num_images // batch_size)
 
 
-def training_batches(images: np.ndarray, batch_size: int, seed: int,
+def training_batches(images: Images, batch_size: int, seed: int,
                      binarization: str, start_epoch: int = 0,
                      labels: np.ndarray | None = None,
                      as_counts: bool = False) -> tf.data.Dataset:
@@ -60,9 +64,9 @@ def training_batches(images: np.ndarray, batch_size: int, seed: int,
   if start_epoch < 0:
     raise ValueError(
         f'Epochs count from 0. Received: start_epoch={start_epoch}')
-  pixels = _tensor(
-      fixed_binarization(images, seed) if binarization == 'static' else images,
-      as_counts)
+  if binarization == 'static':
+    images = fixed_binarization(images, seed)
+  gather = gather_rows(images if as_counts else full_range(images))
   one_hot = None if labels is None else _tensor(np.float32(labels))
   num_images, steps = len(images), steps_per_epoch(len(images), batch_size)
 
@@ -73,7 +77,7 @@ def training_batches(images: np.ndarray, batch_size: int, seed: int,
 
     def batch(step):
       chosen = order[step * batch_size:(step + 1) * batch_size]
-      grey = tf.gather(pixels, chosen)
+      grey = gather(chosen)
       x = (bernoulli_draw(grey, tf.stack([seed, key + 1 + step]))
            if binarization == 'dynamic' else scale(grey))
       return x if labels is None else {
@@ -87,7 +91,7 @@ def training_batches(images: np.ndarray, batch_size: int, seed: int,
       tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)))
 
 
-def evaluation_batches(images: np.ndarray, batch_size: int, seed: int,
+def evaluation_batches(images: Images, batch_size: int, seed: int,
                        binarization: str,
                        labels: np.ndarray | None = None,
                        as_counts: bool = False) -> tf.data.Dataset:
@@ -114,6 +118,9 @@ def evaluation_batches(images: np.ndarray, batch_size: int, seed: int,
   """
   _check(images, batch_size, binarization)
   scale = _scale(binarization, as_counts)
+  if not is_in_memory(images):
+    return ordered_batches(images, batch_size, seed, binarization, labels,
+                           as_counts)
   pixels = _tensor(images if binarization == 'none' else (
       fixed_binarization(images, seed)), as_counts)
 
@@ -127,7 +134,7 @@ def evaluation_batches(images: np.ndarray, batch_size: int, seed: int,
   return _prefetched(_mapped(batch, steps_per_epoch(len(images), batch_size)))
 
 
-def _check(images: np.ndarray, batch_size: int, binarization: str) -> None:
+def _check(images: Images, batch_size: int, binarization: str) -> None:
   check_binarization(binarization)
   if batch_size < 1:
     raise ValueError(
