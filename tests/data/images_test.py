@@ -253,6 +253,7 @@ class LoadImagesTest(parameterized.TestCase, tf.test.TestCase):
       ({'validation_fraction': 0.}, r'between 0 and 1.*fraction=0\.0'),
       ({'validation_fraction': 1.}, r'between 0 and 1.*fraction=1\.0'),
       ({'validation_fraction': float('nan')}, 'between 0 and 1.*fraction=nan'),
+      ({'cache': 'ram'}, "memory, disk, none.*cache='ram'"),
       ({'image_key': 'picture'}, r'image \(4, 2, 3\).*image_key='),
       ({'train_split': 'train[:0]'}, "empty.*train_split='train"),
       ({'train_split': 'train[:1]'}, 'carved from one image'),

@@ -92,10 +92,7 @@ def load_images(name: str, data_dir: str | None = None,
     ValueError: if the data set cannot be had, an argument is not as described,
       or the images do not fit in memory, as early as that can be known.
   """
-  if not 0 < validation_fraction < 1:
-    raise ValueError(
-        'validation_fraction must lie between 0 and 1, exclusive. '
-        f'Received: validation_fraction={validation_fraction}')
+  _check(validation_fraction, cache)
   features = sources.open_builder(name, data_dir).info.features
   image = image_spec(features, image_key)
   label_spec(features, label_key)  # A mistake is known before a download.
@@ -108,17 +105,18 @@ def load_images(name: str, data_dir: str | None = None,
   sizes = sources.split_sizes(builder.info.splits, splits)
   _check_memory(cache, sizes, image, validation_fraction)
   parts = dict(builder=builder, image=image, label=label, factor_keys=factors)
-  read = functools.partial(read_split, **parts)
+  read_train = read = functools.partial(read_split, **parts)
   if cache == 'disk':
-    read = functools.partial(cached_split, **parts, cache_dir=cache_dir)
-  train = (streamed_split(split=train_split, **parts) if cache == 'none'
-           else read(split=train_split))
+    read_train = read = functools.partial(
+        cached_split, **parts, cache_dir=cache_dir)
+  elif cache == 'none':
+    read_train = functools.partial(streamed_split, **parts)
+  train = read_train(split=train_split)
   if validation_split is None:
     carved = _carved(len(train.images), validation_fraction, seed)
     train, validation = train.rows(~carved), train.rows(carved)
     if cache == 'none':
-      validation = dataclasses.replace(
-          validation, images=validation.images[:])
+      validation = validation.in_memory()
   else:
     validation = read(split=validation_split)
   return ImageData(name, train, validation, read(split=test_split),
@@ -127,13 +125,22 @@ def load_images(name: str, data_dir: str | None = None,
                    tuple(factor_name(key) for key in factors))
 
 
-def _check_memory(cache: str, sizes: dict[str, int], image: ImageSpec,
-                  validation_fraction: float) -> None:
-  """Raises a ValueError unless what is held in memory fits there."""
+def _check(validation_fraction: float, cache: str) -> None:
+  if not 0 < validation_fraction < 1:
+    raise ValueError(
+        'validation_fraction must lie between 0 and 1, exclusive. '
+        f'Received: validation_fraction={validation_fraction}')
   if cache not in CACHES:
     raise ValueError(f'cache must be one of {", ".join(CACHES)}. '
                      f'Received: cache={cache!r}')
-  held = dict(sizes) if cache != 'disk' else {}
+
+
+def _check_memory(cache: str, sizes: dict[str, int], image: ImageSpec,
+                  validation_fraction: float) -> None:
+  """Raises a ValueError unless what is to be in memory fits there."""
+  if cache == 'disk':
+    return
+  held = dict(sizes)
   if cache == 'none':
     train = held.pop('train_split')
     held.setdefault('validation_split', round(validation_fraction * train))

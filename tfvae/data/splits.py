@@ -45,6 +45,10 @@ class Split:
                  None if self.labels is None else self.labels[chosen],
                  None if self.factors is None else self.factors[chosen])
 
+  def in_memory(self) -> 'Split':
+    """Returns the split with its images read into an array."""
+    return dataclasses.replace(self, images=self.images[:])
+
 
 def read_split(builder: tfds.core.DatasetBuilder, split: str, image: ImageSpec,
                label: LabelSpec | None = None,
