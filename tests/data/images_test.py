@@ -9,6 +9,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import file_adapters
 
 from tfvae.data import images
 from tfvae.data import records
@@ -261,6 +262,18 @@ class LoadImagesTest(parameterized.TestCase, tf.test.TestCase):
   def test_refused_arguments(self, kwargs, message):
     with self.assertRaisesRegex(ValueError, message):
       self.load(**kwargs)
+
+
+class FormatTest(tf.test.TestCase):
+
+  def test_refuses_files_that_tensorflow_does_not_read(self):
+    data_dir = self.create_tempdir().full_path
+    builder = tfds.builder('tfvae_test_images/numbered', data_dir=data_dir)
+    builder.download_and_prepare()
+    array_record = file_adapters.FileFormat.ARRAY_RECORD
+    with mock.patch.object(tfds.core.DatasetInfo, 'file_format', array_record):
+      with self.assertRaisesRegex(ValueError, "--file_format=tfrecord.*array"):
+        next(records.read_pieces(builder, 'test', None, ['label']))
 
 
 class FactorsTest(parameterized.TestCase, tf.test.TestCase):

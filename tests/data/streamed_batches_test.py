@@ -49,7 +49,7 @@ class StreamedTest(parameterized.TestCase, tf.test.TestCase):
       self.assertEqual(data.is_in_memory(streamed.images), part != 'train')
       self.assertEqual(streamed.images.shape, array.images.shape)
       self.assertEqual(streamed.images.dtype, array.images.dtype)
-      self.assertAllEqual(streamed.images[:], array.images)
+      self.assertAllEqual(np.asarray(streamed.images), array.images)
       self.assertAllEqual(streamed.images[30:40], array.images[30:40])
       self.assertAllEqual(streamed.labels, array.labels)
 

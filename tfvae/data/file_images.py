@@ -56,10 +56,6 @@ class FileImages(StoredImages):
     self._file.read(numbers.ravel(), images)
     return self._scaled(images)
 
-  def __array__(self, dtype=None, copy=None) -> np.ndarray:
-    """Reads all of them."""
-    return self[:] if dtype is None else self[:].astype(dtype)
-
   def rows(self, chosen: np.ndarray) -> 'FileImages':
     """Returns the images that bool `[n]` or indices choose, without reading."""
     return self._view(self._numbers[chosen], self._factor)

@@ -69,8 +69,16 @@ def read_records(builder: tfds.core.DatasetBuilder, files: Files,
     builder: the data set's, for the format of the files.
     files: arrays, or tensors of a graph.
     in_order: reads one file after the other; otherwise sixteen in turn.
+
+  Raises:
+    ValueError: if the files have a format that TensorFlow does not read.
   """
   adapter = file_adapters.ADAPTER_FOR_FORMAT[builder.info.file_format]
+  if not adapter.SUPPORTS_TF_DATA:
+    raise ValueError(
+        'TensorFlow does not read files of this format. Prepare the data set '
+        f'by `tfds build {builder.name} --file_format=tfrecord`. Received: '
+        f'file_format={builder.info.file_format.value!r}')
 
   def one_file(path, skip, take, first):
     rows = tf.data.Dataset.range(first, first + take)

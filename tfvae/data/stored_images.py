@@ -34,6 +34,11 @@ class StoredImages(abc.ABC):
   def __len__(self) -> int:
     return self.shape[0]
 
+  def __array__(self, dtype: np.dtype | None = None,
+                copy: bool | None = None) -> np.ndarray:
+    """Reads all of them, as NumPy asks for where it wants an array."""
+    return self[:].astype(dtype or self.dtype, copy=False)
+
   @abc.abstractmethod
   def __getitem__(self, key: slice) -> np.ndarray:
     """Reads the images of a slice."""
