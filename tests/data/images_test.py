@@ -9,9 +9,10 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
+from tensorflow_datasets.core import file_adapters
 
 from tfvae.data import images
-from tfvae.data import splits
+from tfvae.data import records
 
 
 class _Config(tfds.core.BuilderConfig):
@@ -191,7 +192,7 @@ class LoadImagesTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_reading_in_pieces_is_reading_at_once(self):
     whole = self.load()
-    with mock.patch.object(splits, '_BATCH_BYTES', 100):  # Four images.
+    with mock.patch.object(records, '_PIECE_BYTES', 100):  # Four images.
       pieces = self.load()
     for part in ('train', 'validation', 'test'):
       self.assertAllEqual(getattr(pieces, part).images,
@@ -253,6 +254,7 @@ class LoadImagesTest(parameterized.TestCase, tf.test.TestCase):
       ({'validation_fraction': 0.}, r'between 0 and 1.*fraction=0\.0'),
       ({'validation_fraction': 1.}, r'between 0 and 1.*fraction=1\.0'),
       ({'validation_fraction': float('nan')}, 'between 0 and 1.*fraction=nan'),
+      ({'cache': 'ram'}, "memory, disk, none.*cache='ram'"),
       ({'image_key': 'picture'}, r'image \(4, 2, 3\).*image_key='),
       ({'train_split': 'train[:0]'}, "empty.*train_split='train"),
       ({'train_split': 'train[:1]'}, 'carved from one image'),
@@ -260,6 +262,18 @@ class LoadImagesTest(parameterized.TestCase, tf.test.TestCase):
   def test_refused_arguments(self, kwargs, message):
     with self.assertRaisesRegex(ValueError, message):
       self.load(**kwargs)
+
+
+class FormatTest(tf.test.TestCase):
+
+  def test_refuses_files_that_tensorflow_does_not_read(self):
+    data_dir = self.create_tempdir().full_path
+    builder = tfds.builder('tfvae_test_images/numbered', data_dir=data_dir)
+    builder.download_and_prepare()
+    array_record = file_adapters.FileFormat.ARRAY_RECORD
+    with mock.patch.object(tfds.core.DatasetInfo, 'file_format', array_record):
+      with self.assertRaisesRegex(ValueError, "--file_format=tfrecord.*array"):
+        next(records.read_pieces(builder, 'test', None, ['label']))
 
 
 class FactorsTest(parameterized.TestCase, tf.test.TestCase):
@@ -290,7 +304,7 @@ class FactorsTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_reading_in_pieces_is_reading_at_once(self):
     whole = self.load()
-    with mock.patch.object(splits, '_BATCH_BYTES', 5 * 64**2):
+    with mock.patch.object(records, '_PIECE_BYTES', 5 * 64**2):
       pieces = self.load()
     for part in ('train', 'validation', 'test'):
       self.assertAllEqual(getattr(pieces, part).factors,

@@ -167,7 +167,8 @@ class MemoryTest(tf.test.TestCase):
       sources.check_memory(32_000, bytes_spec)  # 2 * 32,000 * 64 = 4,096,000.
       sources.check_memory(8_000, float_spec)
       with self.assertRaisesRegex(
-          ValueError, r"do not fit.*train\[:25%\].*64,000 .*\(8, 8, 1\)"):
+          ValueError, r"do not fit.*--cache=disk.*train\[:25%\].*64,000 "
+          r'.*\(8, 8, 1\)'):
         sources.check_memory(64_000, bytes_spec)
       with self.assertRaisesRegex(ValueError, 'do not fit'):
         sources.check_memory(8_001, float_spec)

@@ -64,6 +64,9 @@ class SupportTest(tf.test.TestCase, parameterized.TestCase):
     x[8, 5] = 3
     with self.assertRaisesRegex(ValueError, r'x\[8, 5\] = 3$'):
       check_support(x, 'binary', 'A')
+    # The same, of data that are looked at in parts.
+    with self.assertRaisesRegex(ValueError, r'x\[8, 5\] = 3$'):
+      check_support(x[6:], 'binary', 'A', first=6)
 
 
 if __name__ == '__main__':

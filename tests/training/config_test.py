@@ -11,6 +11,7 @@ from tfvae.training import Config
 from tfvae.training import config_from_flags
 from tfvae.training import define_flags
 from tfvae.training.command_line import help_text
+from tfvae.training.setting import flag_text
 
 
 def _parse(*arguments):
@@ -83,6 +84,9 @@ class ConfigTest(tf.test.TestCase, parameterized.TestCase):
       (dict(seed=2**31), '--seed must be below'),
       (dict(network='rnn'), "--network must be one of mlp, conv.*'rnn'"),
       (dict(binarization='some'), '--binarization must be one of auto'),
+      (dict(cache='ram'), '--cache must be one of memory, disk, none'),
+      (dict(cache='none', binarization='static'), 'use --cache=disk.*=static'),
+      (dict(cache='none', shuffle_buffer=0), '--shuffle_buffer must be at'),
   )
   def test_refuses(self, arguments, message):
     with self.assertRaisesRegex(ValueError, message):
@@ -103,12 +107,15 @@ class ConfigTest(tf.test.TestCase, parameterized.TestCase):
       (dict(mmd_bandwidth=2.), '--objective=info_vae'),
       (dict(kl_warm_up_epochs=3), '--kl_warm_up=linear or'),
       (dict(prior_components=3), '--prior=mixture or --prior=vamp'),
+      (dict(cache_dir='/cache'), '--cache=disk'),
+      (dict(cache='disk', shuffle_buffer=9), '--cache=none'),
+      (dict(deterministic=False), '--cache=none'),
       (dict(likelihood_components=3), '--likelihood=discretized_logistic'))
   def test_refuses_what_would_have_no_effect(self, arguments, remedy):
     name, value = list(arguments.items())[-1]
     with self.assertRaisesRegex(
         ValueError, f'--{name} has no effect with --.*; leave it out, or use '
-        f'{remedy}.* Received: {name}={value}'):
+        f'{remedy}.* Received: {name}={flag_text(value)}'):
       Config(**arguments)
 
   @parameterized.parameters(

@@ -1,4 +1,4 @@
-"""Data: TFDS image data sets in memory, binarisation, and batches of them."""
+"""Data: TFDS image data sets, binarisation, and batches of them."""
 
 from tfvae.data.binarization import bernoulli_draw
 from tfvae.data.binarization import BINARIZATIONS
@@ -7,6 +7,7 @@ from tfvae.data.binarization import fixed_binarization
 from tfvae.data.binarization import full_range
 from tfvae.data.binarization import unit_interval
 from tfvae.data.digits import Digits
+from tfvae.data.images import CACHES
 from tfvae.data.images import ImageData
 from tfvae.data.images import load_images
 from tfvae.data.images import Split
@@ -15,20 +16,31 @@ from tfvae.data.pipeline import evaluation_batches
 from tfvae.data.pipeline import steps_per_epoch
 from tfvae.data.pipeline import training_batches
 from tfvae.data.pipeline import training_steps
+from tfvae.data.stored_images import chunks
+from tfvae.data.stored_images import Images
+from tfvae.data.stored_images import is_in_memory
+from tfvae.data.streamed_batches import streamed_batches
+from tfvae.data.streamed_images import StreamedImages
 
 __all__ = [
     'BINARIZATIONS',
     'BatchReader',
+    'CACHES',
     'Digits',
     'ImageData',
+    'Images',
     'Split',
+    'StreamedImages',
     'bernoulli_draw',
     'check_support',
+    'chunks',
     'evaluation_batches',
     'fixed_binarization',
     'full_range',
+    'is_in_memory',
     'load_images',
     'steps_per_epoch',
+    'streamed_batches',
     'training_batches',
     'training_steps',
     'unit_interval',

@@ -9,8 +9,14 @@ Belief Networks, ICML 2008; Y. Burda, R. Grosse and R. Salakhutdinov,
 Importance Weighted Autoencoders, ICLR 2016 (the dynamic form).
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import tensorflow as tf
+
+from tfvae.data.stored_images import chunks
+from tfvae.data.stored_images import Images
+from tfvae.data.stored_images import is_in_memory
 
 BINARIZATIONS = ('dynamic', 'static', 'none')
 
@@ -18,7 +24,7 @@ BINARIZATIONS = ('dynamic', 'static', 'none')
 _CHUNK_PIXELS = 2**22
 
 
-def full_range(images: np.ndarray) -> np.ndarray:
+def full_range(images: Images) -> Images:
   """Returns uint8 images on the scale on which 255 is one.
 
   Some data sets (binarized_mnist, dsprites) hold bits, not grey levels: uint8
@@ -26,11 +32,13 @@ def full_range(images: np.ndarray) -> np.ndarray:
   right for every uint8 image. Other images are returned as they are.
 
   Args:
-    images: array of any shape, uint8 or floating.
+    images: array of any shape, uint8 or floating, or stored images.
 
   Returns:
-    An array of the same shape and dtype.
+    An array of the same shape and dtype, or stored images.
   """
+  if not is_in_memory(images):
+    return images.full_range()
   if images.dtype == np.uint8 and images.max(initial=0) <= 1:
     return images * np.uint8(255)
   return images
@@ -80,7 +88,7 @@ def bernoulli_draw(images: tf.Tensor, seed: tf.Tensor,
   return tf.reshape(tf.cast(ones, tf.float32), tf.shape(images))
 
 
-def fixed_binarization(images: np.ndarray, seed: int) -> np.ndarray:
+def fixed_binarization(images: Images, seed: int) -> Images:
   """Binarises an array once, for static training and for every evaluation.
 
   The bits of image i depend on the seed, on i and on its pixels, and on
@@ -93,21 +101,48 @@ def fixed_binarization(images: np.ndarray, seed: int) -> np.ndarray:
       dynamically from the same seed.
 
   Returns:
-    Zeros and ones, uint8, of the shape of `images`.
+    Zeros and ones, uint8, of the shape of `images`; of `FileImages`, in a file
+    beside theirs.
   """
   images = full_range(images)
-  bits = np.empty(images.shape, np.uint8)
-  count = max(1, _CHUNK_PIXELS // max(1, int(np.prod(images.shape[1:]))))
-  for chunk, start in enumerate(range(0, len(images), count)):
-    part = slice(start, start + count)
-    # Dynamic draws use seeds whose second word is positive: see pipeline.py.
-    with tf.device('CPU'):
-      key = tf.constant([seed, -1 - chunk], tf.int64)
-      bits[part] = bernoulli_draw(tf.convert_to_tensor(images[part]), key)
+  if not is_in_memory(images):
+    return images.converted(
+        f'bits-{seed}', lambda stored: _fixed_bits(stored, seed))
+  bits, done = np.empty(images.shape, np.uint8), 0
+  for chunk in _fixed_bits(images, seed):
+    bits[done:done + len(chunk)] = chunk
+    done += len(chunk)
   return bits
 
 
-def check_support(images: np.ndarray, binarization: str) -> None:
+def fixed_chunk(images: Images) -> int:
+  """Returns the images of a chunk of `fixed_binarization`."""
+  return max(1, _CHUNK_PIXELS // max(1, int(np.prod(images.shape[1:]))))
+
+
+def fixed_draw(images: tf.Tensor, seed: int, chunk: tf.Tensor) -> tf.Tensor:
+  """Draws the fixed bits of a chunk of images, float32.
+
+  Args:
+    images: those of the chunk, on the scale of `full_range`.
+    seed: an integer.
+    chunk: int64, its number.
+  """
+  # Dynamic draws use seeds whose second word is positive: see pipeline.py.
+  return bernoulli_draw(images, tf.stack([tf.cast(seed, tf.int64), -1 - chunk]))
+
+
+def _fixed_bits(images: Images, seed: int) -> Iterator[np.ndarray]:
+  """Yields the fixed bits, uint8, chunk after chunk."""
+  count = fixed_chunk(images)
+  for chunk, start in enumerate(range(0, len(images), count)):
+    with tf.device('CPU'):
+      grey = tf.convert_to_tensor(images[start:start + count])
+      bits = fixed_draw(grey, seed, tf.constant(chunk, tf.int64))
+    yield bits.numpy().astype(np.uint8)
+
+
+def check_support(images: Images, binarization: str) -> None:
   """Checks that a Bernoulli likelihood is defined on the images it will see.
 
   It is defined on 0 and 1 alone. 'dynamic' and 'static' yield these from any
@@ -115,7 +150,7 @@ def check_support(images: np.ndarray, binarization: str) -> None:
   (or 0 or 1, where no pixel is above 1), 0.0 or 1.0 in floating images.
 
   Args:
-    images: uint8 or floating array of any shape.
+    images: uint8 or floating array of any shape, or stored images.
     binarization: one of `BINARIZATIONS`.
 
   Raises:
@@ -126,14 +161,20 @@ def check_support(images: np.ndarray, binarization: str) -> None:
     return
   images = full_range(images)
   one = 255 if images.dtype == np.uint8 else 1.
-  grey = (images != 0) & (images != one)
-  if grey.any():
+  num_grey, first = 0, None
+  for chunk in chunks(images):
+    grey = (chunk != 0) & (chunk != one)
+    num_grey += np.count_nonzero(grey)
+    if first is None and grey.any():
+      first = chunk[grey][0]
+  if num_grey:
     raise ValueError(
         'A Bernoulli likelihood needs pixels that are 0 or 1, and '
-        f'{grey.mean():.1%} of these are grey. Pass --binarization=dynamic or '
-        '--binarization=static, or choose a likelihood of grey pixels. '
-        f'Received: binarization={binarization!r}, images with a pixel of '
-        f'{images[grey][0]} on a scale of 0 to {one}')
+        f'{num_grey / np.prod(images.shape):.1%} of these are grey. Pass '
+        '--binarization=dynamic or --binarization=static, or choose a '
+        'likelihood of grey pixels. Received: '
+        f'binarization={binarization!r}, images with a pixel of {first} on a '
+        f'scale of 0 to {one}')
 
 
 def check_binarization(binarization: str) -> None:

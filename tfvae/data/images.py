@@ -1,4 +1,4 @@
-"""Any TFDS image data set, read into memory once."""
+"""Any TFDS image data set: in memory, in a cache on the disk, or streamed."""
 
 import dataclasses
 import functools
@@ -6,12 +6,17 @@ import functools
 import numpy as np
 
 from tfvae.data import sources
+from tfvae.data.disk_cache import cached_split
 from tfvae.data.features import factor_keys
 from tfvae.data.features import factor_name
 from tfvae.data.features import image_spec
+from tfvae.data.features import ImageSpec
 from tfvae.data.features import label_spec
 from tfvae.data.splits import read_split
 from tfvae.data.splits import Split
+from tfvae.data.streamed_images import streamed_split
+
+CACHES = ('memory', 'disk', 'none')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -49,7 +54,9 @@ def load_images(name: str, data_dir: str | None = None,
                 train_split: str = 'train',
                 validation_split: str | None = None, test_split: str = 'test',
                 validation_fraction: float = 0.1, image_key: str = 'image',
-                label_key: str | None = 'label', seed: int = 0) -> ImageData:
+                label_key: str | None = 'label', seed: int = 0,
+                cache: str = 'memory',
+                cache_dir: str | None = None) -> ImageData:
   """Loads an image data set through TFDS, downloading it if need be.
 
   Without a validation split, `round(validation_fraction * n)` images, at least
@@ -73,6 +80,10 @@ def load_images(name: str, data_dir: str | None = None,
     label_key: the feature that is the label. Labels are left out if it is
       None, or if it is 'label' and there is none. It may be a factor too.
     seed: fixes which images are carved.
+    cache: where the decoded images are: 'memory'; 'disk', in files written
+      once and read as they are needed; or 'none', which keeps those of
+      validation and test in memory, and decodes those of training in each pass.
+    cache_dir: the directory of those files; None is one beside TFDS's own.
 
   Returns:
     The images, uint8 or float32, and int64 labels and factors.
@@ -81,10 +92,7 @@ def load_images(name: str, data_dir: str | None = None,
     ValueError: if the data set cannot be had, an argument is not as described,
       or the images do not fit in memory, as early as that can be known.
   """
-  if not 0 < validation_fraction < 1:
-    raise ValueError(
-        'validation_fraction must lie between 0 and 1, exclusive. '
-        f'Received: validation_fraction={validation_fraction}')
+  _check(validation_fraction, cache)
   features = sources.open_builder(name, data_dir).info.features
   image = image_spec(features, image_key)
   label_spec(features, label_key)  # A mistake is known before a download.
@@ -95,19 +103,48 @@ def load_images(name: str, data_dir: str | None = None,
   if validation_split is not None:
     splits['validation_split'] = validation_split
   sizes = sources.split_sizes(builder.info.splits, splits)
-  sources.check_memory(sum(sizes.values()), image)
-  read = functools.partial(read_split, builder, image=image, label=label,
-                           factor_keys=factors)
-  train = read(train_split)
+  _check_memory(cache, sizes, image, validation_fraction)
+  parts = dict(builder=builder, image=image, label=label, factor_keys=factors)
+  read_train = read = functools.partial(read_split, **parts)
+  if cache == 'disk':
+    read_train = read = functools.partial(
+        cached_split, **parts, cache_dir=cache_dir)
+  elif cache == 'none':
+    read_train = functools.partial(streamed_split, **parts)
+  train = read_train(split=train_split)
   if validation_split is None:
     carved = _carved(len(train.images), validation_fraction, seed)
     train, validation = train.rows(~carved), train.rows(carved)
+    if cache == 'none':
+      validation = validation.in_memory()
   else:
-    validation = read(validation_split)
-  return ImageData(name, train, validation, read(test_split),
+    validation = read(split=validation_split)
+  return ImageData(name, train, validation, read(split=test_split),
                    label.num_classes if label else None,
                    label.names if label else None,
                    tuple(factor_name(key) for key in factors))
+
+
+def _check(validation_fraction: float, cache: str) -> None:
+  if not 0 < validation_fraction < 1:
+    raise ValueError(
+        'validation_fraction must lie between 0 and 1, exclusive. '
+        f'Received: validation_fraction={validation_fraction}')
+  if cache not in CACHES:
+    raise ValueError(f'cache must be one of {", ".join(CACHES)}. '
+                     f'Received: cache={cache!r}')
+
+
+def _check_memory(cache: str, sizes: dict[str, int], image: ImageSpec,
+                  validation_fraction: float) -> None:
+  """Raises a ValueError unless what is to be in memory fits there."""
+  if cache == 'disk':
+    return
+  held = dict(sizes)
+  if cache == 'none':
+    train = held.pop('train_split')
+    held.setdefault('validation_split', round(validation_fraction * train))
+  sources.check_memory(sum(held.values()), image)
 
 
 def _carved(size: int, fraction: float, seed: int) -> np.ndarray:

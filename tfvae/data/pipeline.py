@@ -21,6 +21,10 @@ from tfvae.data.binarization import check_binarization
 from tfvae.data.binarization import fixed_binarization
 from tfvae.data.binarization import full_range
 from tfvae.data.binarization import unit_interval
+from tfvae.data.ordered_batches import ordered_batches
+from tfvae.data.stored_images import gather_rows
+from tfvae.data.stored_images import Images
+from tfvae.data.stored_images import is_in_memory
 
 
 def steps_per_epoch(num_images: int, batch_size: int) -> int:
@@ -90,7 +94,7 @@ class BatchReader:
   they are, on the device, and a step is fed with the numbers of its rows.
   """
 
-  def __init__(self, images: np.ndarray, binarization: str, seed: int,
+  def __init__(self, images: Images, binarization: str, seed: int,
                labels: np.ndarray | None = None, as_counts: bool = False,
                device: str = 'CPU'):
     """Initialises the reader.
@@ -111,11 +115,13 @@ class BatchReader:
     _check(images, binarization)
     self._scale = _scale(binarization, as_counts)
     self._is_drawn, self._seed = binarization == 'dynamic', seed
-    self._pixels = _tensor(
-        fixed_binarization(images, seed) if binarization == 'static' else
-        images, as_counts, device)
-    self._one_hot = (
-        None if labels is None else _tensor(np.float32(labels), device=device))
+    if binarization == 'static':
+      images = fixed_binarization(images, seed)
+    self._gather = gather_rows(
+        images if as_counts else full_range(images), device)
+    with tf.device(device):
+      self._one_hot = (
+          None if labels is None else tf.convert_to_tensor(np.float32(labels)))
 
   def __call__(self, rows: tf.Tensor, key: tf.Tensor,
                start: tf.Tensor | int = 0) -> tf.Tensor | dict[str, tf.Tensor]:
@@ -130,14 +136,14 @@ class BatchReader:
       Float32 `[b, height, width, channels]`; with labels, a dictionary of such
       'x' and float32 'y', `[b, classes]`.
     """
-    grey = tf.gather(self._pixels, rows)
+    grey = self._gather(rows)
     x = (bernoulli_draw(grey, tf.stack([self._seed, key]), start)
          if self._is_drawn else self._scale(grey))
     return x if self._one_hot is None else {
         'x': x, 'y': tf.gather(self._one_hot, rows)}
 
 
-def training_batches(images: np.ndarray, batch_size: int, seed: int,
+def training_batches(images: Images, batch_size: int, seed: int,
                      binarization: str, start_epoch: int = 0,
                      labels: np.ndarray | None = None,
                      as_counts: bool = False) -> tf.data.Dataset:
@@ -180,7 +186,7 @@ def training_batches(images: np.ndarray, batch_size: int, seed: int,
       num_parallel_calls=tf.data.AUTOTUNE))
 
 
-def evaluation_batches(images: np.ndarray, batch_size: int, seed: int,
+def evaluation_batches(images: Images, batch_size: int, seed: int,
                        binarization: str,
                        labels: np.ndarray | None = None,
                        as_counts: bool = False) -> tf.data.Dataset:
@@ -208,6 +214,9 @@ def evaluation_batches(images: np.ndarray, batch_size: int, seed: int,
   _check_batch_size(batch_size)
   _check(images, binarization)
   scale = _scale(binarization, as_counts)
+  if not is_in_memory(images):
+    return ordered_batches(images, batch_size, seed, binarization, labels,
+                           as_counts)
   pixels = _tensor(images if binarization == 'none' else (
       fixed_binarization(images, seed)), as_counts)
 
@@ -253,14 +262,9 @@ def _scale(binarization: str,
   return lambda images: tf.cast(images, tf.float32)
 
 
-def _tensor(values: np.ndarray, as_counts: bool = False,
-            device: str = 'CPU') -> tf.Tensor:
-  """Holds images or labels in one tensor, which functions capture.
-
-  An eager tensor is captured by reference: it is not copied per epoch, and the
-  2 GB limit on constants of a graph does not apply.
-  """
-  with tf.device(device):
+def _tensor(values: np.ndarray, as_counts: bool = False) -> tf.Tensor:
+  """Holds images or labels in one tensor, where tf.data runs."""
+  with tf.device('CPU'):
     return tf.convert_to_tensor(values if as_counts else full_range(values))
 
 

@@ -139,8 +139,9 @@ def check_memory(num_images: int, spec: ImageSpec) -> None:
     percent = max(1, 50 * present // needed)  # Half for the rest of training.
     raise ValueError(
         f'The images do not fit in memory: they need {needed / 2**30:.1f} GiB '
-        f'and this machine has {present / 2**30:.1f}. Read a part of each '
-        f"split, as in --train_split='train[:{percent}%]'. "
+        f'and this machine has {present / 2**30:.1f}. Keep them on the disk, '
+        'by --cache=disk, or read a part of each split, as in '
+        f"--train_split='train[:{percent}%]'. "
         f'Received: {num_images:,} images of shape {spec.shape}')
 
 

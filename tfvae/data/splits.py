@@ -1,22 +1,19 @@
 """One split of a TFDS image data set, read into memory once."""
 
-from collections.abc import Iterator, Sequence
-import contextlib
+from collections.abc import Sequence
 import dataclasses
 import logging
 
-from absl import logging as absl_logging
 import numpy as np
-import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tfvae.data.features import ImageSpec
 from tfvae.data.features import LabelSpec
+from tfvae.data.records import read_pieces
+from tfvae.data.stored_images import Images
+from tfvae.data.stored_images import is_in_memory
 
 _LOGGER = logging.getLogger(__name__)
-
-# Read at a time: a second or so of decoding, after which progress is logged.
-_BATCH_BYTES = 2**26
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -24,12 +21,13 @@ class Split:
   """Images and, where the data set has them, their labels and factors.
 
   Attributes:
-    images: `[n, height, width, channels]`, uint8, or float32 in [0, 1].
+    images: `[n, height, width, channels]`, uint8, or float32 in [0, 1]; an
+      array, or `StoredImages` where they are not held in memory.
     labels: int64 `[n]`, or None.
     factors: int64 `[n, f]`, a column for each generative factor, or None.
   """
 
-  images: np.ndarray
+  images: Images
   labels: np.ndarray | None = None
   factors: np.ndarray | None = None
 
@@ -38,10 +36,18 @@ class Split:
     return np.eye(num_classes, dtype=np.float32)[self.labels]
 
   def rows(self, chosen: np.ndarray) -> 'Split':
-    """Returns a copy of the rows that bool `[n]` or indices choose."""
-    return Split(self.images[chosen],
+    """Returns the rows that bool `[n]` or indices choose.
+
+    Those of an array are copied; of stored images they are only named.
+    """
+    return Split(self.images[chosen] if is_in_memory(self.images)
+                 else self.images.rows(chosen),
                  None if self.labels is None else self.labels[chosen],
                  None if self.factors is None else self.factors[chosen])
+
+  def in_memory(self) -> 'Split':
+    """Returns the split with its images read into an array."""
+    return dataclasses.replace(self, images=self.images[:])
 
 
 def read_split(builder: tfds.core.DatasetBuilder, split: str, image: ImageSpec,
@@ -63,58 +69,38 @@ def read_split(builder: tfds.core.DatasetBuilder, split: str, image: ImageSpec,
     ValueError: if a floating pixel lies outside [0, 1] or is not finite.
   """
   size = builder.info.splits[split].num_examples
+  keys = integer_keys(label, factor_keys)
   images = np.empty((size, *image.shape), image.dtype)
-  labels = np.empty(size, np.int64) if label else None
-  factors = (np.empty((size, len(factor_keys)), np.int64)
-             if factor_keys else None)
-  keys = [image.key, *factor_keys] + ([label.key] if label else [])
+  integers = np.empty((size, len(keys)), np.int64)
   done = 0
-  batch_size = max(1, _BATCH_BYTES // images[:1].nbytes)
-  for batch in tfds.as_numpy(_dataset(builder, split, keys).batch(batch_size)):
-    part = slice(done, done + len(batch[image.key]))
-    images[part] = batch[image.key].reshape(-1, *image.shape)
-    _check_pixels(images[part], image.key, split)
-    if label:
-      labels[part] = batch[label.key]
-    for column, key in enumerate(factor_keys):
-      factors[part, column] = batch[key]
+  for piece in read_pieces(builder, split, image, keys):
+    check_pixels(piece['images'], image.key, split)
+    part = slice(done, done + len(piece['images']))
+    images[part] = piece['images']
+    if keys:
+      integers[part] = piece['integers']
     done = part.stop
     _LOGGER.info('%s, %s: %d of %d images read.', builder.name, split, done,
                  size)
-  return Split(images, labels, factors)
+  return labelled(images, integers, label, factor_keys)
 
 
-def _dataset(builder: tfds.core.DatasetBuilder, split: str,
-             keys: Sequence[str]) -> tf.data.Dataset:
-  """Returns the examples of a split, these features alone decoded."""
-  with _unconcerned_by_dtype():
-    return builder.as_dataset(
-        split=split, shuffle_files=False,
-        decoders=tfds.decode.PartialDecoding(dict.fromkeys(keys, True)),
-        # One file after the other, and no cache for what is read once.
-        read_config=tfds.ReadConfig(interleave_cycle_length=1,
-                                    try_autocache=False))
+def integer_keys(label: LabelSpec | None,
+                 factor_keys: Sequence[str]) -> list[str]:
+  """Returns the features to read beside the image, each once."""
+  return list(dict.fromkeys([*([label.key] if label else []), *factor_keys]))
 
 
-@contextlib.contextmanager
-def _unconcerned_by_dtype() -> Iterator[None]:
-  """Keeps back a warning that TFDS gives of itself.
-
-  `PartialDecoding` compares `FeatureConnector.dtype`, which logs that callers
-  should read `tf_dtype`.
-  """
-  def concerns_others(record):
-    return 'FeatureConnector.dtype' not in record.getMessage()
-
-  logger = absl_logging.get_absl_logger()
-  logger.addFilter(concerns_others)
-  try:
-    yield
-  finally:
-    logger.removeFilter(concerns_others)
+def labelled(images: Images, integers: np.ndarray, label: LabelSpec | None,
+             factor_keys: Sequence[str]) -> Split:
+  """Returns a split of images and int64 `[n, k]` in order of `integer_keys`."""
+  keys = integer_keys(label, factor_keys)
+  factors = integers[:, [keys.index(key) for key in factor_keys]]
+  return Split(images, integers[:, 0].copy() if label else None,
+               factors if factor_keys else None)
 
 
-def _check_pixels(images: np.ndarray, image_key: str, split: str) -> None:
+def check_pixels(images: np.ndarray, image_key: str, split: str) -> None:
   """Raises a ValueError unless floating pixels lie in [0, 1]."""
   if images.dtype == np.uint8:
     return

@@ -55,7 +55,8 @@ SUPPORTS: dict[str, Support] = {
 }
 
 
-def check_support(x: np.ndarray, support: str, name: str) -> None:
+def check_support(x: np.ndarray, support: str, name: str,
+                  first: int = 0) -> None:
   """Raises a ValueError unless x consists of data of a kind.
 
   Args:
@@ -63,6 +64,7 @@ def check_support(x: np.ndarray, support: str, name: str) -> None:
     support: a key of `SUPPORTS`.
     name: of the likelihood, for the message, which also has the index and the
       value of the first offender, and the remedy.
+    first: the index of x[0], for the message, where x is a part of the data.
   """
   x = np.atleast_1d(x)
   kind = SUPPORTS[support]
@@ -77,6 +79,6 @@ def check_support(x: np.ndarray, support: str, name: str) -> None:
     index = np.unravel_index(np.argmax(bad), bad.shape)
     remedy = (kind.remedy if finite[index] else
               'Repair the example or leave it out.')
-    position = ', '.join(map(str, (start + index[0], *index[1:])))
+    position = ', '.join(map(str, (first + start + index[0], *index[1:])))
     raise ValueError(f'{name} takes {kind.description}. {remedy} Received: '
                      f'x[{position}] = {chunk[index]}')

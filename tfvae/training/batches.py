@@ -11,6 +11,13 @@ from tfvae.training.config import Config
 def training_batches(images: data.ImageData, config: Config,
                      epochs_done: int) -> tf.data.Dataset:
   """Returns the endless batches of the training split from an epoch on."""
+  if isinstance(images.train.images, data.StreamedImages):
+    return data.streamed_batches(
+        images.train.images, config.batch_size, config.seed,
+        config.data_binarization(), epochs_done,
+        labels=labels_where_needed(images, 'train', config),
+        as_counts=as_counts(config), shuffle_buffer=config.shuffle_buffer,
+        deterministic=config.deterministic)
   return data.training_batches(
       images.train.images, config.batch_size, config.seed,
       config.data_binarization(), epochs_done,

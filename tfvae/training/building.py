@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import tf_keras
 
 from tfvae import data
@@ -48,7 +47,7 @@ def build_model(config: Config, image_shape: Sequence[int], num_examples: int,
   return model
 
 
-def initialize_priors(model: LatentVariableModel, images: np.ndarray):
+def initialize_priors(model: LatentVariableModel, images: data.Images):
   """Gives each VampPrior of a model training images for pseudo-inputs.
 
   Args:

@@ -3,6 +3,7 @@
 import dataclasses
 
 from tfvae.data import BINARIZATIONS
+from tfvae.data import CACHES
 from tfvae.graph import GraphicalModel
 from tfvae.graph import PRESETS
 from tfvae.models import NETWORKS
@@ -53,6 +54,23 @@ class Config:
       'static once, none keeps the pixels; auto is dynamic for the bernoulli '
       'likelihood, none for others. Evaluation is always on one fixed draw',
       choices=('auto', *BINARIZATIONS))
+  cache: str = setting(
+      'memory', 'data', 'where the decoded images are: in memory; on the disk, '
+      'in files written once and read as they are needed, with the same '
+      'results; or nowhere, when each epoch reads the training images from '
+      'the data set anew, shuffled within --shuffle_buffer',
+      choices=CACHES, same_result=('memory', 'disk'))
+  cache_dir: str | None = setting(
+      None, 'data', 'directory for the files of --cache=disk; by default in '
+      "the data set's own, in --data_dir", only_with={'cache': ('disk',)},
+      changes_result=False)
+  shuffle_buffer: int = setting(
+      10_000, 'data', 'images, as they are in the files, that are shuffled at '
+      'a time', only_with={'cache': ('none',)}, at_least=1)
+  deterministic: bool = setting(
+      True, 'data', 'the same order for the same --seed; without it the files '
+      'are read as they come, which is faster where they are slow',
+      only_with={'cache': ('none',)})
 
   preset: str | None = setting(
       None, 'model', 'graphical model by name; the three settings below '
@@ -212,6 +230,7 @@ class Config:
                        f'Received: free_bits={self.free_bits}, '
                        f'kl_capacity={self.kl_capacity}')
     _check_batch_size(self)
+    _check_cache(self)
     check_objective = _OBJECTIVE_CHECKS.get(self.objective)
     if check_objective:
       check_objective(self)
@@ -260,6 +279,15 @@ def _check_batch_size(config: Config):
     raise ValueError(f'--objective={config.objective} compares the examples of '
                      'a batch, so --batch_size must be at least 2. Received: '
                      f'batch_size={config.batch_size}')
+
+
+def _check_cache(config: Config):
+  """Refuses bits drawn once where nothing is kept."""
+  if config.cache == 'none' and config.data_binarization() == 'static':
+    raise ValueError('--binarization=static keeps what is drawn, and '
+                     '--cache=none keeps nothing; use --cache=disk, or '
+                     '--binarization=dynamic. Received: binarization=static, '
+                     'cache=none')
 
 
 def _check_beta_tc(config: Config):

@@ -16,7 +16,7 @@ _BOUNDS = {
 def setting(default: Any, group: str, text: str,
             choices: Sequence[str] | None = None, changes_result: bool = True,
             only_with: Mapping[str, Sequence[str]] | None = None,
-            **bounds: float) -> Any:
+            same_result: Sequence[str] = (), **bounds: float) -> Any:
   """Declares a field.
 
   Args:
@@ -27,12 +27,15 @@ def setting(default: Any, group: str, text: str,
     changes_result: whether a run may be resumed with another value.
     only_with: by the name of another setting, the values of that with which
       this one has an effect; with others it must stay at its default.
+    same_result: values of a setting that changes the result which all have the
+      same, so that a run may be resumed with another of them.
     **bounds: `at_least`, `at_most`, `above`, `below`; of each item where the
       value is a tuple.
   """
   return dataclasses.field(default=default, metadata={
       'group': group, 'help': text, 'choices': choices,
       'changes_result': changes_result, 'only_with': only_with or {},
+      'same_result': frozenset(same_result),
       'bounds': {name.replace('_', ' '): b for name, b in bounds.items()}})
 
 

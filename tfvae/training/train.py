@@ -146,7 +146,7 @@ def _load(config: Config) -> data.ImageData:
       validation_split=config.validation_split, test_split=config.test_split,
       validation_fraction=config.validation_fraction,
       image_key=config.image_key, label_key=config.label_key,
-      seed=config.seed)
+      seed=config.seed, cache=config.cache, cache_dir=config.cache_dir)
   _check_support(config, images)
   if config.graph().is_conditional and not images.num_classes:
     raise ValueError(
@@ -170,10 +170,12 @@ def _check_support(config: Config, images: data.ImageData):
   for split in (images.train, images.validation, images.test):
     if support == 'binary':
       data.check_support(split.images, config.data_binarization())
-    elif support == 'counts':
-      check_support(split.images, support, config.likelihood)
-    elif split.images.dtype != np.uint8:  # k/255 has every other support.
-      check_support(split.images, support, config.likelihood)
+    # k/255 has every support but that of counts.
+    elif support == 'counts' or split.images.dtype != np.uint8:
+      first = 0
+      for chunk in data.chunks(split.images):
+        check_support(chunk, support, config.likelihood, first)
+        first += len(chunk)
 
 
 def _fit(model: LatentVariableModel, config: Config, images: data.ImageData,

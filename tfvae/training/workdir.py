@@ -124,7 +124,9 @@ def _check_same_flags(workdir: str, config: Config, but: str | None = None):
       f'{now.get(field.name, "none")} here'
       for field in dataclasses.fields(Config)
       if field.metadata['changes_result'] and field.metadata['group'] != but
-      and before.get(field.name) != now.get(field.name)]
+      and before.get(field.name) != now.get(field.name)
+      and not {before.get(field.name), now.get(field.name)}
+      <= field.metadata['same_result']]
   if different:
     raise ValueError(
         'The workdir holds a run with other flags; choose another --workdir, '

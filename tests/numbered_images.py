@@ -1,0 +1,61 @@
+"""A TFDS data set in several files, whose images can be told apart."""
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+NUM_TRAIN, NUM_TEST, NUM_FILES = 103, 20, 5
+
+
+def image(number):
+  """The image of a number: itself, and pixels of every grey from it."""
+  pixels = np.random.default_rng(number).integers(0, 256, [4, 3, 1], np.uint8)
+  pixels[0, 0] = number
+  return pixels
+
+
+def numbers(images):
+  """The numbers of uint8 images, or of float ones in [0, 1]."""
+  scale = 1 if images.dtype == np.uint8 else 255
+  return np.round(images[:, 0, 0, 0] * scale).astype(int).tolist()
+
+
+class TfvaeTestNumbered(tfds.core.GeneratorBasedBuilder):
+  """Train is 0, 1, ..., test goes on from there; a label is the last digit.
+
+  The config 'bits' has zeros and ones alone, 'float' numbers from 0 to 1, and
+  'bright' is 'float' with a last image out of that range.
+  """
+
+  VERSION = tfds.core.Version('1.0.0')
+  BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=name)
+                     for name in ('grey', 'bits', 'float', 'bright')]
+
+  def _info(self):
+    feature = (
+        tfds.features.Image(shape=(4, 3, 1))
+        if self.builder_config.name in ('grey', 'bits')
+        else tfds.features.Tensor(shape=(4, 3, 1), dtype=np.float32))
+    return tfds.core.DatasetInfo(
+        builder=self, features=tfds.features.FeaturesDict({
+            'image': feature,
+            'label': tfds.features.ClassLabel(num_classes=10)}))
+
+  def _split_generators(self, dl_manager):
+    return {'train': self._generate_examples(0, NUM_TRAIN),
+            'test': self._generate_examples(NUM_TRAIN, NUM_TRAIN + NUM_TEST)}
+
+  def _generate_examples(self, start, stop):
+    convert = {'grey': lambda x: x, 'bits': lambda x: x // 128,
+               'float': lambda x: np.float32(x / 255),
+               'bright': lambda x: np.float32(x / 100)}
+    for number in range(start, stop):
+      pixels = convert[self.builder_config.name](image(number))
+      yield number, {'image': pixels, 'label': number % 10}
+
+
+def prepare(data_dir, config='grey'):
+  """Prepares it in several files; returns its TFDS name."""
+  name = f'tfvae_test_numbered/{config}'
+  tfds.builder(name, data_dir=data_dir).download_and_prepare(
+      download_config=tfds.download.DownloadConfig(num_shards=NUM_FILES))
+  return name

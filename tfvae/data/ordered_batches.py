@@ -1,0 +1,49 @@
+"""Evaluation batches of images that are not held in memory."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.data.binarization import fixed_chunk
+from tfvae.data.binarization import fixed_draw
+from tfvae.data.binarization import unit_interval
+from tfvae.data.stored_images import StoredImages
+
+
+def ordered_batches(images: StoredImages, batch_size: int, seed: int,
+                    binarization: str, labels: np.ndarray | None = None,
+                    as_counts: bool = False) -> tf.data.Dataset:
+  """Returns the images once, in their order, as `evaluation_batches` does.
+
+  They are read and binarised by the chunks of `fixed_binarization`, so that the
+  bits are the same as those of an array, and cut into batches after that.
+
+  Args:
+    images: `[n, height, width, channels]`.
+    batch_size: images a batch; the last one holds what is left.
+    seed: an integer that fixes the binarisation.
+    binarization: 'dynamic', 'static', or 'none' for grey values in [0, 1].
+    labels: one-hot `[n, classes]`, or None.
+    as_counts: with 'none', keep the numbers as they are, as counts.
+
+  Returns:
+    A data set of float32 `[b, height, width, channels]`, `b <= batch_size`;
+    with labels, of dictionaries of such 'x' and float32 'y'.
+  """
+  images = images if as_counts else images.full_range()
+  if binarization == 'none':
+    batches = images.dataset(batch_size).map(
+        lambda x: tf.cast(x, tf.float32) if as_counts else unit_interval(x))
+  else:
+    batches = images.dataset(fixed_chunk(images)).enumerate().map(
+        lambda chunk, x: fixed_draw(x, seed, chunk)).rebatch(batch_size)
+  if labels is not None:
+    with tf.device('CPU'):
+      one_hot = tf.constant(labels, tf.float32)
+    batches = tf.data.Dataset.zip(
+        batches, tf.data.Dataset.from_tensor_slices(one_hot).batch(batch_size)
+    ).map(lambda x, y: {'x': x, 'y': y})
+  steps = -(-len(images) // batch_size)
+  options = tf.data.Options()
+  options.deterministic = True
+  return batches.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(
+      2).with_options(options)

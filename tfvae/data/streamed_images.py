@@ -1,0 +1,160 @@
+"""Images read from TFDS's own files in every pass, nothing decoded kept."""
+
+from collections.abc import Sequence
+import functools
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from tfvae.data.features import ImageSpec
+from tfvae.data.features import LabelSpec
+from tfvae.data.records import decoder
+from tfvae.data.records import Files
+from tfvae.data.records import read_pieces
+from tfvae.data.records import read_records
+from tfvae.data.records import split_files
+from tfvae.data.splits import check_pixels
+from tfvae.data.splits import integer_keys
+from tfvae.data.splits import labelled
+from tfvae.data.splits import Split
+from tfvae.data.stored_images import StoredImages
+
+# Records that are looked through, or decoded, at once.
+_RECORDS = 256
+
+
+class StreamedImages(StoredImages):
+  """The images of a split, or some of them, in the order of its files.
+
+  Each pass reads the files and decodes anew. `images[:k]` reads the first k;
+  `images[a:b]` also reads past the a in front, so a pass over all of them is
+  one over `chunks`.
+  """
+
+  def __init__(self, builder: tfds.core.DatasetBuilder, split: str,
+               image: ImageSpec, numbers: np.ndarray | None = None,
+               factor: int = 1):
+    """Initialises the view.
+
+    Args:
+      builder: that of a data set which is prepared.
+      split: a TFDS split expression.
+      image: the feature that is the image.
+      numbers: the rows of the split that it consists of, int64 `[n]`, rising;
+        None is all of them.
+      factor: multiplies every pixel that is read, 1 or 255.
+    """
+    if numbers is None:
+      numbers = np.arange(builder.info.splits[split].num_examples)
+    super().__init__((len(numbers), *image.shape), image.dtype, factor)
+    self._builder, self._split, self._image = builder, split, image
+    self._numbers = numbers
+
+  def __getitem__(self, key: slice) -> np.ndarray:
+    """Reads the images of a slice of step 1."""
+    start, stop, step = key.indices(len(self))
+    if step != 1:
+      raise ValueError('Streamed images are read in their order. '
+                       f'Received: a slice of step {step}')
+    part = self.rows(np.arange(start, max(start, stop)))
+    return np.concatenate(
+        [np.empty((0, *self.shape[1:]), self.dtype), *part.chunks()])
+
+  def rows(self, chosen: np.ndarray) -> 'StreamedImages':
+    """Returns the images that bool `[n]` or rising indices choose."""
+    return StreamedImages(self._builder, self._split, self._image,
+                          self._numbers[chosen], self._factor)
+
+  def with_factor(self, factor: int) -> 'StreamedImages':
+    """Returns these images with every pixel multiplied."""
+    return StreamedImages(self._builder, self._split, self._image,
+                          self._numbers, factor)
+
+  def dataset(self, count: int) -> tf.data.Dataset:
+    """Returns the images in their order, `[b, ...]` with `b <= count`."""
+    return self.records(self.files()).batch(_RECORDS).map(
+        lambda _, records: self.decode(records),
+        num_parallel_calls=tf.data.AUTOTUNE).rebatch(count)
+
+  def files(self) -> Files:
+    """Returns what of the files of TFDS holds these images."""
+    files = split_files(self._builder, self._split)
+    if not len(self):
+      return files.between(0, 0)
+    return files.between(self._numbers[0], self._numbers[-1] + 1)
+
+  def records(self, files: Files, in_order: bool = True) -> tf.data.Dataset:
+    """Returns the number of each of these images and its serialized example.
+
+    Args:
+      files: those of `files()`, in any order.
+      in_order: reads one after the other; otherwise sixteen in turn.
+    """
+    found = read_records(self._builder, files, in_order)
+    if not len(self) or (
+        self._numbers[-1] - self._numbers[0] + 1 == len(self)):
+      return found.map(lambda row, record: (row - self._first, record))
+    with tf.device('CPU'):
+      ranks = tf.constant(self._ranks)
+
+    def wanted(rows, records):
+      # In batches: a filter of single records would take as long as decoding.
+      rank = tf.gather(ranks, rows - self._first)
+      return (tf.boolean_mask(rank, rank >= 0),
+              tf.boolean_mask(records, rank >= 0))
+
+    return found.batch(_RECORDS).map(wanted).unbatch()
+
+  def decode(self, records: tf.Tensor) -> tf.Tensor:
+    """Decodes serialized examples `[b]` into images `[b, h, w, c]`."""
+    return self._scaled(self._decoder(records)['images'])
+
+  @functools.cached_property
+  def _decoder(self):
+    return decoder(self._builder, self._image)
+
+  @property
+  def _first(self) -> int:
+    return int(self._numbers[0]) if len(self) else 0
+
+  @property
+  def _ranks(self) -> np.ndarray:
+    """From a row, less the first, to its place among these images, or -1."""
+    ranks = np.full(self._numbers[-1] + 1 - self._first, -1, np.int64)
+    ranks[self._numbers - self._first] = np.arange(len(self))
+    return ranks
+
+
+def streamed_split(builder: tfds.core.DatasetBuilder, split: str,
+                   image: ImageSpec, label: LabelSpec | None = None,
+                   factor_keys: Sequence[str] = ()) -> Split:
+  """Returns a split whose images stay in TFDS's files.
+
+  Labels and factors are read now, without the images, and so are floating
+  images, once, to see that they lie in [0, 1].
+
+  Args:
+    builder: that of a data set which is prepared.
+    split: a TFDS split expression.
+    image: the feature that is the image.
+    label: the feature that is the label, or None.
+    factor_keys: the features that are the factors, in the columns' order.
+
+  Returns:
+    What `read_split` gives, the images as `StreamedImages`.
+
+  Raises:
+    ValueError: if a floating pixel lies outside [0, 1] or is not finite.
+  """
+  images = StreamedImages(builder, split, image)
+  if images.dtype != np.uint8:
+    for chunk in images.chunks():
+      check_pixels(chunk, image.key, split)
+  keys = integer_keys(label, factor_keys)
+  integers = np.empty((len(images), 0), np.int64)
+  if keys:
+    integers = np.concatenate([
+        piece['integers']
+        for piece in read_pieces(builder, split, None, keys)])
+  return labelled(images, integers, label, factor_keys)
