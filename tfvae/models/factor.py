@@ -10,6 +10,7 @@ import tf_keras
 from tfvae.layers import DistributionLayer
 from tfvae.layers import MultivariateNormalDiag
 from tfvae.layers.multivariate_normal_diag import NormalDiag
+from tfvae.models.precision import output_dtype
 
 tfd = tfp.distributions
 
@@ -32,16 +33,20 @@ class Factor(tf_keras.layers.Layer):
       input_size: of the parents together.
       units: widths of the hidden layers; none leaves a linear map.
       activation: of the hidden layers.
-      **kwargs: of `tf_keras.layers.Layer`.
+      **kwargs: of `tf_keras.layers.Layer`; its `dtype` is the policy of the
+        perceptron.
     """
     super().__init__(**kwargs)
     self.head = MultivariateNormalDiag(head) if isinstance(head, int) else head
     # Dense layers take any number of leading dimensions; a Sequential of them
     # would take one.
+    policy = self.dtype_policy
     self.network = [
-        *(tf_keras.layers.Dense(width, activation) for width in units),
+        *(tf_keras.layers.Dense(width, activation, dtype=policy)
+          for width in units),
         tf_keras.layers.Dense(self.head.params_size(
-            self.head.event_size, **self.head.settings))]
+            self.head.event_size, **self.head.settings),
+                              dtype=output_dtype(policy))]
     for layer, size in zip(self.network, (input_size, *units), strict=True):
       layer.build([None, size])
     self.input_size, self.units, self.activation = (

@@ -72,6 +72,7 @@ class GraphVAE(LatentVariableModel):
       kl_weight: float = 1.0,
       kl_controls: Mapping[str, Any] | None = None,
       seed: int = 0,
+      factor_dtype: str | None = None,
       **kwargs,
   ):
     """Initialises the model.
@@ -94,6 +95,8 @@ class GraphVAE(LatentVariableModel):
       kl_controls: other arguments of each latent's `KLDivergenceRegularizer`:
         `free_bits`, `free_bits_per`, `capacity`.
       seed: of the noise.
+      factor_dtype: name of the dtype policy of the factors' networks; None is
+        Keras's global policy.
       **kwargs: of `tf_keras.Model`.
 
     Raises:
@@ -109,6 +112,8 @@ class GraphVAE(LatentVariableModel):
     self.graph, self.features, self.decoder = graph, features, decoder
     self.num_classes = num_classes
     self.factor_units, self.activation = tuple(factor_units), activation
+    self.factor_dtype = (
+        factor_dtype or tf_keras.mixed_precision.global_policy().name)
     self.kl_weight, self.kl_controls = kl_weight, dict(kl_controls or {})
     heads = {name: MultivariateNormalDiag(size)
              for name, size in graph.latents} | dict(posteriors or {})
@@ -147,7 +152,8 @@ class GraphVAE(LatentVariableModel):
     has_latents = set(parents) & set(self.graph.latent_names)
     return Factor(
         head, sum(sizes[parent] for parent in parents),
-        self.factor_units if has_latents else (), self.activation, name=name)
+        self.factor_units if has_latents else (), self.activation, name=name,
+        dtype=self.factor_dtype)
 
   def _posterior_of_x(self, name: str, x: tf.Tensor) -> tfd.Distribution:
     return self.inference_factors[name].distribution(
@@ -306,7 +312,8 @@ class GraphVAE(LatentVariableModel):
         'merging': self.merging,
         'factor_units': list(self.factor_units), 'activation': self.activation,
         'kl_weight': self.kl_weight, 'kl_controls': self.kl_controls,
-        'seed': self.seed, 'name': self.name}
+        'seed': self.seed, 'factor_dtype': self.factor_dtype,
+        'name': self.name}
 
   @classmethod
   def from_config(cls, config: dict[str, Any],

@@ -30,6 +30,7 @@ def image_vae(
     kl_weight: float = 1.0,
     kl_controls: Mapping[str, Any] | None = None,
     seed: int = 0,
+    dtype: str | None = None,
 ) -> GraphVAE:
   """Returns a VAE of images: graph, networks, likelihood and prior by name.
 
@@ -53,6 +54,8 @@ def image_vae(
     kl_weight: β of the training objective.
     kl_controls: other arguments of `KLDivergenceRegularizer`.
     seed: of the noise; weights are initialised from Keras's global seed.
+    dtype: name of the networks' dtype policy, such as 'mixed_bfloat16'; None is
+      Keras's global policy. Distributions are float32 under any.
 
   Raises:
     ValueError: for a name or a size that is none, or a graph with a mistake.
@@ -69,10 +72,10 @@ def image_vae(
   decoder = make_decoder(
       decoder_input_size(graph, num_classes),
       layer.params_shape(layer.event_shape, **layer.settings), hidden_units,
-      activation)
+      activation, dtype=dtype)
   return GraphVAE(
       graph,
-      make_features(image_shape, hidden_units, activation),
+      make_features(image_shape, hidden_units, activation, dtype=dtype),
       tf_keras.Sequential([decoder, layer], name='decoder'),
       priors={name: make_prior(
           size, prior_components, tuple(image_shape),
@@ -83,4 +86,4 @@ def image_vae(
       merging=merging,
       num_classes=num_classes, factor_units=factor_units,
       activation=activation, kl_weight=kl_weight, kl_controls=kl_controls,
-      seed=seed)
+      seed=seed, factor_dtype=dtype)

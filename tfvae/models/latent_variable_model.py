@@ -12,6 +12,7 @@ from tfvae import regularizers
 from tfvae.layers import conversion
 from tfvae.layers.noise import part_of_batch
 from tfvae.losses import NegativeLogLikelihood
+from tfvae.models.finite_steps import FiniteSteps
 from tfvae.models.global_batch import BatchFn
 from tfvae.models.global_batch import GlobalBatch
 from tfvae.models.inference import Draw
@@ -60,8 +61,11 @@ class LatentVariableModel(tf_keras.Model):
     self._kl = types.SimpleNamespace(**kl_regularizers)
     self._nll = NegativeLogLikelihood()
     self._trackers = types.SimpleNamespace(**{
-        name: tf_keras.metrics.Mean(name=name)
+        name: _Mean(name=name)
         for name in ('loss', 'elbo', 'reconstruction', 'kl')})
+    # Neither are these counts, but checkpoints hold them.
+    self._steps = types.SimpleNamespace(finite=FiniteSteps())
+    self._track_trackable(self._steps.finite, 'finite_steps')
     self._loss_and_gradients_fn = self._loss_and_gradients
     self._objective, self._kl_schedule = _elbo, None
     self._batch_fn, self._compile_arguments = None, None
@@ -71,6 +75,16 @@ class LatentVariableModel(tf_keras.Model):
   @property
   def _regularizers(self) -> dict[str, regularizers.KLDivergenceRegularizer]:
     return vars(self._kl)
+
+  @property
+  def finite_steps(self) -> FiniteSteps:
+    """The counts of the training steps that were skipped."""
+    return self._steps.finite
+
+  @property
+  def skipped_steps(self) -> tf.Variable:
+    """How many training steps were skipped, NaN or infinite, int64."""
+    return self.finite_steps.skipped
 
   @property
   def metrics(self) -> list[tf_keras.metrics.Metric]:
@@ -235,16 +249,20 @@ class LatentVariableModel(tf_keras.Model):
     return super().make_train_function(force)
 
   def train_step(self, data: Any) -> dict[str, tf.Tensor]:
-    """Takes one gradient step; see `tf_keras.Model.train_step`."""
+    """Takes one gradient step; see `tf_keras.Model.train_step`.
+
+    Where loss or gradient is not finite, nothing changes but
+    `skipped_steps`.
+    """
     iterations = self.optimizer.iterations
+    kept = [tf.identity(v) for v in self.non_trainable_variables]
     kl_factor = (1.0 if self._kl_schedule is None else tf.cast(
         self._kl_schedule(iterations), tf.float32))
     share = _share_of_global_batch(data) if self._batch_fn is None else 1.0
     gradients, values = self._loss_and_gradients_fn(
         data, _replica_id(), iterations.read_value(), kl_factor, share)
-    self.optimizer.apply_gradients(
-        zip(gradients, self.trainable_variables, strict=True))
-    return self._update_metrics(values)
+    is_taken = self.finite_steps.take(self, values['loss'], gradients, kept)
+    return self._update_metrics(values, is_taken)
 
   def test_step(self, data: Any) -> dict[str, tf.Tensor]:
     """Estimates the ELBO of one batch; see `tf_keras.Model.test_step`."""
@@ -326,11 +344,14 @@ class LatentVariableModel(tf_keras.Model):
     """Returns a stateless seed, another for each step and stream."""
     return tf.stack([self.seed, 2 * tf.cast(step, tf.int32) + stream])
 
-  def _update_metrics(self, values) -> dict[str, tf.Tensor]:
-    count = tf.size(values['elbo'])
+  def _update_metrics(self, values, is_taken=True) -> dict[str, tf.Tensor]:
+    weight = tf.cast(is_taken, tf.float32)
+    count = tf.cast(tf.size(values['elbo']), tf.float32)
     for name, tracker in vars(self._trackers).items():
       tracker.update_state(
-          values[name], sample_weight=count if name == 'loss' else None)
+          # Not by the weight alone: a NaN times 0 is a NaN.
+          tf.where(is_taken, values[name], tf.zeros_like(values[name])),
+          sample_weight=weight * count if name == 'loss' else weight)
     return {tracker.name: tracker.result() for tracker in self.metrics}
 
   def get_compile_config(self) -> dict[str, Any] | None:
@@ -350,6 +371,13 @@ class LatentVariableModel(tf_keras.Model):
       config[part] = tf_keras.saving.deserialize_keras_object(config[part])
     self.compile(**config)
     self.optimizer.build(self.trainable_variables)
+
+
+class _Mean(tf_keras.metrics.Mean):
+  """A mean that is NaN, not 0, of nothing: where no step was finite."""
+
+  def result(self):
+    return self.total / self.count
 
 
 def _elbo(model, inputs, target, seed, kl_factor, training):

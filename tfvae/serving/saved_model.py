@@ -6,6 +6,7 @@ import os
 import tensorflow as tf
 
 from tfvae.models import LatentVariableModel
+from tfvae.models.precision import in_float32
 from tfvae.serving import lint
 from tfvae.serving import publishing
 from tfvae.serving import warm_up
@@ -25,7 +26,8 @@ def export_saved_model(model: LatentVariableModel,
   its C++ without Python; see `docs/serving.md`.
 
   Args:
-    model: a `GraphVAE` or a `VAE` that knows the shape of x.
+    model: a `GraphVAE` or a `VAE` that knows the shape of x. One in mixed
+      precision is exported with float32 networks.
     base_path: the model's directory, the `base_path` of a server's config.
     keep: how many versions stay, this one and those before it; None is all.
     batch_sizes: for which numbers of rows the server is to warm up.
@@ -40,6 +42,7 @@ def export_saved_model(model: LatentVariableModel,
     OSError: if the disk is full or broken. The versions stay as they were
       after any of these.
   """
+  model = in_float32(model)
   functions = signatures(model)
   module = ServedModel(model)
 

@@ -7,6 +7,7 @@ import tempfile
 import tensorflow as tf
 
 from tfvae.models import LatentVariableModel
+from tfvae.models.precision import in_float32
 from tfvae.serving.signatures import ServedModel
 from tfvae.serving.signatures import signatures
 
@@ -50,6 +51,7 @@ def export_tflite(model: LatentVariableModel, directory: str,
 
 def _convert(model: LatentVariableModel, quantize: bool) -> dict[str, bytes]:
   """Returns the content of the files by signature."""
+  model = in_float32(model)
   functions = signatures(model)
   with tempfile.TemporaryDirectory() as path:
     tf.saved_model.save(ServedModel(model), path, signatures={

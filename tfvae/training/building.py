@@ -10,8 +10,12 @@ from tfvae.models import image_vae
 from tfvae.models import LatentVariableModel
 from tfvae.priors import VampPrior
 from tfvae.training.config import Config
+from tfvae.training.optimization import make_optimizer
+from tfvae.training.optimization import Schedule
 
-Schedule = tf_keras.optimizers.schedules.LearningRateSchedule
+# The dtype policy of the networks; distributions are float32 with each.
+POLICIES = {'float32': 'float32', 'bfloat16': 'mixed_bfloat16',
+            'float16': 'mixed_float16'}
 
 
 def build_model(config: Config, image_shape: Sequence[int], num_examples: int,
@@ -37,10 +41,10 @@ def build_model(config: Config, image_shape: Sequence[int], num_examples: int,
       kl_controls={
           'free_bits': config.free_bits, 'capacity': config.kl_capacity,
           'free_bits_per': config.free_bits_per},
-      seed=config.seed)
+      seed=config.seed, dtype=POLICIES[config.precision])
   steps = data.steps_per_epoch(num_examples, config.batch_size)
   model.compile(
-      tf_keras.optimizers.Adam(_learning_rate(config, steps)),
+      make_optimizer(config, config.epochs * steps),
       jit_compile=config.jit, objective=make_objective(config, num_examples),
       kl_schedule=make_kl_schedule(config, steps),
       steps_per_execution=min(config.steps_per_execution, steps))
@@ -107,9 +111,3 @@ def make_kl_schedule(config: Config, steps_per_epoch: int) -> Schedule | None:
       return objectives.CyclicalWarmUp(steps)
   return None
 
-
-def _learning_rate(config: Config, steps_per_epoch: int) -> float | Schedule:
-  if config.learning_rate_schedule == 'constant':
-    return config.learning_rate
-  return tf_keras.optimizers.schedules.CosineDecay(
-      config.learning_rate, decay_steps=config.epochs * steps_per_epoch)

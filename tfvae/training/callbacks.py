@@ -9,6 +9,8 @@ import tensorflow as tf
 import tf_keras
 
 from tfvae.training import workdir as workdir_lib
+from tfvae.training.averaging import averaged
+from tfvae.training.skipped_steps import check_finite
 
 
 class Checkpoint(tf_keras.callbacks.Callback):
@@ -17,13 +19,15 @@ class Checkpoint(tf_keras.callbacks.Callback):
   After each epoch the model, the optimizer's state, the number of epochs done
   and the best validation ELBO go to `checkpoints/latest`. Data order and noise
   are functions of the seed, the epoch and the step, so nothing of them needs
-  saving. The weights with the best validation ELBO go to `checkpoints/best`.
+  saving. The weights with the best validation ELBO, averaged where the
+  optimizer averages them, go to `checkpoints/best`.
   """
 
   def __init__(self, model: tf_keras.Model, workdir: str):
     """Initialises the callback for a compiled model."""
     super().__init__()
-    model.optimizer.build(model.trainable_variables)
+    with model.distribute_strategy.scope():
+      model.optimizer.build(model.trainable_variables)
     self.epochs_done = tf.Variable(0, dtype=tf.int64)
     self.best_epoch = tf.Variable(0, dtype=tf.int64)
     self.best_elbo = tf.Variable(-math.inf)
@@ -52,15 +56,13 @@ class Checkpoint(tf_keras.callbacks.Callback):
 
   def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
     """Saves; a kill at any moment leaves the last epoch's state or this."""
-    if not math.isfinite(logs['loss']):
-      raise FloatingPointError(
-          f'The loss is {logs["loss"]} in epoch {epoch + 1}; the last good '
-          'state is kept. Try a lower --learning_rate in a new workdir')
+    check_finite(self.model)
     self.epochs_done.assign(epoch + 1)
     if logs['val_elbo'] > float(self.best_elbo):
       self.best_elbo.assign(logs['val_elbo'])
       self.best_epoch.assign(epoch + 1)
-      self._best.save(checkpoint_number=epoch + 1)
+      with averaged(self.model):
+        self._best.save(checkpoint_number=epoch + 1)
     self._latest.save(checkpoint_number=epoch + 1)
 
 

@@ -169,11 +169,40 @@ class Config:
 
   epochs: int = setting(100, 'training', 'passes over the data', at_least=1)
   batch_size: int = setting(100, 'training', 'examples a step', at_least=1)
+  optimizer: str = setting(
+      'adam', 'training', 'adamw is adam with weight decay of its own, adamax '
+      'adam with the largest of the past gradients for their mean square',
+      choices=('adam', 'adamw', 'adamax'))
+  weight_decay: float = setting(
+      0.004, 'training', 'part of every weight that adamw takes off in a step, '
+      'times the learning rate', only_with={'optimizer': ('adamw',)},
+      at_least=0)
   learning_rate: float = setting(
-      1e-3, 'training', 'of Adam, at the start', above=0)
+      1e-3, 'training', 'of the optimizer, after the warm-up', above=0)
   learning_rate_schedule: str = setting(
-      'constant', 'training', 'cosine falls to 0 over the epochs',
-      choices=('constant', 'cosine'))
+      'constant', 'training', 'cosine falls to 0 over the epochs; burda falls '
+      'to a tenth in seven steps, each rate three times as long as the one '
+      'before, as in Burda et al. 2016',
+      choices=('constant', 'cosine', 'burda'))
+  learning_rate_warm_up_steps: int = setting(
+      0, 'training', 'steps in which the learning rate first rises linearly',
+      at_least=0)
+  clip_norm: float | None = setting(
+      None, 'training', 'scales gradients down to this global norm; by default '
+      'they are left alone', above=0)
+  ema_decay: float | None = setting(
+      None, 'training', 'evaluate, save and export the moving average of the '
+      'weights: at each step decay * average + (1 - decay) * weight, from the '
+      'initial weights on, which fade in a few times 1 / (1 - decay) steps; '
+      'none by default', above=0, below=1)
+  max_skipped_steps: int = setting(
+      10, 'training', 'steps in a row that may be skipped, their loss or '
+      'gradient being NaN or infinite, before training stops', at_least=1,
+      changes_result=False)
+  precision: str = setting(
+      'float32', 'training', 'in which the networks compute; weights and '
+      'distributions are float32 always, and exports compute in it',
+      choices=('float32', 'bfloat16', 'float16'))
   seed: int = setting(
       0, 'training', 'of data order, binarization, initial weights and noise',
       at_least=0, below=2**31)

@@ -15,6 +15,7 @@ from tfvae.models import LatentVariableModel
 from tfvae.report import image_grid
 from tfvae.report.inline_images import to_bytes
 from tfvae.report.latent_walk import LatentWalk
+from tfvae.training.averaging import averaged
 
 _DIRECTORY = 'tensorboard'
 _ROWS, _COLUMNS, _MAX_CLASSES = 6, 10, 50  # Of samples; a class a column.
@@ -68,7 +69,8 @@ class TensorBoard(tf_keras.callbacks.Callback):
         tf.summary.scalar(name.removeprefix('val_'), value)
     x = np.asarray(
         self._inputs['x'] if isinstance(self._inputs, dict) else self._inputs)
-    reconstructions, samples = self._means()
+    with averaged(self.model):
+      reconstructions, samples = self._means()
     scale = max(1, x.max())  # Counts are shown on the data's scale.
     with self._writers['train'].as_default(step=epoch + 1):
       _write_grid('samples', samples / scale, self._columns)

@@ -18,12 +18,14 @@ from tfvae.serving import export_saved_model
 from tfvae.training import callbacks
 from tfvae.training import evaluations
 from tfvae.training import workdir as workdir_lib
+from tfvae.training.averaging import AveragedValidation
 from tfvae.training.batches import evaluation_batches
 from tfvae.training.batches import training_batches
 from tfvae.training.building import build_model
 from tfvae.training.building import initialize_priors
 from tfvae.training.config import Config
 from tfvae.training.run_report import write_report
+from tfvae.training.skipped_steps import SkippedSteps
 from tfvae.training.tensorboard import TensorBoard
 
 _LOGGER = logging.getLogger(__name__)
@@ -55,7 +57,8 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
 
   Raises:
     ValueError: before training, if the data or the directory will not do.
-    FloatingPointError: if the loss is NaN or infinite; what was saved stays.
+    FloatingPointError: after --max_skipped_steps training steps in a row with
+      a NaN or an infinity; what was saved stays.
   """
   images = _load(config)
   # Before the directory is written, so that a mistake leaves no trace there.
@@ -197,6 +200,8 @@ def _fit(model: LatentVariableModel, config: Config, images: data.ImageData,
         steps_per_epoch=data.steps_per_epoch(num_images, config.batch_size),
         validation_data=validation_batches,
         callbacks=[
+            SkippedSteps(config.max_skipped_steps),
+            AveragedValidation(),
             history,
             TensorBoard(workdir, pictures, epochs_done, config.seed),
             checkpoint],

@@ -5,6 +5,8 @@ from typing import Any
 
 import tf_keras
 
+from tfvae.models.precision import output_dtype
+
 layers = tf_keras.layers
 
 
@@ -12,6 +14,7 @@ def conv_features(
     input_shape: Sequence[int],
     units: Sequence[int] = (32, 64),
     activation: str = 'relu',
+    dtype: Any = None,
 ) -> tf_keras.Model:
   """Returns convolutions from an image to a flat vector of features.
 
@@ -20,12 +23,15 @@ def conv_features(
     units: filters of each 3×3 convolution; each halves height and width,
       rounding up.
     activation: of every layer.
+    dtype: policy of the layers; None is Keras's global policy.
   """
   x = h = layers.Input(check_image(input_shape))
   for filters in units:
     h = layers.Conv2D(
-        filters, 3, strides=2, padding='same', activation=activation)(h)
-  return tf_keras.Model(x, layers.Flatten()(h), name='conv_features')
+        filters, 3, strides=2, padding='same', activation=activation,
+        dtype=dtype)(h)
+  return tf_keras.Model(
+      x, layers.Flatten(dtype=dtype)(h), name='conv_features')
 
 
 def conv_decoder(
@@ -33,6 +39,7 @@ def conv_decoder(
     output_shape: Sequence[int],
     units: Sequence[int] = (32, 64),
     activation: str = 'relu',
+    dtype: Any = None,
 ) -> tf_keras.Model:
   """Returns a transposed-convolutional network from z to `output_shape`.
 
@@ -43,15 +50,18 @@ def conv_decoder(
       doubles height and width and crops them to those of the features there,
       so any image size comes out exactly.
     activation: of the hidden layers; the output is linear.
+    dtype: policy of the layers; None is Keras's global policy.
   """
   *sizes, smallest = halved_sizes(output_shape, len(units))
   z = layers.Input([input_size])
   h = layers.Dense(
-      smallest[0] * smallest[1] * units[-1], activation=activation)(z)
-  h = layers.Reshape((*smallest, units[-1]))(h)
+      smallest[0] * smallest[1] * units[-1], activation=activation,
+      dtype=dtype)(z)
+  h = layers.Reshape((*smallest, units[-1]), dtype=dtype)(h)
   for filters, size in zip(reversed(units), reversed(sizes), strict=True):
-    h = doubled(h, filters, 3, size, activation)
-  h = layers.Conv2D(output_shape[-1], 3, padding='same')(h)
+    h = doubled(h, filters, 3, size, activation, dtype)
+  h = layers.Conv2D(
+      output_shape[-1], 3, padding='same', dtype=output_dtype(dtype))(h)
   return tf_keras.Model(z, h, name='conv_decoder')
 
 
@@ -78,7 +88,7 @@ def halved_sizes(shape: Sequence[int], times: int) -> list[tuple[int, int]]:
 
 
 def doubled(h: Any, filters: int, kernel_size: int, size: tuple[int, int],
-            activation: str | None = None) -> Any:
+            activation: str | None = None, dtype: Any = None) -> Any:
   """Returns a transposed convolution of stride 2, cropped to a size.
 
   Args:
@@ -87,8 +97,12 @@ def doubled(h: Any, filters: int, kernel_size: int, size: tuple[int, int],
     kernel_size: its height and width.
     size: height and width to crop to, at most twice those of `h`.
     activation: of the convolution.
+    dtype: policy of the layers; None is Keras's global policy.
   """
   h = layers.Conv2DTranspose(
-      filters, kernel_size, strides=2, padding='same', activation=activation)(h)
+      filters, kernel_size, strides=2, padding='same', activation=activation,
+      dtype=dtype)(h)
   surplus = [(0, h.shape[axis + 1] - size[axis]) for axis in (0, 1)]
-  return layers.Cropping2D(surplus)(h) if surplus != [(0, 0), (0, 0)] else h
+  if surplus == [(0, 0), (0, 0)]:
+    return h
+  return layers.Cropping2D(surplus, dtype=dtype)(h)

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 import math
+from typing import Any
 
 import tf_keras
+
+from tfvae.models.precision import output_dtype
 
 layers = tf_keras.layers
 
@@ -12,6 +15,7 @@ def mlp_features(
     input_shape: Sequence[int],
     units: Sequence[int] = (200, 200),
     activation: str = 'tanh',
+    dtype: Any = None,
 ) -> tf_keras.Model:
   """Returns the hidden layers of a perceptron, from x to `[b, units[-1]]`.
 
@@ -19,11 +23,12 @@ def mlp_features(
     input_shape: of one x, any rank.
     units: width of each layer, from x towards z.
     activation: of every layer.
+    dtype: policy of the layers; None is Keras's global policy.
   """
   x = layers.Input(input_shape)
-  h = layers.Flatten()(x)
+  h = layers.Flatten(dtype=dtype)(x)
   for width in units:
-    h = layers.Dense(width, activation=activation)(h)
+    h = layers.Dense(width, activation=activation, dtype=dtype)(h)
   return tf_keras.Model(x, h, name='mlp_features')
 
 
@@ -32,6 +37,7 @@ def mlp_decoder(
     output_shape: Sequence[int],
     units: Sequence[int] = (200, 200),
     activation: str = 'tanh',
+    dtype: Any = None,
 ) -> tf_keras.Model:
   """Returns a multilayer perceptron from z to `[b, *output_shape]`.
 
@@ -41,10 +47,12 @@ def mlp_decoder(
     units: width of each hidden layer, from x towards z, as the features have
       them: the decoder uses them in reverse.
     activation: of the hidden layers; the output is linear.
+    dtype: policy of the layers; None is Keras's global policy.
   """
   z = h = layers.Input([input_size])
   for width in reversed(units):
-    h = layers.Dense(width, activation=activation)(h)
-  h = layers.Dense(math.prod(output_shape))(h)
-  return tf_keras.Model(
-      z, layers.Reshape(tuple(output_shape))(h), name='mlp_decoder')
+    h = layers.Dense(width, activation=activation, dtype=dtype)(h)
+  dtype = output_dtype(dtype)
+  h = layers.Dense(math.prod(output_shape), dtype=dtype)(h)
+  h = layers.Reshape(tuple(output_shape), dtype=dtype)(h)
+  return tf_keras.Model(z, h, name='mlp_decoder')

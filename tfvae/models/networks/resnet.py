@@ -18,6 +18,7 @@ import tf_keras
 from tfvae.models.networks.conv import check_image
 from tfvae.models.networks.conv import doubled
 from tfvae.models.networks.conv import halved_sizes
+from tfvae.models.precision import output_dtype
 
 layers = tf_keras.layers
 
@@ -27,6 +28,7 @@ def resnet_features(
     units: Sequence[int] = (32, 64),
     activation: str = 'relu',
     blocks: int = 1,
+    dtype: Any = None,
 ) -> tf_keras.Model:
   """Returns a residual network from an image to a flat vector of features.
 
@@ -36,14 +38,16 @@ def resnet_features(
       and width, rounding up, and residual blocks follow it.
     activation: of the residual branches, and of the features.
     blocks: residual blocks of each resolution.
+    dtype: policy of the layers; None is Keras's global policy.
   """
   x = h = layers.Input(check_image(input_shape))
   for filters in units:
-    h = layers.Conv2D(filters, 3, strides=2, padding='same')(h)
+    h = layers.Conv2D(filters, 3, strides=2, padding='same', dtype=dtype)(h)
     for _ in range(blocks):
-      h = _residual_block(h, activation)
-  h = layers.Activation(activation)(h)
-  return tf_keras.Model(x, layers.Flatten()(h), name='resnet_features')
+      h = _residual_block(h, activation, dtype)
+  h = layers.Activation(activation, dtype=dtype)(h)
+  return tf_keras.Model(
+      x, layers.Flatten(dtype=dtype)(h), name='resnet_features')
 
 
 def resnet_decoder(
@@ -52,6 +56,7 @@ def resnet_decoder(
     units: Sequence[int] = (32, 64),
     activation: str = 'relu',
     blocks: int = 1,
+    dtype: Any = None,
 ) -> tf_keras.Model:
   """Returns a residual network from z to `output_shape`.
 
@@ -64,27 +69,31 @@ def resnet_decoder(
     activation: of the residual branches, and before the last convolution,
       whose output is linear.
     blocks: residual blocks of each resolution.
+    dtype: policy of the layers; None is Keras's global policy.
   """
   *sizes, smallest = halved_sizes(output_shape, len(units))
   z = layers.Input([input_size])
-  h = layers.Dense(smallest[0] * smallest[1] * units[-1])(z)
-  h = layers.Reshape((*smallest, units[-1]))(h)
+  h = layers.Dense(
+      smallest[0] * smallest[1] * units[-1], dtype=dtype)(z)
+  h = layers.Reshape((*smallest, units[-1]), dtype=dtype)(h)
   for filters, size in zip(reversed(units), reversed(sizes), strict=True):
     # A stride that divides the kernel weighs all pixels alike, as upsampling
     # and a convolution do; XLA has no gradient of `UpSampling2D`.
-    h = doubled(h, filters, 4, size)
+    h = doubled(h, filters, 4, size, dtype=dtype)
     for _ in range(blocks):
-      h = _residual_block(h, activation)
-  h = layers.Activation(activation)(h)
-  h = layers.Conv2D(output_shape[-1], 3, padding='same')(h)
+      h = _residual_block(h, activation, dtype)
+  h = layers.Activation(activation, dtype=dtype)(h)
+  h = layers.Conv2D(
+      output_shape[-1], 3, padding='same', dtype=output_dtype(dtype))(h)
   return tf_keras.Model(z, h, name='resnet_decoder')
 
 
-def _residual_block(h: Any, activation: str) -> Any:
+def _residual_block(h: Any, activation: str, dtype: Any) -> Any:
   """Returns h + f(h) of `[b, height, width, channels]`; at first f is 0."""
   branch = h
   for initializer in ('glorot_uniform', 'zeros'):
-    branch = layers.Activation(activation)(branch)
+    branch = layers.Activation(activation, dtype=dtype)(branch)
     branch = layers.Conv2D(
-        h.shape[-1], 3, padding='same', kernel_initializer=initializer)(branch)
-  return layers.Add()([h, branch])
+        h.shape[-1], 3, padding='same', kernel_initializer=initializer,
+        dtype=dtype)(branch)
+  return layers.Add(dtype=dtype)([h, branch])

@@ -1,0 +1,134 @@
+"""Training steps that change nothing where loss or gradient is not finite."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+import tf_keras
+
+Gradient = tf.Tensor | tf.IndexedSlices | None
+
+
+class FiniteSteps(tf.Module):
+  """Takes the steps of a training that are finite, and counts the others.
+
+  A step whose loss or gradient has a NaN or an infinity, on any replica, leaves
+  weights, the optimizer's variables and its iterations as they were. So
+  `optimizer.iterations + skipped` batches have been seen.
+
+  Under `tf_keras.mixed_precision.LossScaleOptimizer` gradients overflow now and
+  then by design: the step is skipped and the loss scale halved, but it counts
+  as one in a row only where that scale is at its least, 1.
+
+  Attributes:
+    skipped: int64 variable, the steps skipped since the start.
+    in_a_row: int64 variable, those of them since the last that was taken.
+    first: int64 variable, the number of the first in the row, counted from 1.
+  """
+
+  def __init__(self):
+    """Initialises the counts."""
+    super().__init__()
+    self.skipped, self.in_a_row, self.first = (
+        tf.Variable(0, dtype=tf.int64, trainable=False, name=name)
+        for name in ('skipped_steps', 'skipped_in_a_row', 'first_skipped'))
+
+  def take(self, model: tf_keras.Model, loss: tf.Tensor,
+           gradients: Sequence[Gradient],
+           kept: Sequence[tf.Tensor]) -> tf.Tensor:
+    """Applies the gradients to the model, unless the step is to be skipped.
+
+    Args:
+      model: a compiled model.
+      loss: of this replica, a scalar.
+      gradients: of this replica, by `model.trainable_variables`.
+      kept: `model.non_trainable_variables` before the loss was computed, which
+        moves some of them: the averages of a batch normalization.
+
+    Returns:
+      Whether the step was taken: a bool scalar, the same on every replica.
+    """
+    context = tf.distribute.get_replica_context()
+    optimizer = _inner(model.optimizer)
+    is_finite = _is_finite(loss, gradients, optimizer.global_clipnorm)
+    if context.num_replicas_in_sync > 1:
+      is_finite = 0 == context.all_reduce(
+          tf.distribute.ReduceOp.SUM, tf.cast(~is_finite, tf.int32))
+    gradients = [gradient for gradient, _ in optimizer.aggregate_gradients(
+        list(zip(gradients, model.trainable_variables, strict=True)))]
+    if optimizer is not model.optimizer:  # It looks at the gradients alone.
+      gradients = [g if g is None else tf.where(is_finite, g, float('nan'))
+                   for g in gradients]
+
+    def update(strategy, is_finite, gradients, kept):
+      ok = strategy.experimental_local_results(is_finite)[0]
+      self._count(ok, model.optimizer)
+      _update(strategy, model, ok, gradients, kept)
+
+    context.merge_call(update, args=(is_finite, gradients, list(kept)))
+    return is_finite
+
+  def _count(self, ok: tf.Tensor, optimizer: tf_keras.optimizers.Optimizer):
+    counts = ~ok
+    if _inner(optimizer) is not optimizer:
+      counts &= optimizer.loss_scale <= 1
+    step = optimizer.iterations + self.skipped + 1
+    self.first.assign(
+        tf.where(counts & (self.in_a_row == 0), step, self.first))
+    self.in_a_row.assign(tf.where(
+        ok, tf.zeros_like(step), self.in_a_row + tf.cast(counts, tf.int64)))
+    self.skipped.assign_add(tf.cast(~ok, tf.int64))
+
+
+def _update(strategy: tf.distribute.Strategy, model: tf_keras.Model,
+            ok: tf.Tensor, gradients: Sequence[Gradient],
+            kept: Sequence[tf.Tensor]):
+  """Applies the gradients where ok; called once for all replicas."""
+  optimizer, weights = model.optimizer, model.trainable_variables
+
+  def apply_in_replica(gradients):
+    optimizer.apply_gradients(zip(gradients, weights, strict=True),
+                              skip_gradients_aggregation=True)
+
+  def apply():
+    strategy.extended.call_for_each_replica(apply_in_replica, (gradients,))
+
+  # What is put back after a step that is to be skipped.
+  changed = list(zip(model.non_trainable_variables, kept, strict=True))
+  if _inner(optimizer) is not optimizer:
+    changed.append((optimizer.iterations, optimizer.iterations.value()))
+    apply()  # It skips the step itself, but for its iteration.
+  elif model.jit_compile:
+    # XLA fuses the selection with the update; a condition costs more there.
+    changed += [(v, v.value()) for v in (*weights, *optimizer.variables)]
+    apply()
+  else:
+    tf.cond(ok, lambda: (apply(), tf.no_op())[1], tf.no_op)
+  for variable, before in changed:
+    strategy.extended.update(
+        variable, lambda v, old: v.assign(tf.where(ok, v, old)), (before,))
+
+
+def _inner(
+    optimizer: tf_keras.optimizers.Optimizer) -> tf_keras.optimizers.Optimizer:
+  """Returns the optimizer that a `LossScaleOptimizer` wraps, or itself."""
+  return getattr(optimizer, 'inner_optimizer', optimizer)
+
+
+def _is_finite(loss: tf.Tensor, gradients: Sequence[Gradient],
+               clipnorm: float | None) -> tf.Tensor:
+  """Returns whether the loss and every entry of the gradients are finite."""
+  sums = [loss]
+  for gradient in gradients:
+    values = getattr(gradient, 'values', gradient)  # Of IndexedSlices.
+    if values is not None and values.shape.rank > 1:
+      # Σ_j g_ij is NaN or infinite where a g_ij is. This product takes a
+      # fifth of the time of any reduction of g, with XLA and without.
+      size = values.shape[-1]
+      values = tf.linalg.matvec(
+          tf.reshape(values, [-1, size]), tf.ones([size], values.dtype))
+    if values is not None:
+      sums.append(values)
+  if clipnorm:  # Where |g|² overflows, clipping makes NaN of finite numbers.
+    sums.append(tf.linalg.global_norm(gradients))
+  return tf.reduce_all(
+      [tf.reduce_all(tf.math.is_finite(part)) for part in sums])

@@ -1,0 +1,136 @@
+"""The optimizer of a run, and the schedules of its learning rate."""
+
+import itertools
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from tfvae.training.config import Config
+
+Schedule = tf_keras.optimizers.schedules.LearningRateSchedule
+
+_OPTIMIZERS = {'adam': tf_keras.optimizers.Adam,
+               'adamw': tf_keras.optimizers.AdamW,
+               'adamax': tf_keras.optimizers.Adamax}
+
+_STAGES = 8  # Of Burda et al.: 3^i passes at the i-th rate, i < 8.
+
+
+def make_optimizer(config: Config,
+                   num_steps: int) -> tf_keras.optimizers.Optimizer:
+  """Returns the optimizer that the settings describe.
+
+  Args:
+    config: the settings.
+    num_steps: of the whole training.
+
+  Raises:
+    ValueError: if the warm-up takes all of these steps.
+  """
+  settings = {'global_clipnorm': config.clip_norm}
+  if config.optimizer == 'adamw':
+    settings['weight_decay'] = config.weight_decay
+  if config.ema_decay is not None:
+    settings |= {'use_ema': True, 'ema_momentum': config.ema_decay}
+  optimizer = _OPTIMIZERS[config.optimizer](
+      make_learning_rate(config, num_steps), **settings)
+  if config.precision == 'float16':
+    return tf_keras.mixed_precision.LossScaleOptimizer(optimizer)
+  return optimizer
+
+
+def make_learning_rate(config: Config, num_steps: int) -> float | Schedule:
+  """Returns the learning rate, or its schedule; see `make_optimizer`."""
+  warm_up_steps = config.learning_rate_warm_up_steps
+  rest = num_steps - warm_up_steps
+  if rest < 1:
+    raise ValueError('--learning_rate_warm_up_steps must be fewer than the '
+                     f'steps of the training, {num_steps}; lower it, or raise '
+                     '--epochs. Received: '
+                     f'learning_rate_warm_up_steps={warm_up_steps}')
+  rate = config.learning_rate
+  if config.learning_rate_schedule == 'cosine':
+    rate = tf_keras.optimizers.schedules.CosineDecay(rate, rest)
+  elif config.learning_rate_schedule == 'burda':
+    rate = BurdaStaircase(rate, rest)
+  return WarmUp(rate, warm_up_steps) if warm_up_steps else rate
+
+
+@tf_keras.saving.register_keras_serializable(package='tfvae')
+class BurdaStaircase(Schedule):
+  """The learning rate of Burda, Grosse and Salakhutdinov.
+
+    η_i = η 10^(−i/7) for 3^i of 3280 = Σ_i 3^i shares of the steps, i = 0 … 7.
+
+  Each share was a pass over the data there: Importance Weighted Autoencoders,
+  2016, section 5.
+  """
+
+  def __init__(self, initial_learning_rate: float, num_steps: int):
+    """Initialises the schedule.
+
+    Args:
+      initial_learning_rate: η.
+      num_steps: of the 3280 shares together; the last rate stays after them.
+    """
+    super().__init__()
+    self.initial_learning_rate = initial_learning_rate
+    self.num_steps = num_steps
+
+  def __call__(self, step: Any) -> tf.Tensor:
+    """Returns the learning rate at a step, counted from 0."""
+    shares = list(itertools.accumulate(3**i for i in range(_STAGES)))
+    # The first step of stages 1 … 7: whole numbers, as exact as the step is.
+    starts = [-(-self.num_steps * share // shares[-1]) for share in shares[:-1]]
+    rates = [self.initial_learning_rate * 10**(-i / 7) for i in range(_STAGES)]
+    stage = tf.reduce_sum(tf.cast(
+        tf.cast(step, tf.int64) >= tf.constant(starts, tf.int64), tf.int32))
+    return tf.gather(tf.constant(rates, tf.float32), stage)
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns the arguments by name."""
+    return {'initial_learning_rate': self.initial_learning_rate,
+            'num_steps': self.num_steps}
+
+
+@tf_keras.saving.register_keras_serializable(package='tfvae')
+class WarmUp(Schedule):
+  """A linear rise of the learning rate, then another schedule.
+
+  With w steps, and η the first rate of what follows,
+
+    η_t = η (t + 1) / w for t < w,  η_t = schedule(t − w) from there on.
+  """
+
+  def __init__(self, learning_rate: float | Schedule, num_steps: int):
+    """Initialises the schedule.
+
+    Args:
+      learning_rate: what follows.
+      num_steps: w, at least 1.
+    """
+    super().__init__()
+    self.learning_rate = learning_rate
+    self.num_steps = num_steps
+
+  def __call__(self, step: Any) -> tf.Tensor:
+    """Returns the learning rate at a step, counted from 0."""
+    step = tf.cast(step, tf.int64)
+    rate = self.learning_rate
+    if isinstance(rate, Schedule):
+      rate = rate(tf.maximum(step - self.num_steps, 0))
+    done = tf.cast(tf.minimum(step + 1, self.num_steps), tf.float32)
+    return tf.cast(rate, tf.float32) * (done / self.num_steps)
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns the arguments by name."""
+    return {'learning_rate': tf_keras.saving.serialize_keras_object(
+        self.learning_rate), 'num_steps': self.num_steps}
+
+  @classmethod
+  def from_config(cls, config: dict[str, Any]) -> 'WarmUp':
+    """Makes the schedule from what `get_config` returned."""
+    return cls(**config | {
+        'learning_rate': tf_keras.saving.deserialize_keras_object(
+            config['learning_rate'])})
