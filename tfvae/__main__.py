@@ -1,11 +1,13 @@
 """The program: `python -m tfvae`, `tfvae-train` and `python train_main.py`."""
 
 import logging
+import signal
 import sys
 
 from absl import app
 from absl import flags
 from absl import logging as absl_logging
+import tensorflow as tf
 
 from tfvae import training
 from tfvae.training.command_line import MODES
@@ -24,17 +26,35 @@ def main(argv: list[str]):
       raise ValueError('--workdir is required, such as --workdir=runs/digits')
     metrics = MODES[flags.FLAGS.mode](training.config_from_flags(), workdir)
   except (ValueError, FloatingPointError) as error:
-    # The traceback is shown with --verbosity=1.
-    absl_logging.debug('Traceback:', exc_info=True)
-    sys.exit(f'{program_name(argv[0])}: error: {error}')
-  for name, value in metrics['test'].items():
+    _fail(argv, str(error), 1)
+  except OSError as error:
+    _fail(argv, f'{error.filename or workdir}: {error.strerror or error}; what '
+          'was saved before is whole. Free some space, or choose another '
+          '--workdir; the same command goes on', 1)
+  except training.TrainingInterruptedError as error:
+    _fail(argv, str(error), training.REQUEUE_EXIT_CODE)
+  except tf.errors.UnavailableError as error:
+    _fail(argv, 'another worker is gone; the same command goes on, on all of '
+          f'them ({error.message.splitlines()[0]})', training.REQUEUE_EXIT_CODE)
+  for name, value in metrics.get('test', {}).items():
     print(f'test {name}: {value:.2f}' if isinstance(value, float)
           else f'test {name}: {value}')
-  print(f'Results are in {workdir}.')
+  if metrics:
+    print(f'Results are in {workdir}.')
+
+
+def _fail(argv: list[str], message: str, code: int):
+  # The traceback is shown with --verbosity=1.
+  absl_logging.debug('Traceback:', exc_info=True)
+  print(f'{program_name(argv[0])}: error: {message}', file=sys.stderr)
+  sys.exit(code)
 
 
 def run():
   """Parses the command line and runs `main`; does not return."""
+  # Before and after the training itself, which saves its state first.
+  signal.signal(signal.SIGTERM,
+                lambda *_: sys.exit(training.REQUEUE_EXIT_CODE))
   training.define_flags()
   app.run(main, flags_parser=training.parse_flags)
 

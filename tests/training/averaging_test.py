@@ -8,8 +8,8 @@ from tfvae.training import Config
 from tfvae.training.averaging import AveragedValidation
 from tfvae.training.building import build_model
 
-_CONFIG = Config(latents='z:2', hidden_units=(4,), batch_size=8, jit=False,
-                 learning_rate=.05, ema_decay=.5, steps_per_execution=1)
+_CONFIG = Config(latents='z:2', hidden_units=(4,), batch_size=8, jit='false',
+                 learning_rate=.05, ema_decay=.5, steps_per_execution='1')
 
 
 def _images():

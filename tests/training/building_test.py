@@ -46,7 +46,7 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
         Config(preset='ladder', latents='z1:3,z2:2', hidden_units=(6, 5),
                factor_units=(4,), activation='relu', likelihood='normal',
                prior='mixture', prior_components=7, kl_weight=0.5,
-               free_bits=0.25, merging='precision_weighted', jit=False, seed=3),
+               free_bits=0.25, merging='precision_weighted', jit='false', seed=3),
         (2, 3, 1), num_examples=250)
     config = model.get_config()
     self.assertEqual(
@@ -157,7 +157,7 @@ class RunTest(parameterized.TestCase, tf.test.TestCase):
     workdir = os.path.join(self.get_temp_dir(), self.id().split('.')[-1])
     config = Config(
         data_dir=self.data_dir, latents='z:2', hidden_units=(16,), epochs=1,
-        batch_size=20, learning_rate=0.01, jit=False, steps_per_execution=1,
+        batch_size=20, learning_rate=0.01, jit='false', steps_per_execution='1',
         evaluations=('importance_weighted',), eval_importance_samples=2,
         eval_importance_examples=20, export=False, **settings)
     metrics = train_and_evaluate(config, workdir)

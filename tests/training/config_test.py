@@ -31,13 +31,13 @@ class ConfigTest(tf.test.TestCase, parameterized.TestCase):
   def test_flags_of_every_type(self):
     config = config_from_flags(_parse(
         '--dataset=mnist', '--data_dir=/data', '--hidden_units=7,5',
-        '--learning_rate=0.01', '--nojit', '--epochs=3', '--network=conv'))
+        '--learning_rate=0.01', '--jit=false', '--epochs=3', '--network=conv'))
     self.assertEqual(config, Config(
         dataset='mnist', data_dir='/data', hidden_units=(7, 5),
-        learning_rate=0.01, jit=False, epochs=3, network='conv'))
+        learning_rate=0.01, jit='false', epochs=3, network='conv'))
 
   def test_written_flags_repeat_the_config(self):
-    config = Config(dataset='mnist', hidden_units=(3,), jit=False,
+    config = Config(dataset='mnist', hidden_units=(3,), jit='false',
                     learning_rate=1e-4, validation_split='train[90%:]')
     self.assertEqual(config, config_from_flags(_parse(
         *(f'--{name}={text}' for name, text in config.to_flags().items()))))

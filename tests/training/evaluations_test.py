@@ -40,7 +40,7 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
     cls.data_dir = cls().create_tempdir().full_path
     cls.config = Config(
         data_dir=cls.data_dir, latents='z:2', hidden_units=(16,), epochs=2,
-        jit=False, steps_per_execution=1, eval_importance_samples=5,
+        jit='false', steps_per_execution='1', eval_importance_samples=5,
         eval_importance_examples=20,
         evaluations=('importance_weighted', 'latent_space'), export=False)
     cls.trained = cls().create_tempdir().full_path

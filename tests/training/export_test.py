@@ -24,7 +24,7 @@ class ExportTest(tf.test.TestCase):
     cls.workdir = os.path.join(directory, 'run')
     cls.config = Config(
         data_dir=directory, latents='z:2',
-        hidden_units=(16,), epochs=1, jit=False, eval_importance_samples=2,
+        hidden_units=(16,), epochs=1, jit='false', eval_importance_samples=2,
         eval_importance_examples=20, evaluations=('importance_weighted',))
     cls.metrics = train_and_evaluate(cls.config, cls.workdir)
 

@@ -18,8 +18,8 @@ class SkippedStepsTest(tf.test.TestCase):
   def test_run_with_bad_batches(self):
     workdir = self.create_tempdir().full_path
     model = build_model(
-        Config(latents='z:2', hidden_units=(3,), batch_size=4, jit=False,
-               steps_per_execution=5), (3, 3, 1), 40)
+        Config(latents='z:2', hidden_units=(3,), batch_size=4, jit='false',
+               steps_per_execution='5'), (3, 3, 1), 40)
     x = np.random.default_rng(0).integers(
         0, 2, [40, 4, 3, 3, 1]).astype(np.float32)
     # Ten steps an epoch: two are bad in the second, all from the 26th on.
@@ -45,7 +45,7 @@ class SkippedStepsTest(tf.test.TestCase):
 
   def test_state_that_is_not_finite(self):
     model = build_model(
-        Config(latents='z:2', hidden_units=(3,), jit=False), (3, 3, 1), 40)
+        Config(latents='z:2', hidden_units=(3,), jit='false'), (3, 3, 1), 40)
     model.optimizer.build(model.trainable_variables)
     check_finite(model)
     moment = model.optimizer.variables[-1]

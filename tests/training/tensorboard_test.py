@@ -107,8 +107,8 @@ class ServedTest(tf.test.TestCase):
     cls.config = Config(
         data_dir=directory, latents='z1:4,z2:2', inference='z1|x,y; z2|z1',
         generative='z2; z1|z2; x|z1,y', hidden_units=(16,), factor_units=(8,),
-        epochs=_EPOCHS, learning_rate_schedule='cosine', jit=False,
-        steps_per_execution=1, eval_importance_samples=5,
+        epochs=_EPOCHS, learning_rate_schedule='cosine', jit='false',
+        steps_per_execution='1', eval_importance_samples=5,
         eval_importance_examples=20, evaluations=('importance_weighted',),
         export=False)
     _train_killed_and_resumed(cls.config, cls.workdir)

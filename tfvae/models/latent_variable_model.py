@@ -1,6 +1,7 @@
 """What every latent variable model has: training, evaluation, samples."""
 
 from collections.abc import Mapping
+import functools
 import types
 from typing import Any
 
@@ -66,7 +67,7 @@ class LatentVariableModel(tf_keras.Model):
     # Neither are these counts, but checkpoints hold them.
     self._steps = types.SimpleNamespace(finite=FiniteSteps())
     self._track_trackable(self._steps.finite, 'finite_steps')
-    self._loss_and_gradients_fn = self._loss_and_gradients
+    self._compile_in_replica(False)
     self._objective, self._kl_schedule = _elbo, None
     self._batch_fn, self._compile_arguments = None, None
     self.built = all(part.built for part in self.submodules
@@ -125,10 +126,7 @@ class LatentVariableModel(tf_keras.Model):
     replicas = self.distribute_strategy.num_replicas_in_sync
     super().compile(optimizer, jit_compile=bool(jit_compile and replicas == 1),
                     **kwargs)
-    self._loss_and_gradients_fn = self._loss_and_gradients
-    if jit_compile and replicas > 1:
-      self._loss_and_gradients_fn = tf.function(
-          self._loss_and_gradients, jit_compile=True, reduce_retracing=True)
+    self._compile_in_replica(bool(jit_compile and replicas > 1))
     self._objective, self._kl_schedule = objective or _elbo, kl_schedule
     self._batch_fn = batch_fn
     self._compile_arguments = kwargs | {
@@ -267,10 +265,8 @@ class LatentVariableModel(tf_keras.Model):
   def test_step(self, data: Any) -> dict[str, tf.Tensor]:
     """Estimates the ELBO of one batch; see `tf_keras.Model.test_step`."""
     # The examples seen in this pass number its batches, and need no state.
-    batch = self._part(data, _replica_id(), self._trackers.elbo.count)
-    with part_of_batch(batch.start, batch.size):
-      return self._update_metrics(self._values(
-          *_unpack(batch.inputs), self._seed(batch.step, _EVALUATION)))
+    return self._update_metrics(self._evaluation_values_fn(
+        data, _replica_id(), self._trackers.elbo.count.read_value()))
 
   def predict_step(self, data: Any) -> tf.Tensor:
     """Returns E[x|z] at the posterior mean of z, `[b, *event_shape]`."""
@@ -318,6 +314,20 @@ class LatentVariableModel(tf_keras.Model):
         self._regularizers[name].penalty(
             kl, inference.posteriors[name], inference.priors[name])
         for name, kl in inference.kl.items()])
+
+  def _compile_in_replica(self, jit_compile: bool):
+    """Sets what each replica computes by itself, compiled by XLA or not."""
+    compiled = (functools.partial(
+        tf.function, jit_compile=True, reduce_retracing=True) if jit_compile
+                else lambda function: function)
+    self._loss_and_gradients_fn = compiled(self._loss_and_gradients)
+    self._evaluation_values_fn = compiled(self._evaluation_values)
+
+  def _evaluation_values(self, data, replica_id, step):
+    batch = self._part(data, replica_id, step)
+    with part_of_batch(batch.start, batch.size):
+      return self._values(
+          *_unpack(batch.inputs), self._seed(batch.step, _EVALUATION))
 
   def _loss_and_gradients(self, data, replica_id, step, kl_factor, share):
     batch = self._part(data, replica_id, step)

@@ -4,6 +4,8 @@ from tfvae.training.command_line import config_from_flags
 from tfvae.training.command_line import define_flags
 from tfvae.training.command_line import parse_flags
 from tfvae.training.config import Config
+from tfvae.training.interruption import REQUEUE_EXIT_CODE
+from tfvae.training.interruption import TrainingInterruptedError
 from tfvae.training.train import evaluate_run
 from tfvae.training.train import export_run
 from tfvae.training.train import report_run
@@ -11,6 +13,8 @@ from tfvae.training.train import train_and_evaluate
 
 __all__ = [
     'Config',
+    'REQUEUE_EXIT_CODE',
+    'TrainingInterruptedError',
     'config_from_flags',
     'define_flags',
     'evaluate_run',

@@ -1,6 +1,6 @@
 """The averaged weights that an optimizer with `use_ema` keeps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 import contextlib
 from typing import Any
 
@@ -30,7 +30,13 @@ def averaged(model: tf_keras.Model) -> Iterator[None]:
 
 
 class AveragedValidation(tf_keras.callbacks.Callback):
-  """Has `fit` validate with the averaged weights, and train on with its own."""
+  """Has `fit` validate with the averaged weights, and train on with its own.
+
+  At its end `fit` leaves the averages in the place of the weights, which a
+  further `fit` would begin with; the weights are put back there too.
+  """
+
+  _own: Sequence[tf.Tensor] = ()
 
   def on_test_begin(self, logs: dict[str, Any] | None = None):
     """Gives the model its averaged weights."""
@@ -38,6 +44,10 @@ class AveragedValidation(tf_keras.callbacks.Callback):
 
   def on_test_end(self, logs: dict[str, Any] | None = None):
     """Gives the model its own weights back."""
+    _put_back(self.model, self._own)
+
+  def on_train_end(self, logs: dict[str, Any] | None = None):
+    """Gives the model its own weights back, which are those of validation."""
     _put_back(self.model, self._own)
 
 
@@ -50,7 +60,7 @@ def _swap_in(model: tf_keras.Model) -> list[tf.Tensor]:
   return own
 
 
-def _put_back(model: tf_keras.Model, own: list[tf.Tensor]):
+def _put_back(model: tf_keras.Model, own: Sequence[tf.Tensor]):
   if own:
     for weight, value in zip(model.trainable_variables, own, strict=True):
       weight.assign(value)

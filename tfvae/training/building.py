@@ -1,14 +1,18 @@
 """From a `Config` and the shape of the data to a compiled model."""
 
 from collections.abc import Sequence
+from typing import Any
 
+import tensorflow as tf
 import tf_keras
 
 from tfvae import data
 from tfvae import objectives
 from tfvae.models import image_vae
 from tfvae.models import LatentVariableModel
+from tfvae.models.global_batch import BatchFn
 from tfvae.priors import VampPrior
+from tfvae.training import execution
 from tfvae.training.config import Config
 from tfvae.training.optimization import make_optimizer
 from tfvae.training.optimization import Schedule
@@ -19,7 +23,8 @@ POLICIES = {'float32': 'float32', 'bfloat16': 'mixed_bfloat16',
 
 
 def build_model(config: Config, image_shape: Sequence[int], num_examples: int,
-                num_classes: int | None = None) -> LatentVariableModel:
+                num_classes: int | None = None,
+                batch_fn: BatchFn | None = None) -> LatentVariableModel:
   """Returns the model, optimizer and objective that the settings describe.
 
   Args:
@@ -27,7 +32,22 @@ def build_model(config: Config, image_shape: Sequence[int], num_examples: int,
     image_shape: height, width and channels.
     num_examples: of the training set.
     num_classes: length of the one-hot label where `y` is in the graph.
+    batch_fn: what `compile` takes.
+
+  Raises:
+    ValueError: if replicas are to share what the objective needs whole.
   """
+  replicas = tf.distribute.get_strategy().num_replicas_in_sync
+  if config.objective in ('beta_tc', 'info_vae') and replicas > 1:
+    raise ValueError(
+        f'--objective={config.objective} compares the examples of a batch, '
+        'which replicas share out; use --strategy=one_device. Received: '
+        f'objective={config.objective}, {replicas} replicas')
+  if config.batch_size < replicas:
+    raise ValueError(
+        'A batch holds at least one image for each replica; raise '
+        f'--batch_size. Received: batch_size={config.batch_size}, {replicas} '
+        'replicas')
   tf_keras.utils.set_random_seed(config.seed)  # Of the initial weights.
   model = image_vae(
       config.graph(), image_shape, network=config.network,
@@ -42,13 +62,29 @@ def build_model(config: Config, image_shape: Sequence[int], num_examples: int,
           'free_bits': config.free_bits, 'capacity': config.kl_capacity,
           'free_bits_per': config.free_bits_per},
       seed=config.seed, dtype=POLICIES[config.precision])
+  compile_model(model, config, num_examples, batch_fn=batch_fn)
+  return model
+
+
+def compile_model(model: LatentVariableModel, config: Config,
+                  num_examples: int, optimizer: Any = None,
+                  batch_fn: BatchFn | None = None):
+  """Compiles a model with the optimizer and objective of the settings.
+
+  Args:
+    model: of `build_model`.
+    config: the settings.
+    num_examples: of the training set.
+    optimizer: None makes a new one.
+    batch_fn: what `compile` takes.
+  """
   steps = data.steps_per_epoch(num_examples, config.batch_size)
   model.compile(
-      make_optimizer(config, config.epochs * steps),
-      jit_compile=config.jit, objective=make_objective(config, num_examples),
+      optimizer or make_optimizer(config, config.epochs * steps),
+      jit_compile=execution.uses_jit(config), batch_fn=batch_fn,
+      objective=make_objective(config, num_examples),
       kl_schedule=make_kl_schedule(config, steps),
-      steps_per_execution=min(config.steps_per_execution, steps))
-  return model
+      steps_per_execution=execution.steps_per_execution(config, steps))
 
 
 def initialize_priors(model: LatentVariableModel, images: data.Images):

@@ -206,12 +206,28 @@ class Config:
   seed: int = setting(
       0, 'training', 'of data order, binarization, initial weights and noise',
       at_least=0, below=2**31)
-  jit: bool = setting(
-      True, 'training', 'compile the step with XLA, whose random normals are '
-      'others')
-  steps_per_execution: int = setting(
-      50, 'training', 'steps between two returns to Python', at_least=1,
-      changes_result=False)
+  jit: str = setting(
+      'auto', 'training', 'compile the step with XLA, whose random normals are '
+      'others; auto does, but on a CPU not for convolutions or 20 importance '
+      'samples and more', choices=('auto', 'true', 'false'))
+  steps_per_execution: str = setting(
+      'auto', 'training', 'steps between two returns to Python, a number; auto '
+      'is 50', changes_result=False)
+  strategy: str = setting(
+      'auto', 'training', 'mirrored trains on all GPUs of this machine, '
+      'multi_worker on several machines in step, parameter_server on several '
+      'at their own pace, both as TF_CONFIG says; auto is mirrored where there '
+      'are several GPUs, else default. The batch size is that of all together',
+      choices=('auto', 'default', 'one_device', 'mirrored', 'multi_worker',
+               'parameter_server'), changes_result=False)
+  checkpoint_every_steps: int | None = setting(
+      None, 'training', 'steps between two checkpoints within an epoch; there '
+      'is one after each epoch in any case', changes_result=False, at_least=1)
+  checkpoint_every_minutes: float | None = setting(
+      10.0, 'training', 'the same, in minutes', changes_result=False, above=0)
+  checkpoint_keep: int = setting(
+      2, 'training', 'checkpoints to keep, the newest', changes_result=False,
+      at_least=1)
 
   evaluations: tuple[str, ...] = setting(
       ('importance_weighted', 'latent_space', 'representation'), 'evaluation',
@@ -258,8 +274,10 @@ class Config:
       raise ValueError('--free_bits and --kl_capacity exclude each other. '
                        f'Received: free_bits={self.free_bits}, '
                        f'kl_capacity={self.kl_capacity}')
+    _check_steps_per_execution(self)
     _check_batch_size(self)
     _check_cache(self)
+    _check_strategy(self)
     check_objective = _OBJECTIVE_CHECKS.get(self.objective)
     if check_objective:
       check_objective(self)
@@ -300,6 +318,23 @@ def _check_dreg(config: Config):
           '--objective=dreg needs latents without latent parents in q; use '
           f"--objective=iwae, or another factor than '{factor}'. Received: "
           f'objective=dreg, inference={graph.inference_text!r}')
+
+
+def _check_steps_per_execution(config: Config):
+  """Refuses what is neither auto nor a number."""
+  steps = config.steps_per_execution
+  if steps != 'auto' and not (steps.isdecimal() and int(steps) >= 1):
+    raise ValueError('--steps_per_execution must be auto or at least 1. '
+                     f'Received: steps_per_execution={steps}')
+
+
+def _check_strategy(config: Config):
+  """Refuses what needs the whole batch, or the whole data, in one place."""
+  if config.strategy == 'parameter_server' and config.cache != 'memory':
+    raise ValueError('--strategy=parameter_server sends each worker the images '
+                     'in memory; use --cache=memory, or '
+                     '--strategy=multi_worker. Received: '
+                     f'strategy=parameter_server, cache={config.cache}')
 
 
 def _check_batch_size(config: Config):

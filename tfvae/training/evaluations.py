@@ -17,6 +17,7 @@ from tfvae.models import LatentVariableModel
 from tfvae.training.batches import evaluation_batches
 from tfvae.training.batches import labels_where_needed
 from tfvae.training.config import Config
+from tfvae.training.execution import uses_jit
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Subject:
   @property
   def jit_compile(self) -> bool:
     """Whether XLA serves: on a CPU its convolutions are slow."""
-    return self.config.jit and self.config.network == 'mlp'
+    return uses_jit(self.config) and self.config.network == 'mlp'
 
   def test_batches(self, examples: int = 0) -> tf.data.Dataset:
     """Returns the first so many test images in batches; all of them for 0."""

@@ -12,20 +12,17 @@ class SkippedSteps(tf_keras.callbacks.Callback):
   `skipped_steps` is put among the epoch's logs, for the callbacks that follow.
   """
 
-  def __init__(self, max_in_a_row: int):
+  def __init__(self, max_in_a_row: int, before: int = 0):
     """Initialises the callback.
 
     Args:
       max_in_a_row: how many end the training.
+      before: the steps skipped in the epochs that are done.
     """
     super().__init__()
     self._supports_tf_logs = True  # Which are not copied for each batch then.
     self._max_in_a_row = max_in_a_row
-    self._before = 0
-
-  def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None):
-    """Notes the count."""
-    self._before = int(self.model.skipped_steps.numpy())
+    self._before = before
 
   def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None):
     """Raises a FloatingPointError after too many skipped steps in a row."""
@@ -40,8 +37,9 @@ class SkippedSteps(tf_keras.callbacks.Callback):
 
   def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
     """Adds the epoch's count to the logs."""
-    logs['skipped_steps'] = int(
-        self.model.skipped_steps.numpy()) - self._before
+    skipped = int(self.model.skipped_steps.numpy())
+    logs['skipped_steps'] = skipped - self._before
+    self._before = skipped
 
 
 def check_finite(model: tf_keras.Model):

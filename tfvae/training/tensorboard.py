@@ -62,7 +62,7 @@ class TensorBoard(tf_keras.callbacks.Callback):
   def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
     """Writes the epoch's means, its learning rate and its pictures."""
     logs = logs | {
-        'learning_rate': float(self.model.optimizer.learning_rate)}
+        'learning_rate': float(self.model.optimizer.learning_rate.numpy())}
     for name, value in logs.items():
       split = 'validation' if name.startswith('val_') else 'train'
       with self._writers[split].as_default(step=epoch + 1):
@@ -80,8 +80,8 @@ class TensorBoard(tf_keras.callbacks.Callback):
     for writer in self._writers.values():
       writer.flush()
 
-  def on_train_end(self, logs: dict[str, Any] | None = None):
-    """Closes the files."""
+  def close(self):
+    """Closes the files, after the last epoch."""
     for writer in self._writers.values():
       writer.close()
 

@@ -14,19 +14,25 @@ from tfvae import data
 from tfvae.layers.support import check_support
 from tfvae.models import LatentVariableModel
 from tfvae.models.choices import SUPPORT
+from tfvae.models.global_batch import BatchFn
 from tfvae.serving import export_saved_model
 from tfvae.training import callbacks
 from tfvae.training import evaluations
+from tfvae.training import strategies
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.averaging import AveragedValidation
+from tfvae.training.batches import distributed_evaluation
 from tfvae.training.batches import evaluation_batches
-from tfvae.training.batches import training_batches
+from tfvae.training.batches import is_asynchronous
+from tfvae.training.batches import TrainingInput
 from tfvae.training.building import build_model
+from tfvae.training.building import compile_model
 from tfvae.training.building import initialize_priors
 from tfvae.training.config import Config
 from tfvae.training.run_report import write_report
 from tfvae.training.skipped_steps import SkippedSteps
 from tfvae.training.tensorboard import TensorBoard
+from tfvae.training.validation import CoordinatorValidation
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -53,38 +59,35 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
       `tensorboard/`, `report/`, `model.keras` and `export/`.
 
   Returns:
-    What `metrics.json` holds; likelihoods in nats.
+    What `metrics.json` holds; likelihoods in nats. Nothing where another of
+    several workers, the chief, has the results.
 
   Raises:
     ValueError: before training, if the data or the directory will not do.
+    TrainingInterruptedError: if a signal ended the training; the same call goes
+      on.
     FloatingPointError: after --max_skipped_steps training steps in a row with
       a NaN or an infinity; what was saved stays.
   """
+  if strategies.serve_if_server(config):
+    return {}
+  strategy = strategies.make_strategy(config)
   images = _load(config)
   # Before the directory is written, so that a mistake leaves no trace there.
-  model = build_model(config, images.image_shape, len(images.train.images),
-                      images.num_classes)
-  initialize_priors(model, images.train.images)
-  finished = workdir_lib.prepare(workdir, config)
-  if finished:
-    _LOGGER.info('The run in %s is finished; nothing to do.', workdir)
-    return finished
-  checkpoint, history = _fit(model, config, images, workdir)
-  start = time.monotonic()
-  subject = evaluations.Subject(model, config, images)
-  metrics = evaluations.evaluate(subject, evaluations.elbo_means(subject)) | {
-      'best_epoch': int(checkpoint.best_epoch),
-      'parameters': model.count_params(),
-      'seconds': {'train': round(history.seconds, 1),
-                  'evaluate': round(time.monotonic() - start, 1)},
-      'versions': {name: importlib.metadata.version(name)
-                   for name in _PACKAGES}}
-  model.save(os.path.join(workdir, MODEL_FILE))
-  if config.export:
-    _export(model, config, workdir)
-  write_report(subject, metrics, workdir)
-  workdir_lib.write_metrics(workdir, metrics)
-  return metrics
+  train_input = TrainingInput(images, config, strategy)
+  with strategy.scope():
+    model = _build(config, images, train_input.batch_fn)
+  is_chief = strategies.is_chief(strategy)
+  with workdir_lib.prepared(workdir, config, is_chief) as finished:
+    if finished:
+      _LOGGER.info('The run in %s is finished; nothing to do.', workdir)
+      return finished
+    checkpoint, history = _fit(model, config, images, train_input, workdir)
+    if not is_chief:
+      return {}
+    return _evaluate(
+        _best(model, checkpoint, config, images), checkpoint, history, config,
+        images, workdir)
 
 
 def evaluate_run(config: Config, workdir: str) -> dict[str, Any]:
@@ -101,17 +104,19 @@ def evaluate_run(config: Config, workdir: str) -> dict[str, Any]:
   Raises:
     ValueError: if the run is not finished, or its settings are others.
   """
-  subject, metrics = _finished(config, workdir)
-  metrics = evaluations.evaluate(subject, metrics)
-  workdir_lib.write_metrics(workdir, metrics)
-  write_report(subject, metrics, workdir)
+  with workdir_lib.held(workdir):
+    subject, metrics = _finished(config, workdir)
+    metrics = evaluations.evaluate(subject, metrics)
+    workdir_lib.write_metrics(workdir, metrics)
+    write_report(subject, metrics, workdir)
   return metrics
 
 
 def report_run(config: Config, workdir: str) -> dict[str, Any]:
   """Reports on a finished run anew; see `evaluate_run`."""
-  subject, metrics = _finished(config, workdir)
-  write_report(subject, metrics, workdir)
+  with workdir_lib.held(workdir):
+    subject, metrics = _finished(config, workdir)
+    write_report(subject, metrics, workdir)
   return metrics
 
 
@@ -181,30 +186,100 @@ def _check_support(config: Config, images: data.ImageData):
         first += len(chunk)
 
 
+def _build(config: Config, images: data.ImageData,
+           batch_fn: BatchFn | None = None) -> LatentVariableModel:
+  model = build_model(config, images.image_shape, len(images.train.images),
+                      images.num_classes, batch_fn)
+  initialize_priors(model, images.train.images)
+  return model
+
+
 def _fit(model: LatentVariableModel, config: Config, images: data.ImageData,
+         train_input: TrainingInput,
          workdir: str) -> tuple[callbacks.Checkpoint, callbacks.History]:
   """Trains from the last checkpoint, if there is one, to the last epoch."""
-  num_images = len(images.train.images)
-  checkpoint = callbacks.Checkpoint(model, workdir)
-  epochs_done = checkpoint.restore()
-  if epochs_done:
-    _LOGGER.info('Resuming after epoch %d of %d.', epochs_done, config.epochs)
-  history = callbacks.History(workdir, epochs_done)
-  validation_batches = evaluation_batches(images, 'validation', config)
-  pictures = next(iter(validation_batches.unbatch().batch(_PICTURE_IMAGES)))
-  if epochs_done < config.epochs:
-    model.fit(
-        training_batches(images, config, epochs_done),
-        initial_epoch=epochs_done,
-        epochs=config.epochs,
-        steps_per_epoch=data.steps_per_epoch(num_images, config.batch_size),
-        validation_data=validation_batches,
-        callbacks=[
-            SkippedSteps(config.max_skipped_steps),
-            AveragedValidation(),
-            history,
-            TensorBoard(workdir, pictures, epochs_done, config.seed),
-            checkpoint],
-        verbose=1 if sys.stdout.isatty() else 2)
-  checkpoint.restore_best()
+  steps = train_input.steps_per_epoch
+  is_chief = strategies.is_chief(model.distribute_strategy)
+  history = callbacks.History(workdir, len(images.train.images), is_chief)
+  checkpoint = callbacks.Checkpoint(model, workdir, config, steps, history)
+  done = checkpoint.restore(model)
+  epoch, step = divmod(done, steps)
+  if done:
+    _LOGGER.info('Resuming after step %d of epoch %d of %d.', step, epoch + 1,
+                 config.epochs)
+  validation, validating = _validation(model, config, images)
+  skipped = SkippedSteps(
+      config.max_skipped_steps, int(history.total('skipped_steps')))
+  callback_list = [*validating, skipped, history]
+  if is_chief:
+    board = TensorBoard(workdir, _pictures(images, config), epoch, config.seed)
+    callback_list.append(board)
+  with checkpoint.awaiting_signals():
+    # The rest of an epoch that was broken off, then whole ones.
+    for first, last, count in ((epoch, epoch + bool(step), steps - step),
+                               (epoch + bool(step), config.epochs, steps)):
+      if first < last:
+        model.fit(
+            train_input.dataset(first * steps + steps - count),
+            initial_epoch=first, epochs=last, steps_per_epoch=count,
+            callbacks=[*callback_list, checkpoint],
+            verbose=(1 if sys.stdout.isatty() else 2) if is_chief else 0,
+            **validation)
+  if is_chief:
+    board.close()
   return checkpoint, history
+
+
+def _validation(
+    model: LatentVariableModel, config: Config, images: data.ImageData
+) -> tuple[dict[str, Any], list[tf_keras.callbacks.Callback]]:
+  """Returns what `fit` takes to validate, and the callbacks it needs."""
+  strategy = model.distribute_strategy
+  if is_asynchronous(strategy):
+    return {}, [CoordinatorValidation(
+        _build(config, images),
+        evaluation_batches(images, 'validation', config))]
+  return {
+      'validation_data': distributed_evaluation(
+          images, 'validation', config, strategy),
+      'validation_steps': data.steps_per_epoch(
+          len(images.validation.images), config.eval_batch_size),
+  }, [AveragedValidation()]
+
+
+def _pictures(images: data.ImageData, config: Config) -> Any:
+  batches = evaluation_batches(images, 'validation', config)
+  return next(iter(batches.unbatch().batch(_PICTURE_IMAGES)))
+
+
+def _best(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
+          config: Config, images: data.ImageData) -> LatentVariableModel:
+  """Returns the model with the weights that validated best, on one device."""
+  strategy = model.distribute_strategy
+  if strategy.num_replicas_in_sync > 1 or is_asynchronous(strategy):
+    model = _build(config, images)
+  else:
+    compile_model(model, config, len(images.train.images), model.optimizer)
+  model.set_weights(checkpoint.best_weights())
+  return model
+
+
+def _evaluate(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
+              history: callbacks.History, config: Config,
+              images: data.ImageData, workdir: str) -> dict[str, Any]:
+  """Evaluates a trained model and leaves the results."""
+  start = time.monotonic()
+  subject = evaluations.Subject(model, config, images)
+  metrics = evaluations.evaluate(subject, evaluations.elbo_means(subject)) | {
+      'best_epoch': int(checkpoint.best_epoch),
+      'parameters': model.count_params(),
+      'seconds': {'train': round(history.total('seconds'), 1),
+                  'evaluate': round(time.monotonic() - start, 1)},
+      'versions': {name: importlib.metadata.version(name)
+                   for name in _PACKAGES}}
+  model.save(os.path.join(workdir, MODEL_FILE))
+  if config.export:
+    _export(model, config, workdir)
+  write_report(subject, metrics, workdir)
+  workdir_lib.write_metrics(workdir, metrics)
+  return metrics

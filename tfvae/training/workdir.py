@@ -1,42 +1,88 @@
 """What a run leaves in its directory, and whether it may go on there."""
 
+from collections.abc import Iterator
+import contextlib
 import csv
 import dataclasses
+import fcntl
 import json
+import logging
 import os
 from typing import Any
 
 from tfvae.training.config import Config
+
+_LOGGER = logging.getLogger(__name__)
 
 FLAGS_FILE = 'flags.txt'
 METRICS_FILE = 'metrics.json'
 HISTORY_FILE = 'history.csv'
 
 
-def prepare(workdir: str, config: Config) -> dict[str, Any] | None:
-  """Makes the directory, or checks that this run may go on there.
+@contextlib.contextmanager
+def prepared(workdir: str, config: Config,
+             writes: bool = True) -> Iterator[dict[str, Any] | None]:
+  """Makes the directory, or checks that this run may go on there; holds it.
 
   Args:
     workdir: the directory; its parents are made too.
     config: the run's settings, written to `flags.txt` in a new directory.
+    writes: whether this process does; only one of several workers is to.
 
-  Returns:
+  Yields:
     The metrics if the run is finished, else None.
 
   Raises:
-    ValueError: if the directory cannot be made or written, or holds a run with
-      other settings.
+    ValueError: if the directory cannot be made or written, holds a run with
+      other settings, or another process runs there.
   """
+  if not writes:
+    yield _read_metrics(workdir)
+    return
   try:
     os.makedirs(workdir, exist_ok=True)
-    if not os.path.exists(os.path.join(workdir, FLAGS_FILE)):
+    is_new = not os.path.exists(os.path.join(workdir, FLAGS_FILE))
+    if is_new:
       _write_flags(workdir, config)
-      return None
   except OSError as error:
     raise ValueError(f'Cannot write to the workdir: {error.strerror}; choose '
                      f'another. Received: workdir={workdir}') from error
-  _check_same_flags(workdir, config)
-  return _read_metrics(workdir)
+  with held(workdir):
+    _check_same_flags(workdir, config)
+    yield None if is_new else _read_metrics(workdir)
+
+
+@contextlib.contextmanager
+def held(workdir: str) -> Iterator[None]:
+  """Keeps other processes from running in a directory, until this one ends.
+
+  Args:
+    workdir: the directory.
+
+  Yields:
+    Nothing.
+
+  Raises:
+    ValueError: if another process runs there.
+  """
+  if not os.path.isdir(workdir):  # The next to read there says so.
+    yield
+    return
+  descriptor = os.open(workdir, os.O_RDONLY)
+  try:
+    try:
+      # Ends with the process, however that ends.
+      fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      raise ValueError(
+          'Another process runs in the workdir; wait for it, or choose another '
+          f'--workdir. Received: workdir={workdir}') from None
+    except OSError as error:
+      _LOGGER.warning('%s has no locks (%s); see to it that no other process '
+                      'runs there.', workdir, error.strerror)
+    yield
+  finally:
+    os.close(descriptor)
 
 
 def finished_metrics(workdir: str, config: Config) -> dict[str, Any]:
@@ -118,7 +164,9 @@ def _read_flags(workdir: str) -> dict[str, str]:
 
 def _check_same_flags(workdir: str, config: Config, but: str | None = None):
   """Refuses other settings than the run's, but for those of one group."""
-  before, now = _read_flags(workdir), config.to_flags()
+  # A run of a version that had not all flags had the defaults of the others.
+  before = Config().to_flags() | _read_flags(workdir)
+  now = config.to_flags()
   different = [
       f'  --{field.name}: {before.get(field.name, "none")} there, '
       f'{now.get(field.name, "none")} here'

@@ -1,0 +1,127 @@
+"""The states of a training on the disk: whole, or skipped."""
+
+import contextlib
+import logging
+import os
+import re
+import shutil
+
+import tensorflow as tf
+
+_LOGGER = logging.getLogger(__name__)
+
+_FILES = 'state'  # What TensorFlow puts its suffixes to.
+
+
+class CheckpointStore:
+  """Numbered checkpoints in a directory, each of them whole or not there.
+
+  A checkpoint is written to a temporary sibling, brought to the disk and then
+  renamed, so that a kill leaves the one before. One that cannot be read all the
+  same, since the disk failed, is put aside, and the one before is taken.
+  """
+
+  def __init__(self, directory: str, keep: int):
+    """Initialises the store.
+
+    Args:
+      directory: made when it is first written to.
+      keep: how many checkpoints stay, the newest.
+    """
+    self._directory, self._keep = directory, keep
+
+  def save(self, checkpoint: tf.train.Checkpoint, number: int):
+    """Writes a checkpoint.
+
+    Args:
+      checkpoint: what is saved.
+      number: its number, higher than that of the ones there.
+
+    Raises:
+      OSError: if it cannot be written; those there stay.
+    """
+    os.makedirs(self._directory, exist_ok=True)
+    temporary = os.path.join(self._directory, f'.{number}.tmp')
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+      os.mkdir(temporary)
+      _write(checkpoint, os.path.join(temporary, _FILES))
+      _sync(temporary)
+      os.rename(temporary, self._path(number))
+      _sync(self._directory)
+    finally:
+      shutil.rmtree(temporary, ignore_errors=True)
+    for old in self._numbers()[:-self._keep]:
+      shutil.rmtree(self._path(old), ignore_errors=True)
+
+  def restore_latest(self, checkpoint: tf.train.Checkpoint) -> int | None:
+    """Restores the newest checkpoint that can be read.
+
+    Args:
+      checkpoint: what is restored.
+
+    Returns:
+      Its number; None if there are no checkpoints.
+
+    Raises:
+      ValueError: if there are some, and none can be read.
+    """
+    numbers = self._numbers()
+    for number in reversed(numbers):
+      prefix = os.path.join(self._path(number), _FILES)
+      try:
+        _read_through(prefix)
+      except (tf.errors.OpError, ValueError) as error:
+        aside = f'{self._path(number)}.corrupt'
+        _LOGGER.warning(
+            'Skipping the checkpoint %s, which cannot be read (%s); the one '
+            'before is taken.', self._path(number), _first_line(error))
+        shutil.rmtree(aside, ignore_errors=True)
+        os.rename(self._path(number), aside)
+        continue
+      checkpoint.read(prefix).assert_existing_objects_matched()
+      return number
+    if numbers:
+      raise ValueError(
+          'None of the checkpoints can be read; remove the workdir to begin '
+          f'anew, or choose another. Received: {self._directory}')
+    return None
+
+  def _path(self, number: int) -> str:
+    return os.path.join(self._directory, str(number))
+
+  def _numbers(self) -> list[int]:
+    """Returns the numbers of the checkpoints there, in order."""
+    with contextlib.suppress(FileNotFoundError):
+      return sorted(int(name) for name in os.listdir(self._directory)
+                    if re.fullmatch('[0-9]+', name))
+    return []
+
+
+def _write(checkpoint: tf.train.Checkpoint, prefix: str):
+  try:
+    checkpoint.write(prefix)
+  except tf.errors.OpError as error:  # TensorFlow's, of a full disk.
+    raise OSError(None, _first_line(error), prefix) from error
+
+
+def _read_through(prefix: str):
+  """Reads every tensor of a checkpoint, which compares its checksums."""
+  reader = tf.train.load_checkpoint(prefix)
+  for name in reader.get_variable_to_shape_map():
+    reader.get_tensor(name)
+
+
+def _sync(directory: str):
+  """Brings a directory and the files in it to the disk."""
+  files = [entry.path for entry in os.scandir(directory) if entry.is_file()]
+  for path in (*files, directory):
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+      os.fsync(descriptor)
+    finally:
+      os.close(descriptor)
+
+
+def _first_line(error: Exception) -> str:
+  return str(getattr(error, 'message', error)).split('\n', 1)[0]

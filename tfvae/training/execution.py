@@ -1,0 +1,43 @@
+"""How a training step is compiled, and how many run between two returns."""
+
+import tensorflow as tf
+
+from tfvae.training.config import Config
+
+# Of `--steps_per_execution=auto`: after so many the way back to Python is a
+# small part of the time even of the smallest models.
+_STEPS = 50
+
+
+def uses_jit(config: Config) -> bool:
+  """Returns whether XLA compiles the training step.
+
+  `auto` is what `benchmarks/training_settings.py` found to be faster: XLA, but
+  for convolutions on a CPU, which are slower with it, and for many importance
+  samples there.
+
+  Args:
+    config: the settings.
+  """
+  if config.jit != 'auto':
+    return config.jit == 'true'
+  if tf.config.list_logical_devices('GPU'):
+    return True
+  draws = (config.importance_samples
+           if config.objective in ('iwae', 'dreg') else 1)
+  return config.network == 'mlp' and draws < _MANY_SAMPLES
+
+
+def steps_per_execution(config: Config, steps_per_epoch: int) -> int:
+  """Returns the steps between two returns to Python.
+
+  Args:
+    config: the settings.
+    steps_per_epoch: at which a return is needed.
+  """
+  chosen = config.steps_per_execution
+  return min(_STEPS if chosen == 'auto' else int(chosen), steps_per_epoch)
+
+
+# Of `--jit=auto` on a CPU: with 50 the step takes longer under XLA.
+_MANY_SAMPLES = 20

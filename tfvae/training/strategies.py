@@ -1,0 +1,148 @@
+"""Where a run trains: one device, several, several machines."""
+
+from collections.abc import Sequence
+import functools
+import json
+import logging
+import os
+import socket
+import time
+
+import tensorflow as tf
+
+from tfvae.training.config import Config
+
+_LOGGER = logging.getLogger(__name__)
+
+_GONE_SECONDS = 60  # After which a coordinator that is silent has ended.
+
+
+def make_strategy(config: Config) -> tf.distribute.Strategy:
+  """Returns the strategy of a run; called before TensorFlow does anything else.
+
+  Args:
+    config: the settings.
+
+  Raises:
+    ValueError: if several machines are to train, and `TF_CONFIG` does not say
+      which.
+  """
+  match config.strategy:
+    case 'auto':
+      gpus = tf.config.list_logical_devices('GPU')
+      return (tf.distribute.MirroredStrategy() if len(gpus) > 1
+              else tf.distribute.get_strategy())
+    case 'one_device':
+      gpus = tf.config.list_logical_devices('GPU')
+      return tf.distribute.OneDeviceStrategy('GPU:0' if gpus else 'CPU:0')
+    case 'mirrored':
+      return tf.distribute.MirroredStrategy()
+    case 'multi_worker':
+      _check_cluster({'chief', 'worker'}, config)
+      return tf.distribute.MultiWorkerMirroredStrategy()
+    case 'parameter_server':
+      _check_cluster({'chief', 'worker', 'ps'}, config)
+      return tf.distribute.ParameterServerStrategy(
+          tf.distribute.cluster_resolver.TFConfigClusterResolver())
+  return tf.distribute.get_strategy()
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+  """Returns whether this process is the one that writes the results."""
+  resolver = strategy.cluster_resolver
+  if resolver is None or not resolver.task_type:
+    return True
+  if 'chief' in resolver.cluster_spec().jobs:
+    return resolver.task_type == 'chief'
+  return resolver.task_type == 'worker' and resolver.task_id == 0
+
+
+def num_workers(strategy: tf.distribute.Strategy) -> int:
+  """Returns how many processes train in step with this one, itself included."""
+  if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+    return 1
+  jobs = strategy.cluster_resolver.cluster_spec().as_dict()
+  return sum(len(tasks) for tasks in jobs.values()) or 1
+
+
+def sum_over_workers(strategy: tf.distribute.Strategy,
+                     values: Sequence[int]) -> list[int]:
+  """Returns sums over the processes, each of which calls this.
+
+  Args:
+    strategy: that trains.
+    values: this process's; without others they are returned as they are.
+  """
+  if num_workers(strategy) == 1:
+    return list(values)
+  here = strategy.num_replicas_in_sync // num_workers(strategy)
+  sums = _sum_over_replicas(strategy)(tf.constant(values, tf.int64))
+  return [int(total) // here for total in sums.numpy()]
+
+
+@functools.cache
+def _sum_over_replicas(strategy: tf.distribute.Strategy):
+  """Returns the compiled function, which is an all-reduce of a few numbers."""
+  return tf.function(lambda values: strategy.reduce(
+      tf.distribute.ReduceOp.SUM, strategy.run(tf.identity, [values]),
+      axis=None))
+
+
+def serve_if_server(config: Config) -> bool:
+  """Serves a coordinator until it has ended, where this task is to do so.
+
+  Args:
+    config: the settings.
+
+  Returns:
+    Whether it was: a `worker` or `ps` of --strategy=parameter_server, which
+    has nothing else to do.
+
+  Raises:
+    ValueError: as `make_strategy`.
+  """
+  if config.strategy != 'parameter_server':
+    return False
+  cluster = _check_cluster({'chief', 'worker', 'ps'}, config)
+  resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
+  if resolver.task_type == 'chief':
+    return False
+  tf.distribute.Server(
+      resolver.cluster_spec(), job_name=resolver.task_type,
+      task_index=resolver.task_id, protocol='grpc')
+  _LOGGER.info('Serving as %s %d.', resolver.task_type, resolver.task_id)
+  _wait_until_gone(cluster['chief'][0])
+  return True
+
+
+def _wait_until_gone(address: str):
+  """Returns when nothing has listened at an address for a minute."""
+  host, port = address.rsplit(':', 1)
+  has_begun, last = False, time.monotonic()
+  while not has_begun or time.monotonic() - last < _GONE_SECONDS:
+    try:
+      with socket.create_connection((host, int(port)), timeout=5):
+        has_begun, last = True, time.monotonic()
+    except OSError:
+      pass
+    time.sleep(1)
+
+
+def _check_cluster(jobs: set[str], config: Config) -> dict[str, list[str]]:
+  """Returns the cluster of `TF_CONFIG`, by job."""
+  text = os.environ.get('TF_CONFIG', '')
+  example = json.dumps({'cluster': {job: ['host:port'] for job in sorted(jobs)},
+                        'task': {'type': 'worker', 'index': 0}})
+  remedy = (f'--strategy={config.strategy} needs the machines and this one\'s '
+            f'task in the environment variable TF_CONFIG, such as {example}')
+  try:
+    parsed = json.loads(text)
+    cluster, task = parsed['cluster'], parsed['task']
+    addresses = cluster[task['type']]
+    is_known = 0 <= int(task['index']) < len(addresses)
+  except (ValueError, KeyError, TypeError) as error:
+    raise ValueError(f'{remedy}. Received: TF_CONFIG={text!r}') from error
+  needed = {'chief', 'worker', 'ps'} if 'ps' in jobs else {'worker'}
+  if not is_known or not needed <= set(cluster) or set(cluster) - jobs:
+    raise ValueError(f'{remedy}. Received: TF_CONFIG={text!r}')
+  return cluster
