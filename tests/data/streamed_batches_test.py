@@ -83,6 +83,12 @@ class StreamedTest(parameterized.TestCase, tf.test.TestCase):
         lengths = list(map(len, parts))
         self.assertLessEqual(max(lengths) - min(lengths), 1)
 
+  def test_a_worker_without_images_takes_empty_steps(self):
+    images = self.streamed.train.images.rows(np.arange(1))
+    batches = data.streamed_batches(images, _BATCH, 0, 'dynamic', shard=(1, 2))
+    for batch in batches.take(3):
+      self.assertEqual(batch.shape, [0, 4, 3, 1])
+
   @parameterized.parameters('dynamic', 'none')
   def test_resumes_bit_for_bit_at_any_step(self, binarization):
     kwargs = {'binarization': binarization,
@@ -169,6 +175,8 @@ class StreamedTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(
       (dict(binarization='static'), 'use --cache=disk'),
       (dict(binarization='dynamic', as_counts=True), 'not binarized'),
+      (dict(start_epoch=-1), 'from 0 to 9.*start_epoch=-1'),
+      (dict(start_step=10), 'from 0 to 9.*start_step=10'),
       (dict(shard=(2, 2)), 'worker 2 of 2'),
       (dict(shard=(0, 11)), 'raise --batch_size.*batch_size=10'))
   def test_refused(self, kwargs, message):
