@@ -176,6 +176,11 @@ class StreamedTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(ValueError, message):
       self.batches(1, **kwargs)
 
+  @parameterized.parameters('static', 'none')
+  def test_batches_in_any_order_are_refused(self, binarization):
+    with self.assertRaisesRegex(ValueError, "by streamed_batches.*='disk'"):
+      data.training_batches(self.streamed.train.images, _BATCH, 0, binarization)
+
 
 class PartTest(parameterized.TestCase, tf.test.TestCase):
 
