@@ -136,6 +136,7 @@ def main(_):
   if _CACHE.value:
     print(json.dumps(measure(_CACHE.value)))
     return
+  setting = machine.setting()
   rows = [json.loads(subprocess.run(
       [sys.executable, '-m', 'benchmarks.caches', *sys.argv[1:],
        f'--cache={cache}'],
@@ -151,7 +152,7 @@ def main(_):
                for argument in sys.argv[1:] if 'output=' not in argument]
   path = pathlib.Path(_OUTPUT.value)
   path.parent.mkdir(parents=True, exist_ok=True)
-  path.write_text(json.dumps(machine.setting() | {
+  path.write_text(json.dumps(setting | {
       'command': ' '.join(['python -m benchmarks.caches', *arguments]),
       'batch_size': _BATCH_SIZE, 'rows': rows}, indent=2) + '\n',
       encoding='utf-8')
