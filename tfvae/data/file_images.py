@@ -135,12 +135,13 @@ class RowFile:
     Raises:
       OSError: if the file ends before a row does.
     """
-    target = out.reshape(-1).view(np.uint8)
-    breaks = np.flatnonzero(np.diff(numbers) != 1) + 1
-    starts = np.concatenate([[0], breaks]) if len(numbers) else []
-    for start, stop in zip(starts, [*breaks, len(numbers)], strict=False):
-      self._read_run(int(numbers[start]) * self._row_bytes, memoryview(
-          target[start * self._row_bytes:stop * self._row_bytes]))
+    size = self._row_bytes
+    target = memoryview(out.reshape(-1).view(np.uint8))
+    starts = [0, *(np.flatnonzero(np.diff(numbers) != 1) + 1).tolist()]
+    offsets = (numbers[starts] * size).tolist() if len(numbers) else []
+    for start, stop, offset in zip(
+        starts, [*starts[1:], len(numbers)], offsets, strict=False):
+      self._read_run(offset, target[start * size:stop * size])
 
   def _read_run(self, offset: int, target: memoryview) -> None:
     while target:

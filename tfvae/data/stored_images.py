@@ -55,6 +55,14 @@ class StoredImages(abc.ABC):
   def dataset(self, count: int) -> tf.data.Dataset:
     """Returns the images in their order, `[b, ...]` with `b <= count`."""
 
+  def gather(self) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns what `gather_rows` does, where rows are read in any order."""
+    raise self._in_order_only()
+
+  def converted(self, name: str, convert: Callable) -> 'StoredImages':
+    """Returns images made of these, where there is a place for them."""
+    raise self._in_order_only()
+
   def chunks(self) -> Iterator[np.ndarray]:
     """Yields the images in their order, some 16 MiB at a time."""
     yield from self.dataset(self._chunk_size).as_numpy_iterator()
@@ -68,6 +76,12 @@ class StoredImages(abc.ABC):
     """Whether no uint8 pixel is above 1: seen early where there are greys."""
     return self.dtype == np.uint8 and all(
         chunk.max(initial=0) <= 1 for chunk in self.chunks())
+
+  def _in_order_only(self) -> ValueError:
+    return ValueError(
+        'These images are read in the order of their files, and nothing is '
+        'kept of them; train on them by streamed_batches, or load them with '
+        f"cache='disk'. Received: images of type {type(self).__name__}")
 
   @property
   def _chunk_size(self) -> int:

@@ -21,6 +21,9 @@ from tfvae.data.binarization import unit_interval
 from tfvae.data.records import Files
 from tfvae.data.streamed_images import StreamedImages
 
+# With AUTOTUNE, they could take half of the memory.
+_BATCHES_AHEAD = 2
+
 
 @dataclasses.dataclass(frozen=True)
 class Part:
@@ -115,6 +118,7 @@ def streamed_batches(images: StreamedImages, batch_size: int, seed: int,
   """
   _check(binarization, as_counts)
   part = Part.of(len(images), batch_size, shard)
+  _check_start(start_epoch, start_step, -(-len(images) // batch_size))
   rows = slice(part.start, part.start + part.size)
   # Whether they are bits is asked of all images, not of a worker's.
   images = (images if as_counts else images.full_range()).rows(
@@ -149,7 +153,7 @@ def streamed_batches(images: StreamedImages, batch_size: int, seed: int,
   # Says what flat_map cannot know, so that Keras asks for steps_per_epoch.
   return epochs.flat_map(epoch_batches).apply(
       tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-  ).prefetch(tf.data.AUTOTUNE).with_options(options)
+  ).prefetch(_BATCHES_AHEAD).with_options(options)
 
 
 def _shuffled(images: StreamedImages, files: Files, seed: int,
@@ -185,3 +189,10 @@ def _check(binarization: str, as_counts: bool) -> None:
   if as_counts and binarization != 'none':
     raise ValueError('Counts are not binarized; use binarization=none. '
                      f'Received: binarization={binarization!r}')
+
+
+def _check_start(start_epoch: int, start_step: int, steps: int) -> None:
+  if start_epoch < 0 or not 0 <= start_step < steps:
+    raise ValueError(
+        f'Epochs count from 0, and their steps from 0 to {steps - 1}. Received:'
+        f' start_epoch={start_epoch}, start_step={start_step}')

@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 
 from tfvae.data.features import ImageSpec
 from tfvae.data.features import LabelSpec
+from tfvae.data.records import batch_size
 from tfvae.data.records import decoder
 from tfvae.data.records import Files
 from tfvae.data.records import read_pieces
@@ -20,7 +21,7 @@ from tfvae.data.splits import labelled
 from tfvae.data.splits import Split
 from tfvae.data.stored_images import StoredImages
 
-# Records that are looked through, or decoded, at once.
+# Records that are looked through at once for the rows that are wanted.
 _RECORDS = 256
 
 
@@ -58,8 +59,11 @@ class StreamedImages(StoredImages):
       raise ValueError('Streamed images are read in their order. '
                        f'Received: a slice of step {step}')
     part = self.rows(np.arange(start, max(start, stop)))
-    return np.concatenate(
-        [np.empty((0, *self.shape[1:]), self.dtype), *part.chunks()])
+    images, done = np.empty(part.shape, self.dtype), 0
+    for chunk in part.chunks():
+      images[done:done + len(chunk)] = chunk
+      done += len(chunk)
+    return images
 
   def rows(self, chosen: np.ndarray) -> 'StreamedImages':
     """Returns the images that bool `[n]` or rising indices choose."""
@@ -73,7 +77,7 @@ class StreamedImages(StoredImages):
 
   def dataset(self, count: int) -> tf.data.Dataset:
     """Returns the images in their order, `[b, ...]` with `b <= count`."""
-    return self.records(self.files()).batch(_RECORDS).map(
+    return self.records(self.files()).batch(batch_size(self._image)).map(
         lambda _, records: self.decode(records),
         num_parallel_calls=tf.data.AUTOTUNE).rebatch(count)
 
@@ -91,18 +95,22 @@ class StreamedImages(StoredImages):
       files: those of `files()`, in any order.
       in_order: reads one after the other; otherwise sixteen in turn.
     """
-    found = read_records(self._builder, files, in_order)
-    if not len(self) or (
-        self._numbers[-1] - self._numbers[0] + 1 == len(self)):
-      return found.map(lambda row, record: (row - self._first, record))
+    first = int(self._numbers[0]) if len(self) else 0
+    found = read_records(
+        self._builder, files._replace(first=files.first - first), in_order)
+    if not len(self) or self._numbers[-1] - first + 1 == len(self):
+      return found
+    # From a row, less the first, to its place among these images, or -1.
+    places = np.full(self._numbers[-1] + 1 - first, -1, np.int64)
+    places[self._numbers - first] = np.arange(len(self))
     with tf.device('CPU'):
-      ranks = tf.constant(self._ranks)
+      places = tf.constant(places)
 
     def wanted(rows, records):
       # In batches: a filter of single records would take as long as decoding.
-      rank = tf.gather(ranks, rows - self._first)
-      return (tf.boolean_mask(rank, rank >= 0),
-              tf.boolean_mask(records, rank >= 0))
+      place = tf.gather(places, rows)
+      return (tf.boolean_mask(place, place >= 0),
+              tf.boolean_mask(records, place >= 0))
 
     return found.batch(_RECORDS).map(wanted).unbatch()
 
@@ -113,17 +121,6 @@ class StreamedImages(StoredImages):
   @functools.cached_property
   def _decoder(self):
     return decoder(self._builder, self._image)
-
-  @property
-  def _first(self) -> int:
-    return int(self._numbers[0]) if len(self) else 0
-
-  @property
-  def _ranks(self) -> np.ndarray:
-    """From a row, less the first, to its place among these images, or -1."""
-    ranks = np.full(self._numbers[-1] + 1 - self._first, -1, np.int64)
-    ranks[self._numbers - self._first] = np.arange(len(self))
-    return ranks
 
 
 def streamed_split(builder: tfds.core.DatasetBuilder, split: str,

@@ -1,0 +1,162 @@
+"""Measures where decoded images can be: --cache=memory, disk and none.
+
+  python -m benchmarks.caches --data_dir=DIR
+  python -m benchmarks.caches --data_dir=DIR --gibibytes=2
+
+The first reads MNIST; the second makes a data set of so many GiB, decoded, of
+64x64x3 pixels, in DIR. Each cache is measured in a process of its own: the
+seconds until the data are there, at first and again; the training images a
+second and the CPU time of one, in batches of 100 as `fit` would take them; and
+how far the resident memory rises in all that and in an evaluation's pass.
+Linux alone tells the peak of a part of a program.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+from absl import app
+from absl import flags
+import numpy as np
+import tensorflow_datasets as tfds
+
+from benchmarks import machine
+from tfvae import data
+
+_DATA_DIR = flags.DEFINE_string('data_dir', None, 'where TFDS keeps its data')
+_GIBIBYTES = flags.DEFINE_float(
+    'gibibytes', 0, 'size of the data set that is made; 0 takes MNIST')
+_IMAGES = flags.DEFINE_integer('images', 200_000, 'taken at the most')
+_OUTPUT = flags.DEFINE_string(
+    'output', 'benchmarks/results/caches.json', 'the result')
+_CACHE = flags.DEFINE_enum(
+    'cache', None, data.CACHES, 'measure this one and print it, nothing else')
+
+_SHAPE = (64, 64, 3)
+_BATCH_SIZE = 100
+_CACHE_DIRECTORY = 'benchmark_cache'
+
+
+class BenchmarkImages(tfds.core.GeneratorBasedBuilder):
+  """Squares of random colours, small as PNG; the config is their size."""
+
+  VERSION = tfds.core.Version('1.0.0')
+
+  def __init__(self, gibibytes: float = 1, **kwargs):
+    """Initialises the builder for so many GiB of decoded images."""
+    self._num_images = int(gibibytes * 2**30 / np.prod(_SHAPE))
+    super().__init__(config=tfds.core.BuilderConfig(name=f'{gibibytes:g}gib'),
+                     **kwargs)
+
+  def _info(self):
+    return tfds.core.DatasetInfo(
+        builder=self, features=tfds.features.FeaturesDict(
+            {'image': tfds.features.Image(shape=_SHAPE)}))
+
+  def _split_generators(self, dl_manager):
+    return {'train': self._generate_examples(0, self._num_images),
+            'test': self._generate_examples(self._num_images, 500)}
+
+  def _generate_examples(self, start, count):
+    for i in range(start, start + count):
+      squares = np.random.default_rng(i).integers(0, 256, [16, 16, 3], np.uint8)
+      yield i, {'image': squares.repeat(4, 0).repeat(4, 1)}
+
+
+def measure(cache: str) -> dict[str, float]:
+  """Returns the seconds, the images a second and the memory of a cache."""
+  cache_dir = os.path.join(_DATA_DIR.value, _CACHE_DIRECTORY)
+  kwargs = {'cache': cache}
+  if cache == 'disk':
+    shutil.rmtree(cache_dir, ignore_errors=True)
+    kwargs['cache_dir'] = cache_dir
+  data.load_images('digits', _DATA_DIR.value)  # Starts TensorFlow.
+  before = _restarted_peak()
+  seconds = []
+  for _ in range(2):
+    images = None  # One copy at a time.
+    start = time.monotonic()
+    images = data.load_images(_name(), _DATA_DIR.value, **kwargs)
+    seconds.append(time.monotonic() - start)
+  row = {'cache': cache, 'images': len(images.train.images),
+         'mebibytes': int(np.prod(images.train.images.shape)) / 2**20,
+         'first_seconds': seconds[0], 'again_seconds': seconds[1]}
+  row |= _speed(images.train.images, cache)
+  for _ in data.evaluation_batches(images.train.images, 200, 0, 'dynamic'):
+    pass
+  row['rise_mebibytes'] = _resident('VmHWM') - before
+  if cache == 'disk':
+    row['disk_mebibytes'] = sum(
+        path.stat().st_size for path in pathlib.Path(cache_dir).iterdir()
+    ) / 2**20
+    shutil.rmtree(cache_dir)
+  return row
+
+
+def _speed(images: data.Images, cache: str) -> dict[str, float]:
+  make = data.streamed_batches if cache == 'none' else data.training_batches
+  batches = iter(make(images, _BATCH_SIZE, 0, 'dynamic'))
+  next(batches)  # Not the tracing.
+  steps = min(_IMAGES.value // _BATCH_SIZE,
+              2 * data.steps_per_epoch(len(images), _BATCH_SIZE))
+  start, cpu = time.monotonic(), time.process_time()
+  taken = sum(len(next(batches)) for _ in range(steps))
+  return {'images_per_second': taken / (time.monotonic() - start),
+          'cpu_microseconds_per_image':
+              1e6 * (time.process_time() - cpu) / taken}
+
+
+def _name() -> str:
+  return (f'benchmark_images/{_GIBIBYTES.value:g}gib' if _GIBIBYTES.value
+          else 'mnist')
+
+
+def _restarted_peak() -> float:
+  """Makes the peak of the resident memory what it is now; returns that."""
+  pathlib.Path('/proc/self/clear_refs').write_text('5', encoding='utf-8')
+  return _resident('VmRSS')
+
+
+def _resident(field: str) -> float:
+  """Returns a field of /proc/self/status in MiB."""
+  status = pathlib.Path('/proc/self/status').read_text(encoding='utf-8')
+  return int(re.search(rf'{field}:\s+(\d+) kB', status)[1]) / 1024
+
+
+def main(_):
+  """Measures, prints and writes the result."""
+  if _GIBIBYTES.value:
+    BenchmarkImages(_GIBIBYTES.value,
+                    data_dir=_DATA_DIR.value).download_and_prepare()
+  if _CACHE.value:
+    print(json.dumps(measure(_CACHE.value)))
+    return
+  setting = machine.setting()
+  rows = [json.loads(subprocess.run(
+      [sys.executable, '-m', 'benchmarks.caches', *sys.argv[1:],
+       f'--cache={cache}'],
+      check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[-1])
+      for cache in data.CACHES]
+  print('| cache | first s | again s | images/s | CPU µs | memory MiB |')
+  for row in rows:
+    print(f'| {row["cache"]} | {row["first_seconds"]:.1f} '
+          f'| {row["again_seconds"]:.1f} | {row["images_per_second"]:,.0f} '
+          f'| {row["cpu_microseconds_per_image"]:.1f} '
+          f'| {row["rise_mebibytes"]:.0f} |')
+  arguments = [re.sub('^--?data_dir=.*', '--data_dir=DIR', argument)
+               for argument in sys.argv[1:] if 'output=' not in argument]
+  path = pathlib.Path(_OUTPUT.value)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_text(json.dumps(setting | {
+      'command': ' '.join(['python -m benchmarks.caches', *arguments]),
+      'batch_size': _BATCH_SIZE, 'rows': rows}, indent=2) + '\n',
+      encoding='utf-8')
+
+
+if __name__ == '__main__':
+  app.run(main)
