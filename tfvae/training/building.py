@@ -7,12 +7,12 @@ import tf_keras
 
 from tfvae import data
 from tfvae import objectives
+from tfvae.learning_rates import Schedule
 from tfvae.models import image_vae
 from tfvae.models import LatentVariableModel
 from tfvae.priors import VampPrior
 from tfvae.training.config import Config
 from tfvae.training.optimization import make_optimizer
-from tfvae.training.optimization import Schedule
 
 # The dtype policy of the networks; distributions are float32 with each.
 POLICIES = {'float32': 'float32', 'bfloat16': 'mixed_bfloat16',
