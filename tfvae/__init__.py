@@ -1,7 +1,7 @@
 """tfvae: from a graphical model to a trained, measured and served VAE.
 
-Importing it registers every layer, prior, regularizer, loss and model with
-`tf_keras`, so that `.keras` files load in safe mode afterwards. The rooms
+Importing it registers every layer, prior, regularizer, loss, schedule and model
+with `tf_keras`, so that `.keras` files load in safe mode afterwards. The rooms
 `tfvae.data`, `tfvae.evaluation`, `tfvae.report`, `tfvae.serving` and
 `tfvae.training` are imported when they are first used.
 """
@@ -10,6 +10,7 @@ import importlib
 from types import ModuleType
 
 from tfvae import layers
+from tfvae import learning_rates
 from tfvae import losses
 from tfvae import models
 from tfvae import objectives
@@ -26,6 +27,7 @@ __all__ = [
     'NegativeLogLikelihood',
     'VAE',
     'layers',
+    'learning_rates',
     'losses',
     'models',
     'objectives',

@@ -5,12 +5,13 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+import tfvae
+from tfvae.learning_rates import BurdaStaircase
+from tfvae.learning_rates import WarmUp
 from tfvae.training import Config
 from tfvae.training.averaging import averaged
-from tfvae.training.optimization import BurdaStaircase
 from tfvae.training.optimization import make_learning_rate
 from tfvae.training.optimization import make_optimizer
-from tfvae.training.optimization import WarmUp
 
 
 def _rates(schedule, steps):
@@ -53,6 +54,8 @@ class ScheduleTest(parameterized.TestCase, tf.test.TestCase):
         [.02 * (t + 1) / 5 for t in range(5)] + after, rtol=1e-6)
 
   def test_are_saved(self):
+    # Without `tfvae.training`, which is not imported by `import tfvae`.
+    self.assertEqual(WarmUp.__module__, tfvae.learning_rates.__name__)
     schedule = WarmUp(BurdaStaircase(.1, 50), 10)
     copy = tf_keras.optimizers.schedules.deserialize(
         tf_keras.optimizers.schedules.serialize(schedule))

@@ -98,7 +98,7 @@ def _update(strategy: tf.distribute.Strategy, model: tf_keras.Model,
     changed.append((optimizer.iterations, optimizer.iterations.value()))
     apply()  # It skips the step itself, but for its iteration.
   elif model.jit_compile:
-    # XLA fuses the selection with the update; a condition costs more there.
+    # XLA fuses the selection with the update, and no branch splits the step.
     changed += [(v, v.value()) for v in (*weights, *optimizer.variables)]
     apply()
   else:
@@ -121,8 +121,8 @@ def _is_finite(loss: tf.Tensor, gradients: Sequence[Gradient],
   for gradient in gradients:
     values = getattr(gradient, 'values', gradient)  # Of IndexedSlices.
     if values is not None and values.shape.rank > 1:
-      # Σ_j g_ij is NaN or infinite where a g_ij is. This product takes a
-      # fifth of the time of any reduction of g, with XLA and without.
+      # Σ_j g_ij is NaN or infinite where a g_ij is. As a product it takes a
+      # third of the time of the fastest reduction of g on a CPU, under XLA.
       size = values.shape[-1]
       values = tf.linalg.matvec(
           tf.reshape(values, [-1, size]), tf.ones([size], values.dtype))

@@ -8,6 +8,7 @@ import tf_keras
 
 from tfvae import data
 from tfvae import objectives
+from tfvae.learning_rates import Schedule
 from tfvae.models import image_vae
 from tfvae.models import LatentVariableModel
 from tfvae.models.global_batch import BatchFn
@@ -15,7 +16,6 @@ from tfvae.priors import VampPrior
 from tfvae.training import execution
 from tfvae.training.config import Config
 from tfvae.training.optimization import make_optimizer
-from tfvae.training.optimization import Schedule
 
 # The dtype policy of the networks; distributions are float32 with each.
 POLICIES = {'float32': 'float32', 'bfloat16': 'mixed_bfloat16',
