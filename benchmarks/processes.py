@@ -1,0 +1,125 @@
+"""Starting the processes that a benchmark compares, and keeping what they say.
+
+Nothing here imports TensorFlow: what a process takes is its own.
+"""
+
+from collections.abc import Callable, Iterable
+import json
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import time
+from typing import Any
+
+from benchmarks import machine
+
+PROGRAM = [sys.executable, 'train_main.py']
+# C++ log lines are left out, as `train_main.py` does.
+_ENVIRONMENT = {'TF_CPP_MIN_LOG_LEVEL': '3'}
+_ERROR_LINES = 20
+
+
+def start(command: list[str], cores: Iterable[int] = (),
+          environment: dict[str, str] | None = None) -> subprocess.Popen:
+  """Starts a process whose output is kept.
+
+  Args:
+    command: the program and its arguments.
+    cores: that it may run on; all where there are none.
+    environment: what is added to this process's.
+  """
+  cores = set(cores)
+  return subprocess.Popen(
+      command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+      env=os.environ | _ENVIRONMENT | (environment or {}),
+      # This process has one thread, so that nothing is held at the fork.
+      preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None)
+
+
+def output(process: subprocess.Popen) -> list[str]:
+  """Waits for a process, and returns its lines.
+
+  Raises:
+    RuntimeError: if it failed; with the end of what it printed.
+  """
+  lines = process.communicate()[0].splitlines()
+  if process.returncode:
+    raise RuntimeError(
+        f'{" ".join(process.args)} ended with {process.returncode}:\n'
+        + '\n'.join(lines[-_ERROR_LINES:]))
+  return lines
+
+
+def peer(case: dict[str, Any]) -> subprocess.Popen:
+  """Starts a peer; see `benchmarks.peers.process`."""
+  return start([sys.executable, '-m', 'benchmarks.peers.process',
+                json.dumps(case | {'started': time.time()})])
+
+
+def measurements(process: subprocess.Popen) -> dict[str, Any]:
+  """Waits for a peer, and returns what it measured of itself."""
+  return json.loads(output(process)[-1])
+
+
+def after_first(values: list[float]) -> float:
+  """Returns the median of all epochs but the first, which has compilation."""
+  if len(values) < 2:
+    raise ValueError('A speed needs an epoch after the first, which has the '
+                     f'compilation in it. Received: epochs={len(values)}')
+  return statistics.median(values[1:])
+
+
+def median_and_range(values: Iterable[float],
+                     name: str = 'ratio') -> dict[str, Any]:
+  """Returns the median of the rounds, and their range, by name."""
+  values = list(values)
+  return {name: statistics.median(values),
+          f'{name}_range': [min(values), max(values)]}
+
+
+def medians(rows: list[dict[str, float]]) -> dict[str, float]:
+  """Returns the median over the rounds of each measurement."""
+  return {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+
+
+def result(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+  """Returns what every result begins with: machine, versions and command."""
+  arguments = [
+      re.sub('^--?data_dir=.*', '--data_dir=DATA_DIR', argument)
+      for argument in sys.argv[1:] if 'output=' not in argument]
+  return machine.setting() | {
+      'command': ' '.join(['python -m benchmarks.' + name, *arguments]),
+  } | settings
+
+
+def write(path: str, content: dict[str, Any]):
+  """Writes a result."""
+  file = pathlib.Path(path)
+  file.parent.mkdir(parents=True, exist_ok=True)
+  file.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+
+
+def turns(rounds: int, cases: list[Any],
+          measure: Callable[[Any], dict[str, float]]) -> list[list[dict]]:
+  """Measures each case once a round.
+
+  Args:
+    rounds: how many.
+    cases: what is compared.
+    measure: from a case to its measurements.
+
+  Returns:
+    The rows of each case, by round.
+  """
+  rows = [[] for _ in cases]
+  for index in range(rounds):
+    for case, own in zip(cases, rows, strict=True):
+      own.append(measure(case))
+      numbers = ', '.join(f'{name} {value:.4g}' if isinstance(value, float)
+                          else f'{name} {value}'
+                          for name, value in own[-1].items())
+      print(f'{index + 1}/{rounds} {case}: {numbers}', flush=True)
+  return rows
