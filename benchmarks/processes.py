@@ -61,7 +61,8 @@ def peer(case: dict[str, Any]) -> subprocess.Popen:
 
 def measurements(process: subprocess.Popen) -> dict[str, Any]:
   """Waits for a peer, and returns what it measured of itself."""
-  return json.loads(output(process)[-1])
+  return json.loads(next(
+      line for line in reversed(output(process)) if line.startswith('{"')))
 
 
 def after_first(values: list[float]) -> float:
@@ -118,8 +119,14 @@ def turns(rounds: int, cases: list[Any],
   for index in range(rounds):
     for case, own in zip(cases, rows, strict=True):
       own.append(measure(case))
-      numbers = ', '.join(f'{name} {value:.4g}' if isinstance(value, float)
-                          else f'{name} {value}'
-                          for name, value in own[-1].items())
-      print(f'{index + 1}/{rounds} {case}: {numbers}', flush=True)
+      numbers = ', '.join(
+          f'{name} {value:.4g}' for name, value in own[-1].items())
+      print(f'{index + 1}/{rounds} {_label(case)}: {numbers}', flush=True)
   return rows
+
+
+def _label(case: Any) -> str:
+  if not isinstance(case, dict):
+    return str(case)
+  return ', '.join(str(value) for name, value in case.items()
+                   if name not in ('data_dir', 'flags', 'scored'))
