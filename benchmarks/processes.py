@@ -3,7 +3,7 @@
 Nothing here imports TensorFlow: what a process takes is its own.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 import json
 import os
 import pathlib
@@ -11,6 +11,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from typing import Any
 
@@ -20,49 +21,70 @@ PROGRAM = [sys.executable, 'train_main.py']
 # C++ log lines are left out, as `train_main.py` does.
 _ENVIRONMENT = {'TF_CPP_MIN_LOG_LEVEL': '3'}
 _ERROR_LINES = 20
+_POLL_SECONDS = 0.05
 
 
-def start(command: list[str], cores: Iterable[int] = (),
-          environment: dict[str, str] | None = None) -> subprocess.Popen:
-  """Starts a process whose output is kept.
+class Process(subprocess.Popen):
+  """A process whose output goes to a file, so that it never waits for us."""
+
+  def __init__(self, command: list[str], cores: Iterable[int] = (),
+               environment: dict[str, str] | None = None):
+    """Starts the process.
+
+    Args:
+      command: the program and its arguments.
+      cores: that it may run on; all where there are none.
+      environment: what is added to this process's.
+    """
+    # Appended to, wherever `lines` has read.
+    cores, self._log = set(cores), tempfile.TemporaryFile('a+')
+    super().__init__(
+        command, stdout=self._log, stderr=subprocess.STDOUT,
+        env=os.environ | _ENVIRONMENT | (environment or {}),
+        # This process has one thread, so that nothing is held at the fork.
+        preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None)
+
+  def lines(self) -> list[str]:
+    """Returns what it has printed so far."""
+    self._log.seek(0)
+    return self._log.read().splitlines()
+
+
+def wait(running: Sequence[Process]):
+  """Waits for processes that need each other.
 
   Args:
-    command: the program and its arguments.
-    cores: that it may run on; all where there are none.
-    environment: what is added to this process's.
-  """
-  cores = set(cores)
-  return subprocess.Popen(
-      command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-      env=os.environ | _ENVIRONMENT | (environment or {}),
-      # This process has one thread, so that nothing is held at the fork.
-      preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None)
-
-
-def output(process: subprocess.Popen) -> list[str]:
-  """Waits for a process, and returns its lines.
+    running: the processes; none of them is, in the end.
 
   Raises:
-    RuntimeError: if it failed; with the end of what it printed.
+    RuntimeError: as soon as one fails; with the end of what it printed.
   """
-  lines = process.communicate()[0].splitlines()
-  if process.returncode:
-    raise RuntimeError(
-        f'{" ".join(process.args)} ended with {process.returncode}:\n'
-        + '\n'.join(lines[-_ERROR_LINES:]))
-  return lines
+  try:
+    while not any(process.poll() for process in running):  # None, or 0.
+      if all(process.returncode == 0 for process in running):
+        return
+      time.sleep(_POLL_SECONDS)
+    failed = next(process for process in running if process.returncode)
+  finally:
+    for process in running:
+      process.kill()
+      process.wait()
+  raise RuntimeError(
+      f'{" ".join(failed.args)} ended with {failed.returncode}:\n'
+      + '\n'.join(failed.lines()[-_ERROR_LINES:]))
 
 
-def peer(case: dict[str, Any]) -> subprocess.Popen:
+def peer(case: dict[str, Any]) -> Process:
   """Starts a peer; see `benchmarks.peers.process`."""
-  return start([sys.executable, '-m', 'benchmarks.peers.process',
-                json.dumps(case | {'started': time.time()})])
+  return Process([sys.executable, '-m', 'benchmarks.peers.process',
+                  json.dumps(case | {'started': time.time()})])
 
 
-def measurements(process: subprocess.Popen) -> dict[str, Any]:
+def measurements(process: Process) -> dict[str, Any]:
   """Waits for a peer, and returns what it measured of itself."""
+  wait([process])
   return json.loads(next(
-      line for line in reversed(output(process)) if line.startswith('{"')))
+      line for line in reversed(process.lines()) if line.startswith('{"')))
 
 
 def after_first(values: list[float]) -> float:

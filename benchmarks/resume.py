@@ -13,7 +13,6 @@ On the perceptron of `configs/mnist.flags`:
 
 import os
 import pathlib
-import subprocess
 import tempfile
 import time
 from typing import Any
@@ -77,7 +76,7 @@ def summarise_checkpoints(every: list[int],
   without = rows[every.index(0)]
   summary = []
   for steps, own in zip(every, rows, strict=True):
-    row = {'every_steps': steps} | processes.medians(own)
+    row = {'every_steps': steps, 'by_round': own} | processes.medians(own)
     row |= processes.median_and_range(
         one['images_per_second'] / none['images_per_second']
         for one, none in zip(own, without, strict=True))
@@ -107,18 +106,18 @@ def measure_start(_: Any) -> dict[str, float]:
   return seconds
 
 
-def _kill_after_epoch(process: subprocess.Popen, workdir: str):
+def _kill_after_epoch(process: processes.Process, workdir: str):
   """Kills a run once it has a row in its history and another epoch began."""
   end = time.monotonic() + _KILL_SECONDS
   while not os.path.exists(os.path.join(workdir, 'history.csv')):
     if process.poll() is not None or time.monotonic() > end:
       process.kill()
-      raise RuntimeError('No epoch was finished:\n'
-                         + process.communicate()[0][-2000:])
+      raise RuntimeError('\n'.join(['No epoch was finished:',
+                                    *process.lines()[-20:]]))
     time.sleep(0.1)
   time.sleep(1)
   process.kill()
-  process.communicate()
+  process.wait()
 
 
 def main(_):
@@ -130,8 +129,8 @@ def main(_):
   result |= {
       'checkpoints': summarise_checkpoints(every, rows),
       'start': processes.medians(starts) | processes.median_and_range(
-          row['resumed_seconds'] / row['fresh_seconds'] for row in starts),
-      'by_round': {'checkpoints': rows, 'start': starts}}
+          row['resumed_seconds'] / row['fresh_seconds'] for row in starts)
+               | {'by_round': starts}}
   processes.write(_OUTPUT.value, result)
   print(tables.resume(result))
 

@@ -63,15 +63,9 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
     command = [*processes.PROGRAM, *tfvae_program.flags(case, workdir),
                '--evaluations=latent_space']
     running = [
-        processes.start([*command, *flagged], cores, environment)
+        processes.Process([*command, *flagged], cores, environment)
         for flagged, cores, environment in _placements(case)]
-    try:
-      for process in running:
-        processes.output(process)
-    finally:
-      for process in running:
-        process.kill()  # Where another failed, it would wait for ever.
-        process.wait()
+    processes.wait(running)
     return {'images_per_second': processes.after_first(
         tfvae_program.images_per_second(workdir))}
 
@@ -84,7 +78,7 @@ def summarise(chosen: list[dict[str, Any]],
            if case['workers'] == 1}
   return [
       {key: value for key, value in case.items() if key != 'data_dir'}
-      | processes.medians(own)
+      | processes.medians(own) | {'by_round': own}
       | (processes.median_and_range(
           row['images_per_second'] / one['images_per_second']
           for row, one in zip(own, alone[_setting(case)], strict=True))
@@ -128,7 +122,7 @@ def main(_):
   result = processes.result('scaling', {'rounds': _ROUNDS.value})
   chosen = cases()
   rows = processes.turns(_ROUNDS.value, chosen, measure)
-  result |= {'scaling': summarise(chosen, rows), 'by_round': rows}
+  result['scaling'] = summarise(chosen, rows)
   processes.write(_OUTPUT.value, result)
   print(tables.scaling(result))
 

@@ -105,7 +105,7 @@ def summarise(chosen: list[dict[str, Any]],
           [row['images_per_second'] for row in own])
   for case, own in zip(chosen, rows, strict=True):
     row = {name: value for name, value in case.items() if name not in (
-        'data_dir', 'scored')} | processes.medians(own)
+        'data_dir', 'scored')} | processes.medians(own) | {'by_round': own}
     if _setting(case) in limits:
       # The faster of the loop's forms, round by round.
       limit = map(max, zip(*limits[_setting(case)], strict=True))
@@ -125,7 +125,7 @@ def main(_):
   result = processes.result('training', {'rounds': _ROUNDS.value})
   chosen = cases()
   rows = processes.turns(_ROUNDS.value, chosen, measure)
-  result |= {'training': summarise(chosen, rows), 'by_round': rows}
+  result['training'] = summarise(chosen, rows)
   processes.write(_OUTPUT.value, result)
   print(tables.training(result))
 

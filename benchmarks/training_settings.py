@@ -91,9 +91,11 @@ def summarise(chosen: list[dict[str, Any]],
     kept = {key: case[key] for key in (
         'model', 'batch_size', 'importance_samples', 'images', 'jit',
         'steps_per_execution')}
-    summary.append(kept | processes.medians(own) | processes.median_and_range(
-        row['images_per_second'] / fastest
-        for row, fastest in zip(own, best, strict=True)))
+    summary.append(
+        kept | processes.medians(own) | {'by_round': own}
+        | processes.median_and_range(
+            row['images_per_second'] / fastest
+            for row, fastest in zip(own, best, strict=True)))
   return summary
 
 
@@ -106,7 +108,7 @@ def main(_):
   result = processes.result('training_settings', {'rounds': _ROUNDS.value})
   chosen = cases()
   rows = processes.turns(_ROUNDS.value, chosen, measure)
-  result |= {'settings': summarise(chosen, rows), 'by_round': rows}
+  result['settings'] = summarise(chosen, rows)
   processes.write(_OUTPUT.value, result)
   print(tables.training_settings(result))
 

@@ -30,13 +30,14 @@ def flags(case: dict[str, Any], workdir: str) -> list[str]:
   config = 'mnist' if case['model'] == 'mlp' else 'mnist_conv'
   objective = [] if case['importance_samples'] == 1 else [
       '--objective=iwae', f'--importance_samples={case["importance_samples"]}']
+  where = [f'--data_dir={case["data_dir"]}'] if case['data_dir'] else []
   return [
-      f'--flagfile=configs/{config}.flags', f'--workdir={workdir}',
+      f'--flagfile=configs/{config}.flags', f'--workdir={workdir}', *where,
       f'--train_split=train[:{images}]',
       '--validation_split=train[57000:57200]', '--test_split=test[:200]',
-      f'--data_dir={case["data_dir"]}', f'--batch_size={case["batch_size"]}',
-      f'--epochs={case["epochs"]}', '--learning_rate_schedule=constant',
-      '--export=false', *objective, *case.get('flags', ())]
+      f'--batch_size={case["batch_size"]}', f'--epochs={case["epochs"]}',
+      '--learning_rate_schedule=constant', '--export=false', *objective,
+      *case.get('flags', ())]
 
 
 def train(case: dict[str, Any], form: None, watch: Watch) -> dict[str, float]:
