@@ -26,12 +26,17 @@ _PEERS = {
     'hand_xla': 'by hand, an epoch in one XLA function',
     'hand_graph': 'by hand, an epoch in one graph',
     'keras3': "Keras 3's example",
-    'keras3_graph_50': 'the same, no XLA, 50 steps an execution',
-    'keras3_xla_50': 'the same, XLA, 50 steps an execution',
+    'keras3_graph_50': "Keras 3's example, no XLA, 50 steps an execution",
+    'keras3_xla_50': "Keras 3's example, XLA, 50 steps an execution",
     'tfp': "TFP's notebook",
-    'tfp_xla_50': 'the same, XLA, 50 steps, batches from memory',
+    'tfp_xla_50': "TFP's notebook, XLA, 50 steps, batches from memory",
 }
 _MODELS = {'mlp': 'MLP', 'conv': 'convolutions'}
+
+# With fewer rounds, or other programs at work, a table says so.
+_ROUNDS, _IDLE_LOAD = 3, 0.5
+_TRIAL = ('**A trial, of few rounds or on a machine that others used: it shows '
+          'what is measured, and its ratios say little.** ')
 
 Row = dict[str, Any]
 
@@ -131,7 +136,10 @@ def render(text: str) -> str:
 
 def _source(result: dict[str, Any]) -> str:
   versions, machine = result['versions'], result['machine']
-  return (f'`{result["command"]}` on {machine["cores"]} cores of an '
+  is_trial = (result['rounds'] < _ROUNDS
+              or machine['load_average_at_start'] > _IDLE_LOAD)
+  return (_TRIAL * is_trial
+          + f'`{result["command"]}` on {machine["cores"]} cores of an '
           f'{machine["cpu"]}, load {machine["load_average_at_start"]:.1f} at '
           f'the start; TensorFlow {versions["tensorflow"]}; rounds: '
           f'{result["rounds"]}.')

@@ -8,7 +8,6 @@ pixels are ones: the notebook's `image < uniform` inverts the digits.
 
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 import tensorflow_probability as tfp
@@ -75,7 +74,7 @@ def _networks(kind: str) -> tuple[tf_keras.Model, tf_keras.Model]:
           activity_regularizer=tfpl.KLDivergenceRegularizer(prior))]
   if kind == 'mlp':
     features = [tfkl.Flatten(), *_dense(2)]
-    decoder = [*_dense(2), tfkl.Dense(np.prod([28, 28]))]
+    decoder = [*_dense(2), tfkl.Dense(784)]
   else:
     features = [*(tfkl.Conv2D(filters, 3, strides=2, padding='same',
                               activation='relu') for filters in (32, 64)),
