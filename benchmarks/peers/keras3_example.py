@@ -1,0 +1,120 @@
+"""The variational autoencoder of keras.io's examples, on Keras 3.
+
+https://keras.io/examples/generative/vae: a `Sampling` layer, and a `Model` with
+a `train_step` of its own. Of ours are the widths, and the binary batches; the
+example trains on grey pixels.
+"""
+
+from typing import Any
+
+import keras
+from keras import layers
+from keras import ops
+import tensorflow as tf
+
+from benchmarks.peers import mnist
+from benchmarks.peers.score import score
+from benchmarks.peers.watch import Watch
+from benchmarks.peers.watch import watched_fit
+
+_LATENT_SIZE = 50
+# Arguments of `compile` by form. Left alone, Keras 3 compiles with XLA.
+_FORMS = {
+    'as written': {},
+    'graph, 50 steps': {'jit_compile': False, 'steps_per_execution': 50},
+    'XLA, 50 steps': {'jit_compile': True, 'steps_per_execution': 50},
+}
+
+
+class Sampling(layers.Layer):
+  """Draws z from its mean and log variance."""
+
+  def __init__(self, **kwargs):
+    super().__init__(**kwargs)
+    self.seed_generator = keras.random.SeedGenerator(1337)
+
+  def call(self, inputs):
+    """Returns z, `[b, d]`."""
+    z_mean, z_log_var = inputs
+    epsilon = keras.random.normal(
+        shape=ops.shape(z_mean), seed=self.seed_generator)
+    return z_mean + ops.exp(0.5 * z_log_var) * epsilon
+
+
+class VAE(keras.Model):
+  """Trains by a custom step."""
+
+  def __init__(self, encoder, decoder, **kwargs):
+    super().__init__(**kwargs)
+    self.encoder, self.decoder = encoder, decoder
+    self._trackers = [keras.metrics.Mean(name=name) for name in (
+        'total_loss', 'reconstruction_loss', 'kl_loss')]
+
+  @property
+  def metrics(self):
+    """The means that Keras resets at the start of an epoch."""
+    return self._trackers
+
+  def train_step(self, data):
+    """Takes a gradient step."""
+    with tf.GradientTape() as tape:
+      z_mean, z_log_var, z = self.encoder(data)
+      reconstruction = ops.mean(ops.sum(
+          keras.losses.binary_crossentropy(data, self.decoder(z)),
+          axis=(1, 2)))
+      kl = -0.5 * (1 + z_log_var - ops.square(z_mean) - ops.exp(z_log_var))
+      kl = ops.mean(ops.sum(kl, axis=1))
+      loss = reconstruction + kl
+    weights = self.trainable_weights
+    gradients = tape.gradient(loss, weights)
+    self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+    for tracker, value in zip(
+        self._trackers, (loss, reconstruction, kl), strict=True):
+      tracker.update_state(value)
+    return {tracker.name: tracker.result() for tracker in self._trackers}
+
+
+def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
+  """Trains the peer, and returns how good it became; see `process`."""
+  keras.utils.set_random_seed(0)
+  encoder, decoder = _networks(case['model'])
+  model = VAE(encoder, decoder)
+  model.compile(keras.optimizers.Adam(1e-3), **_FORMS[form])
+  fit = watched_fit(
+      keras.Model.fit, keras.callbacks.Callback, watch, case['images'])
+  fit(model, mnist.tuned_batches(case), epochs=case['epochs'], verbose=0)
+
+  def posterior(x):
+    z_mean, z_log_var, _ = encoder(x)
+    return z_mean, ops.exp(0.5 * z_log_var)
+
+  logits = keras.Model(decoder.input, decoder.get_layer('logits').output)
+  return score(mnist.binary_test_images(case), posterior, logits)
+
+
+def _networks(kind: str) -> tuple[keras.Model, keras.Model]:
+  x, z = keras.Input((28, 28, 1)), keras.Input([_LATENT_SIZE])
+  if kind == 'mlp':
+    h = layers.Flatten()(x)
+    for _ in range(2):
+      h = layers.Dense(200, activation='tanh')(h)
+    g = z
+    for _ in range(2):
+      g = layers.Dense(200, activation='tanh')(g)
+    g = layers.Reshape((28, 28, 1), name='logits')(layers.Dense(784)(g))
+  else:
+    h = x
+    for filters in (32, 64):
+      h = layers.Conv2D(filters, 3, strides=2, padding='same',
+                        activation='relu')(h)
+    h = layers.Flatten()(h)
+    g = layers.Reshape((7, 7, 64))(
+        layers.Dense(7 * 7 * 64, activation='relu')(z))
+    for filters in (64, 32):
+      g = layers.Conv2DTranspose(filters, 3, strides=2, padding='same',
+                                 activation='relu')(g)
+    g = layers.Conv2D(1, 3, padding='same', name='logits')(g)
+  moments = [layers.Dense(_LATENT_SIZE, name=name)(h)
+             for name in ('z_mean', 'z_log_var')]
+  encoder = keras.Model(x, [*moments, Sampling()(moments)], name='encoder')
+  return encoder, keras.Model(z, layers.Activation('sigmoid')(g))

@@ -1,0 +1,154 @@
+"""Starting the processes that a benchmark compares, and keeping what they say.
+
+Nothing here imports TensorFlow: what a process takes is its own.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+import json
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from typing import Any
+
+from benchmarks import machine
+
+PROGRAM = [sys.executable, 'train_main.py']
+# C++ log lines are left out, as `train_main.py` does.
+_ENVIRONMENT = {'TF_CPP_MIN_LOG_LEVEL': '3'}
+_ERROR_LINES = 20
+_POLL_SECONDS = 0.05
+
+
+class Process(subprocess.Popen):
+  """A process whose output goes to a file, so that it never waits for us."""
+
+  def __init__(self, command: list[str], cores: Iterable[int] = (),
+               environment: dict[str, str] | None = None):
+    """Starts the process.
+
+    Args:
+      command: the program and its arguments.
+      cores: that it may run on; all where there are none.
+      environment: what is added to this process's.
+    """
+    # Appended to, wherever `lines` has read.
+    cores, self._log = set(cores), tempfile.TemporaryFile('a+')
+    super().__init__(
+        command, stdout=self._log, stderr=subprocess.STDOUT,
+        env=os.environ | _ENVIRONMENT | (environment or {}),
+        # This process has one thread, so that nothing is held at the fork.
+        preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None)
+
+  def lines(self) -> list[str]:
+    """Returns what it has printed so far."""
+    self._log.seek(0)
+    return self._log.read().splitlines()
+
+
+def wait(running: Sequence[Process]):
+  """Waits for processes that need each other.
+
+  Args:
+    running: the processes; none of them is, in the end.
+
+  Raises:
+    RuntimeError: as soon as one fails; with the end of what it printed.
+  """
+  try:
+    while not any(process.poll() for process in running):  # None, or 0.
+      if all(process.returncode == 0 for process in running):
+        return
+      time.sleep(_POLL_SECONDS)
+    failed = next(process for process in running if process.returncode)
+  finally:
+    for process in running:
+      process.kill()
+      process.wait()
+  raise RuntimeError(
+      f'{" ".join(failed.args)} ended with {failed.returncode}:\n'
+      + '\n'.join(failed.lines()[-_ERROR_LINES:]))
+
+
+def peer(case: dict[str, Any]) -> Process:
+  """Starts a peer; see `benchmarks.peers.process`."""
+  return Process([sys.executable, '-m', 'benchmarks.peers.process',
+                  json.dumps(case | {'started': time.time()})])
+
+
+def measurements(process: Process) -> dict[str, Any]:
+  """Waits for a peer, and returns what it measured of itself."""
+  wait([process])
+  return json.loads(next(
+      line for line in reversed(process.lines()) if line.startswith('{"')))
+
+
+def after_first(values: list[float]) -> float:
+  """Returns the median of all epochs but the first, which has compilation."""
+  if len(values) < 2:
+    raise ValueError('A speed needs an epoch after the first, which has the '
+                     f'compilation in it. Received: epochs={len(values)}')
+  return statistics.median(values[1:])
+
+
+def median_and_range(values: Iterable[float],
+                     name: str = 'ratio') -> dict[str, Any]:
+  """Returns the median of the rounds, and their range, by name."""
+  values = list(values)
+  return {name: statistics.median(values),
+          f'{name}_range': [min(values), max(values)]}
+
+
+def medians(rows: list[dict[str, float]]) -> dict[str, float]:
+  """Returns the median over the rounds of each measurement."""
+  return {key: statistics.median(row[key] for row in rows) for key in rows[0]}
+
+
+def result(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+  """Returns what every result begins with: machine, versions and command."""
+  arguments = [
+      re.sub('^--?data_dir=.*', '--data_dir=DATA_DIR', argument)
+      for argument in sys.argv[1:] if 'output=' not in argument]
+  return machine.setting() | {
+      'command': ' '.join(['python -m benchmarks.' + name, *arguments]),
+  } | settings
+
+
+def write(path: str, content: dict[str, Any]):
+  """Writes a result."""
+  file = pathlib.Path(path)
+  file.parent.mkdir(parents=True, exist_ok=True)
+  file.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+
+
+def turns(rounds: int, cases: list[Any],
+          measure: Callable[[Any], dict[str, float]]) -> list[list[dict]]:
+  """Measures each case once a round.
+
+  Args:
+    rounds: how many.
+    cases: what is compared.
+    measure: from a case to its measurements.
+
+  Returns:
+    The rows of each case, by round.
+  """
+  rows = [[] for _ in cases]
+  for index in range(rounds):
+    for case, own in zip(cases, rows, strict=True):
+      own.append(measure(case))
+      numbers = ', '.join(
+          f'{name} {value:.4g}' for name, value in own[-1].items())
+      print(f'{index + 1}/{rounds} {_label(case)}: {numbers}', flush=True)
+  return rows
+
+
+def _label(case: Any) -> str:
+  if not isinstance(case, dict):
+    return str(case)
+  return ', '.join(str(value) for name, value in case.items()
+                   if name not in ('data_dir', 'flags', 'scored'))

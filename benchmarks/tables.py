@@ -1,0 +1,181 @@
+"""Writes the tables of `docs/benchmarks.md` from the committed results.
+
+  python -m benchmarks.tables
+
+A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`, and
+is what the function NAME of this module makes of `results/NAME.json`. One whose
+result is missing is left as it is.
+"""
+
+from collections.abc import Callable, Sequence
+import json
+import pathlib
+import re
+from typing import Any
+
+_ROOT = pathlib.Path(__file__).parents[1]
+PAGE = _ROOT / 'docs' / 'benchmarks.md'
+RESULTS = _ROOT / 'benchmarks' / 'results'
+
+_BLOCK = re.compile(
+    r'(?<=<!-- table: )(\w+) -->\n.*?(?=<!-- end of table -->)', re.DOTALL)
+
+# What a reader is told of a peer.
+_PEERS = {
+    'tfvae': '**tfvae**, `train_main.py`',
+    'hand_xla': 'by hand, an epoch in one XLA function',
+    'hand_graph': 'by hand, an epoch in one graph',
+    'keras3': "Keras 3's example",
+    'keras3_graph_50': "Keras 3's example, no XLA, 50 steps an execution",
+    'keras3_xla_50': "Keras 3's example, XLA, 50 steps an execution",
+    'tfp': "TFP's notebook",
+    'tfp_xla_50': "TFP's notebook, XLA, 50 steps, batches from memory",
+}
+_MODELS = {'mlp': 'MLP', 'conv': 'convolutions'}
+
+# With fewer rounds, or other programs at work, a table says so.
+_ROUNDS, _IDLE_LOAD = 3, 0.5
+_TRIAL = ('**A trial, of few rounds or on a machine that others used: it shows '
+          'what is measured, and its ratios say little.** ')
+
+Row = dict[str, Any]
+
+
+def training(result: dict[str, Any]) -> str:
+  """Returns a table for each setting, its fastest peer first."""
+  tables, settings = [], []
+  for row in result['training']:
+    if _setting(row) not in settings:
+      settings.append(_setting(row))
+  for setting in settings:
+    rows = sorted((row for row in result['training']
+                   if _setting(row) == setting),
+                  key=lambda row: -row['images_per_second'])
+    bound = '−ELBO' if setting[2] == 1 else f'−L_{setting[2]}'
+    tables.append(f'{_title(setting)}:\n\n' + _table(
+        ['', 'images/s', 'of the limit', 'range', 'CPU µs an image',
+         'peak MiB', 'first step, s', bound, 'KL'],
+        [[_PEERS[row['peer']], _thousands(row['images_per_second']),
+          *_ratio(row), f'{row["cpu_microseconds_per_image"]:.1f}',
+          f'{row["peak_mebibytes"]:.0f}', f'{row["first_step_seconds"]:.1f}',
+          *(f'{row[name]:.1f}' if name in row else '–'
+            for name in ('negative_bound', 'kl'))] for row in rows]))
+  return '\n'.join(tables)
+
+
+def training_settings(result: dict[str, Any]) -> str:
+  """Returns a row for each setting; cells are ratios to its fastest."""
+  choices, settings = [], {}
+  for row in result['settings']:
+    choice = row['jit'], row['steps_per_execution']
+    if choice not in choices:
+      choices.append(choice)
+    settings.setdefault(_setting(row), {})[choice] = row
+  lines = []
+  for setting, rows in settings.items():
+    fastest = max((row for choice, row in rows.items() if choice[0] != 'auto'),
+                  key=lambda row: row['images_per_second'])
+    lines.append([_title(setting), _thousands(fastest['images_per_second']),
+                  *(f'{rows[choice]["ratio"]:.2f}' for choice in choices)])
+  return _table(
+      ['', 'images/s of the fastest', *(
+          'auto' if jit == 'auto' else
+          f'{"XLA" if jit == "true" else "graph"}, {steps}'
+          for jit, steps in choices)], lines)
+
+
+def scaling(result: dict[str, Any]) -> str:
+  """Returns a row for each setting of workers and cores."""
+  return _table(
+      ['', 'batch', 'workers', 'cores a worker', 'images/s', 'ratio', 'range'],
+      [[_MODELS[row['model']], str(row['batch_size']), str(row['workers']),
+        str(row['cores_per_worker']), _thousands(row['images_per_second']),
+        *_ratio(row)] for row in result['scaling']])
+
+
+def resume(result: dict[str, Any]) -> str:
+  """Returns what checkpoints cost, and what a resume does."""
+  checkpoints = _table(
+      ['checkpoints', 'images/s', 'ratio', 'range', 'ms each', 'MB each'],
+      [[f'every {row["every_steps"]} steps' if row['every_steps']
+        else 'at the ends of epochs', _thousands(row['images_per_second']),
+        *_ratio(row),
+        f'{1e3 * row["checkpoint_seconds"]:.0f}'
+        if 'checkpoint_seconds' in row else '–',
+        f'{row["checkpoint_bytes"] / 1e6:.1f}']
+       for row in result['checkpoints']])
+  start = result['start']
+  return checkpoints + '\n' + _table(
+      ['start of the process to the first step', 'seconds', 'ratio', 'range'],
+      [['fresh', f'{start["fresh_seconds"]:.1f}', '1', ''],
+       ['resumed after SIGKILL', f'{start["resumed_seconds"]:.1f}',
+        *_ratio(start)]])
+
+
+TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+    function.__name__: function
+    for function in (training, training_settings, scaling, resume)}
+
+
+def load(name: str) -> dict[str, Any] | None:
+  """Returns a committed result, or None where there is none."""
+  path = RESULTS / f'{name}.json'
+  return json.loads(path.read_text('utf-8')) if path.exists() else None
+
+
+def render(text: str) -> str:
+  """Returns a page with its tables made anew."""
+  def block(match):
+    result = load(match[1])
+    if result is None:
+      return match[0]
+    return f'{match[1]} -->\n{_source(result)}\n\n{TABLES[match[1]](result)}\n'
+
+  return _BLOCK.sub(block, text)
+
+
+def _source(result: dict[str, Any]) -> str:
+  versions, machine = result['versions'], result['machine']
+  is_trial = (result['rounds'] < _ROUNDS
+              or machine['load_average_at_start'] > _IDLE_LOAD)
+  return (_TRIAL * is_trial
+          + f'`{result["command"]}` on {machine["cores"]} cores of an '
+          f'{machine["cpu"]}, load {machine["load_average_at_start"]:.1f} at '
+          f'the start; TensorFlow {versions["tensorflow"]}; rounds: '
+          f'{result["rounds"]}.')
+
+
+def _setting(row: Row) -> tuple[Any, ...]:
+  return row['model'], row['batch_size'], row['importance_samples']
+
+
+def _title(setting: tuple[Any, ...]) -> str:
+  model, batch_size, samples = setting
+  k = f', K = {samples}' if samples > 1 else ''
+  return f'{_MODELS[model]}, batch {batch_size}{k}'
+
+
+def _ratio(row: Row) -> list[str]:
+  if 'ratio' not in row:
+    return ['–', '–']
+  low, high = row['ratio_range']
+  return [f'{row["ratio"]:.2f}', f'{low:.2f}-{high:.2f}']
+
+
+def _thousands(value: float) -> str:
+  """Returns a number with three significant digits."""
+  return f'{float(f"{value:.3g}"):,.0f}' if value >= 100 else f'{value:.3g}'
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+  lines = [header, ['---'] * len(header), *rows]
+  return ''.join(f'| {" | ".join(line)} |\n' for line in lines)
+
+
+def main():
+  """Rewrites the page."""
+  PAGE.write_text(render(PAGE.read_text('utf-8')), 'utf-8')
+
+
+if __name__ == '__main__':
+  main()
