@@ -10,6 +10,7 @@ from tfvae.training.building import build_model
 
 _CONFIG = Config(latents='z:2', hidden_units=(4,), batch_size=8, jit='false',
                  learning_rate=.05, ema_decay=.5, steps_per_execution='1')
+_STEPS = 3  # An epoch.
 
 
 def _images():
@@ -22,8 +23,9 @@ class AveragedRunTest(tf.test.TestCase):
   def _run(self, workdir, epochs):
     """Trains, from the last checkpoint on; returns model, record, history."""
     model = build_model(_CONFIG, (3, 3, 1), 24)
-    checkpoint = callbacks.Checkpoint(model, workdir)
-    done = checkpoint.restore()
+    checkpoint = callbacks.Checkpoint(
+        model, workdir, _CONFIG, _STEPS, callbacks.History(workdir, 24))
+    done = checkpoint.restore(model) // _STEPS
     data = tf.data.Dataset.from_tensor_slices(_images()).batch(8)
     history = model.fit(
         data, initial_epoch=done, epochs=epochs, validation_data=data,
@@ -40,13 +42,13 @@ class AveragedRunTest(tf.test.TestCase):
     self.assertEqual(second['val_elbo'], both['val_elbo'][1:])
     self.assertEqual(second['elbo'], both['elbo'][1:])
 
-    checkpoint.restore()
+    checkpoint.restore(model)
     own = model.get_weights()
     averages = _averages(model)
     self.assertNotAllClose(own[0], averages[0])
     # The best epoch is chosen on the averages, and they are what is kept.
     self.assertEqual(int(checkpoint.best_epoch), 2)
-    checkpoint.restore_best()
+    model.set_weights(checkpoint.best_weights())
     for weight, average in zip(model.get_weights(), averages, strict=True):
       self.assertAllEqual(weight, average)
     data = tf.data.Dataset.from_tensor_slices(_images()).batch(8)

@@ -46,7 +46,8 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
         Config(preset='ladder', latents='z1:3,z2:2', hidden_units=(6, 5),
                factor_units=(4,), activation='relu', likelihood='normal',
                prior='mixture', prior_components=7, kl_weight=0.5,
-               free_bits=0.25, merging='precision_weighted', jit='false', seed=3),
+               free_bits=0.25, merging='precision_weighted', jit='false',
+               seed=3),
         (2, 3, 1), num_examples=250)
     config = model.get_config()
     self.assertEqual(

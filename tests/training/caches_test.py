@@ -37,8 +37,10 @@ class CachesTest(parameterized.TestCase, tf.test.TestCase):
     trained, evaluated = {}, {}
     for cache in data.CACHES:
       config, images = self.load(cache, batch_size=20, preset='conditional')
-      taken = list(itertools.islice(batches.training_batches(
-          images, config, 1).as_numpy_iterator(), 10))
+      train_input = batches.TrainingInput(
+          images, config, tf.distribute.get_strategy())
+      taken = [train_input.batch_fn(element, 0).inputs
+               for element in itertools.islice(train_input.dataset(5), 10)]
       self.assertEqual([len(b['x']) for b in taken], [20, 20, 20, 20, 13] * 2)
       trained[cache] = np.concatenate([b['x'] for b in taken])
       evaluated[cache] = np.concatenate([
@@ -67,11 +69,14 @@ class CachesTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_a_run_goes_on_where_the_results_are_the_same(self):
     workdir = self.create_tempdir().full_path
-    self.assertIsNone(workdir_lib.prepare(workdir, self.config('memory')))
-    self.assertIsNone(workdir_lib.prepare(workdir, self.config(
-        'disk', cache_dir='/elsewhere')))
-    with self.assertRaisesRegex(ValueError, 'cache: memory there, none here'):
-      workdir_lib.prepare(workdir, self.config('none'))
+    for config in (self.config('memory'),
+                   self.config('disk', cache_dir='/elsewhere')):
+      with workdir_lib.prepared(workdir, config) as finished:
+        self.assertIsNone(finished)
+    with self.assertRaisesRegex(
+        ValueError, 'cache: memory there, none here'), (
+            workdir_lib.prepared(workdir, self.config('none'))):
+      self.fail()
 
 
 if __name__ == '__main__':

@@ -17,29 +17,30 @@ class SkippedStepsTest(tf.test.TestCase):
 
   def test_run_with_bad_batches(self):
     workdir = self.create_tempdir().full_path
-    model = build_model(
-        Config(latents='z:2', hidden_units=(3,), batch_size=4, jit='false',
-               steps_per_execution='5'), (3, 3, 1), 40)
+    config = Config(latents='z:2', hidden_units=(3,), batch_size=4, jit='false',
+                    steps_per_execution='5')
+    model = build_model(config, (3, 3, 1), 40)
     x = np.random.default_rng(0).integers(
         0, 2, [40, 4, 3, 3, 1]).astype(np.float32)
     # Ten steps an epoch: two are bad in the second, all from the 26th on.
     x[[12, 14]] = np.nan
     x[25:] = np.inf
-    checkpoint = callbacks.Checkpoint(model, workdir)
+    history = callbacks.History(workdir, 40)
+    checkpoint = callbacks.Checkpoint(model, workdir, config, 10, history)
     with self.assertRaisesRegex(
         FloatingPointError,
         'Training stopped in step 30: 5 steps in a row.*lower --learning_rate'):
       model.fit(
           tf.data.Dataset.from_tensor_slices(x), epochs=4, steps_per_epoch=10,
           validation_data=(x[0], x[0]), verbose=0, callbacks=[
-              SkippedSteps(4), callbacks.History(workdir, 0), checkpoint])
+              SkippedSteps(4), history, checkpoint])
     path = os.path.join(workdir, 'history.csv')
     with open(path, encoding='utf-8') as file:
       rows = list(csv.DictReader(file))
     self.assertEqual([row['skipped_steps'] for row in rows], ['0', '2'])
     self.assertTrue(all(np.isfinite(float(value)) for row in rows
                         for value in row.values()))
-    self.assertEqual(checkpoint.restore(), 2)
+    self.assertEqual(checkpoint.restore(model), 20)
     self.assertAllEqual(model.skipped_steps, 2)
     self.assertAllEqual(model.optimizer.iterations, 18)
 

@@ -281,7 +281,7 @@ class TensorBoardTest(tf.test.TestCase):
     likelihood = tfp.distributions.Deterministic(tf.ones([4, 2, 2, 1]))
     model = mock.Mock(return_value=likelihood, sample=sample)
     model.optimizer = types.SimpleNamespace(
-        learning_rate=0.1, use_ema=False)
+        learning_rate=tf.Variable(0.1), use_ema=False)
     callback.set_model(model)
     callback.on_epoch_end(0, {'loss': 1.0})
     [path] = pathlib.Path(workdir, 'tensorboard', 'train').iterdir()

@@ -138,7 +138,7 @@ class Checkpoint(tf_keras.callbacks.Callback):
 
   @contextlib.contextmanager
   def awaiting_signals(self):
-    """Saves, and raises `TrainingInterruptedError`, if a signal comes inside."""
+    """Saves and raises `TrainingInterruptedError` if a signal comes inside."""
     with self._stores, self._interruption.awaited():
       yield
 
