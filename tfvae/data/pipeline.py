@@ -26,6 +26,8 @@ from tfvae.data.stored_images import gather_rows
 from tfvae.data.stored_images import Images
 from tfvae.data.stored_images import is_in_memory
 
+_STEPS_AHEAD = 64  # A few hundred bytes each.
+
 
 def steps_per_epoch(num_images: int, batch_size: int) -> int:
   """Returns ceil(num_images / batch_size): the last batch may be smaller."""
@@ -81,10 +83,14 @@ def training_steps(num_images: int, batch_size: int, seed: int,
         'key': numbers(key + 1 + first, key + 1 + steps),
         'step': numbers(epoch * steps + first, (epoch + 1) * steps)})
 
+  options = tf.data.Options()
+  # There is nothing to tune, and while it tunes, a step that XLA has compiled
+  # gets one core of two on most epochs, at batch size 1000.
+  options.autotune.enabled = False
   # Says what flat_map cannot know, so that Keras asks for steps_per_epoch.
-  return _prefetched(tf.data.Dataset.counter(start_epoch).flat_map(
-      epoch_steps).apply(tf.data.experimental.assert_cardinality(
-          tf.data.INFINITE_CARDINALITY)))
+  return tf.data.Dataset.counter(start_epoch).flat_map(epoch_steps).apply(
+      tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
+  ).prefetch(_STEPS_AHEAD).with_options(options)
 
 
 class BatchReader:
