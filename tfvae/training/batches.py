@@ -10,6 +10,7 @@ import tf_keras
 from tfvae import data
 from tfvae.models.choices import SUPPORT
 from tfvae.models.global_batch import GlobalBatch
+from tfvae.training import strategies
 from tfvae.training.config import Config
 
 
@@ -36,7 +37,7 @@ class TrainingInput:
     self._images, self._config, self._strategy = images, config, strategy
     train = images.train.images
     self.steps_per_epoch = data.steps_per_epoch(len(train), config.batch_size)
-    self._is_asynchronous = is_asynchronous(strategy)
+    self._is_asynchronous = strategies.is_asynchronous(strategy)
     self._reads_in_step = data.is_in_memory(train) and (
         strategy.num_replicas_in_sync == 1 and not self._is_asynchronous)
     if not isinstance(train, data.StreamedImages):
@@ -152,11 +153,6 @@ def labels_where_needed(images: data.ImageData, split: str,
 def as_counts(config: Config) -> bool:
   """Returns whether the likelihood takes the stored numbers for counts."""
   return SUPPORT[config.likelihood] == 'counts'
-
-
-def is_asynchronous(strategy: tf.distribute.Strategy) -> bool:
-  """Returns whether workers take steps of their own, not parts of one."""
-  return isinstance(strategy, tf.distribute.ParameterServerStrategy)
 
 
 def _bounds(size: Any, part: int, parts: int) -> tuple[Any, Any]:

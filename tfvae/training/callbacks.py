@@ -90,13 +90,15 @@ class Checkpoint(tf_keras.callbacks.Callback):
   when a signal ends the run.
 
   With several workers all of them take part, as some variables are summed when
-  they are saved, and the chief's stays. They need one workdir.
+  they are saved, and the chief's stays. They need one workdir. Where they train
+  at their own pace, the epochs' ends alone are moments of which all is known.
   """
 
   def __init__(self, model: tf_keras.Model, workdir: str, config: Config,
                steps_per_epoch: int, history: History):
     """Initialises the callback for a compiled model."""
     super().__init__()
+    self._supports_tf_logs = True  # Which are not copied for each batch then.
     self._config, self._history = config, history
     self._steps_per_epoch = steps_per_epoch
     self._strategy = model.distribute_strategy
@@ -159,6 +161,10 @@ class Checkpoint(tf_keras.callbacks.Callback):
   def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None):
     """Saves if it is time, or if a signal is to end the run."""
     step = self._first_step + batch + 1
+    if strategies.is_asynchronous(self._strategy):
+      if self._interruption.signal is not None:
+        self._stop(int(self.step))
+      return
     has_signal, is_due = strategies.sum_over_workers(
         self._strategy, [int(self._interruption.signal is not None),
                          int(self._is_due(step))])

@@ -57,6 +57,11 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
   return resolver.task_type == 'worker' and resolver.task_id == 0
 
 
+def is_asynchronous(strategy: tf.distribute.Strategy) -> bool:
+  """Returns whether workers take steps of their own, not parts of one."""
+  return isinstance(strategy, tf.distribute.ParameterServerStrategy)
+
+
 def num_workers(strategy: tf.distribute.Strategy) -> int:
   """Returns how many processes train in step with this one, itself included."""
   if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):

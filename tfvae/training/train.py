@@ -23,7 +23,6 @@ from tfvae.training import workdir as workdir_lib
 from tfvae.training.averaging import AveragedValidation
 from tfvae.training.batches import distributed_evaluation
 from tfvae.training.batches import evaluation_batches
-from tfvae.training.batches import is_asynchronous
 from tfvae.training.batches import TrainingInput
 from tfvae.training.building import build_model
 from tfvae.training.building import compile_model
@@ -235,7 +234,7 @@ def _validation(
 ) -> tuple[dict[str, Any], list[tf_keras.callbacks.Callback]]:
   """Returns what `fit` takes to validate, and the callbacks it needs."""
   strategy = model.distribute_strategy
-  if is_asynchronous(strategy):
+  if strategies.is_asynchronous(strategy):
     return {}, [CoordinatorValidation(
         _build(config, images),
         evaluation_batches(images, 'validation', config))]
@@ -256,7 +255,7 @@ def _best(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
           config: Config, images: data.ImageData) -> LatentVariableModel:
   """Returns the model with the weights that validated best, on one device."""
   strategy = model.distribute_strategy
-  if strategy.num_replicas_in_sync > 1 or is_asynchronous(strategy):
+  if strategy.num_replicas_in_sync > 1 or strategies.is_asynchronous(strategy):
     model = _build(config, images)
   else:
     compile_model(model, config, len(images.train.images), model.optimizer)

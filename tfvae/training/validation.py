@@ -1,5 +1,6 @@
 """Validation in one process, where workers train at their own pace."""
 
+from concurrent import futures
 from typing import Any
 
 import tensorflow as tf
@@ -29,6 +30,9 @@ class CoordinatorValidation(tf_keras.callbacks.Callback):
     """Adds the means."""
     with averaged(self.model):
       self._plain_model.set_weights(self.model.get_weights())
-    means = self._plain_model.evaluate(
-        self._batches, return_dict=True, verbose=0)
+    # In a thread of its own, as `fit` is in the scope of its strategy, and there
+    # `evaluate` would have the workers do it.
+    with futures.ThreadPoolExecutor(1) as thread:
+      means = thread.submit(self._plain_model.evaluate, self._batches,
+                            return_dict=True, verbose=0).result()
     logs.update({f'val_{name}': value for name, value in means.items()})
