@@ -1,6 +1,7 @@
 """The program: `python -m tfvae`, `tfvae-train` and `python train_main.py`."""
 
 import logging
+import os
 import signal
 import sys
 
@@ -12,6 +13,8 @@ import tensorflow as tf
 from tfvae import training
 from tfvae.training.command_line import MODES
 from tfvae.training.command_line import program_name
+
+_LOGGER = logging.getLogger('tfvae')
 
 
 def main(argv: list[str]):
@@ -33,9 +36,14 @@ def main(argv: list[str]):
           '--workdir; the same command goes on', 1)
   except training.TrainingInterruptedError as error:
     _fail(argv, str(error), training.REQUEUE_EXIT_CODE)
-  except tf.errors.UnavailableError as error:
-    _fail(argv, 'another worker is gone; the same command goes on, on all of '
-          f'them ({error.message.splitlines()[0]})', training.REQUEUE_EXIT_CODE)
+  except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
+    if flags.FLAGS.strategy != 'multi_worker':
+      _fail(argv, 'another task is gone; the same command goes on '
+            f'({error.message.splitlines()[-1]})', training.REQUEUE_EXIT_CODE)
+    _LOGGER.warning('Another worker is gone. This one begins again from the '
+                    'last checkpoint, when that is back.')
+    # TensorFlow joins a cluster once in the life of a process.
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
   for name, value in metrics.get('test', {}).items():
     print(f'test {name}: {value:.2f}' if isinstance(value, float)
           else f'test {name}: {value}')
