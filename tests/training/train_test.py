@@ -215,7 +215,8 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLess(len(_history(workdirs[0])), 20)
     with self.assertLogs('tfvae', 'INFO') as logs:
       train_and_evaluate(config, workdirs[0])
-    self.assertRegex(''.join(logs.output), r'Resuming after step \d+ of epoch \d+ of 20')
+    self.assertRegex(''.join(logs.output),
+                     r'Resuming after step \d+ of epoch \d+ of 20')
     train_and_evaluate(config, workdirs[1])
     self.assertLen(_history(workdirs[0]), 20)
     for actual, expected in zip(*map(_weights, workdirs), strict=True):

@@ -8,6 +8,9 @@ from tfvae.training.config import Config
 # small part of the time even of the smallest models.
 _STEPS = 50
 
+# Of `--jit=auto` on a CPU: with 50 samples the step takes longer under XLA.
+_MANY_SAMPLES = 20
+
 
 def uses_jit(config: Config) -> bool:
   """Returns whether XLA compiles the training step.
@@ -37,7 +40,3 @@ def steps_per_execution(config: Config, steps_per_epoch: int) -> int:
   """
   chosen = config.steps_per_execution
   return min(_STEPS if chosen == 'auto' else int(chosen), steps_per_epoch)
-
-
-# Of `--jit=auto` on a CPU: with 50 the step takes longer under XLA.
-_MANY_SAMPLES = 20

@@ -30,7 +30,7 @@ class CoordinatorValidation(tf_keras.callbacks.Callback):
     """Adds the means."""
     with averaged(self.model):
       self._plain_model.set_weights(self.model.get_weights())
-    # In a thread of its own, as `fit` is in the scope of its strategy, and there
+    # In a thread of its own: `fit` is in the scope of its strategy, where
     # `evaluate` would have the workers do it.
     with futures.ThreadPoolExecutor(1) as thread:
       means = thread.submit(self._plain_model.evaluate, self._batches,
