@@ -65,9 +65,10 @@ def measure_checkpoints(every_steps: int) -> dict[str, float]:
 
 def checkpoint_bytes(workdir: str) -> int:
   """Returns the size of a run's newest checkpoint."""
-  latest = pathlib.Path(workdir, 'checkpoints', 'latest')
-  newest = max(latest.glob('*.index'), key=lambda path: path.stat().st_mtime)
-  return sum(path.stat().st_size for path in latest.glob(newest.stem + '.*'))
+  newest = max(
+      (path for path in pathlib.Path(workdir, 'checkpoints').iterdir()
+       if path.name.isdecimal()), key=lambda path: int(path.name))
+  return sum(path.stat().st_size for path in newest.iterdir())
 
 
 def summarise_checkpoints(every: list[int],
