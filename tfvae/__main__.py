@@ -36,6 +36,9 @@ def main(argv: list[str]):
           '--workdir; the same command goes on', 1)
   except training.TrainingInterruptedError as error:
     _fail(argv, str(error), training.REQUEUE_EXIT_CODE)
+  except KeyboardInterrupt:
+    _fail(argv, 'interrupted; the same command goes on from the last '
+          'checkpoint', training.REQUEUE_EXIT_CODE)
   except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
     if flags.FLAGS.strategy != 'multi_worker':
       _fail(argv, 'another task is gone; the same command goes on '
