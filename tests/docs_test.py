@@ -25,6 +25,8 @@ _NUM_IMAGES = 32
 _GUIDES = ('docs/models.md', 'docs/evaluation.md', 'docs/serving.md',
            'docs/reuse.md')
 _PAGES = ('README.md', *_GUIDES)
+# Without Python.
+_RUN_GUIDES = ('docs/training.md', 'docs/scaling.md')
 
 
 def _read(path):
@@ -112,7 +114,7 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(names['threes'].shape, (8, 28, 28, 1))
     self.assertEqual(names['nll'].values.shape, (8,))
 
-  @parameterized.parameters(*_GUIDES)
+  @parameterized.parameters(*_GUIDES, *_RUN_GUIDES)
   def test_commands_parse(self, path):
     commands = [arguments for _, text in _blocks(path, 'bash')
                 for arguments in _commands(text)]
@@ -131,7 +133,8 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
         else:
           self.assertIn(workdir, trained)  # There is a run to work on.
 
-  @parameterized.parameters('docs/models.md', 'docs/evaluation.md')
+  @parameterized.parameters(
+      'docs/models.md', 'docs/evaluation.md', *_RUN_GUIDES)
   def test_flags_of_the_tables_parse(self, path):
     spans = re.findall(r'^\| `(--[^`]*)`', _prose(path), re.MULTILINE)
     self.assertNotEmpty(spans)
@@ -139,7 +142,7 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
       with self.subTest(span):
         _config(shlex.split(span))
 
-  @parameterized.parameters(*_GUIDES)
+  @parameterized.parameters(*_GUIDES, *_RUN_GUIDES)
   def test_flags_of_the_text_exist(self, path):
     spans = re.findall(r'`(--[^`]*)`', _prose(path))
     for span in spans:
@@ -223,7 +226,7 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual({name for row in named for name in row if name},
                      set(signatures))
 
-  @parameterized.parameters(*_PAGES)
+  @parameterized.parameters(*_PAGES, *_RUN_GUIDES)
   def test_links_lead_somewhere(self, path):
     targets = re.findall(
         r'\]\(([^)\s]*)\)|<img src="([^"]*)"', _prose(path))

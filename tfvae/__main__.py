@@ -1,5 +1,6 @@
 """The program: `python -m tfvae`, `tfvae-train` and `python train_main.py`."""
 
+import errno
 import logging
 import os
 import signal
@@ -16,6 +17,9 @@ from tfvae.training.command_line import program_name
 
 _LOGGER = logging.getLogger('tfvae')
 
+_DISK_REASONS = tuple(map(os.strerror, (
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)))
+
 
 def main(argv: list[str]):
   """Runs what the flags describe and prints the test set's numbers."""
@@ -31,11 +35,12 @@ def main(argv: list[str]):
   except (ValueError, FloatingPointError) as error:
     _fail(argv, str(error), 1)
   except OSError as error:
-    _fail(argv, f'{error.filename or workdir}: {error.strerror or error}; what '
-          'was saved before is whole. Free some space, or choose another '
-          '--workdir; the same command goes on', 1)
+    _fail_on_disk(argv, error.filename or workdir, error.strerror or error)
   except training.TrainingInterruptedError as error:
     _fail(argv, str(error), training.REQUEUE_EXIT_CODE)
+  except KeyboardInterrupt:
+    _fail(argv, 'interrupted; the same command goes on from the last '
+          'checkpoint', training.REQUEUE_EXIT_CODE)
   except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
     if flags.FLAGS.strategy != 'multi_worker':
       _fail(argv, 'another task is gone; the same command goes on '
@@ -44,11 +49,22 @@ def main(argv: list[str]):
                     'last checkpoint, when that is back.')
     # TensorFlow joins a cluster once in the life of a process.
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
+  except tf.errors.OpError as error:
+    # TensorFlow writes the files of TensorBoard, and its errors have no number.
+    reasons = [text for text in _DISK_REASONS if text in error.message]
+    if not reasons:
+      raise
+    _fail_on_disk(argv, workdir, reasons[0])
   for name, value in metrics.get('test', {}).items():
     print(f'test {name}: {value:.2f}' if isinstance(value, float)
           else f'test {name}: {value}')
   if metrics:
     print(f'Results are in {workdir}.')
+
+
+def _fail_on_disk(argv: list[str], path: str, reason: object):
+  _fail(argv, f'{path}: {reason}; what was saved before is whole. Free some '
+        'space, or choose another --workdir; the same command goes on', 1)
 
 
 def _fail(argv: list[str], message: str, code: int):

@@ -1,0 +1,58 @@
+"""What ends a run is one line on stderr, and a code that schedulers know."""
+
+import contextlib
+import errno
+import io
+from unittest import mock
+
+from absl import flags
+from absl.testing import parameterized
+import tensorflow as tf
+
+from tfvae import __main__ as program
+from tfvae import training
+from tfvae.training import define_flags
+
+
+class ExitCodesTest(parameterized.TestCase, tf.test.TestCase):
+
+  @parameterized.parameters(
+      (ValueError('no such data'), 1, 'no such data'),
+      (FloatingPointError('not finite'), 1, 'not finite'),
+      (OSError(errno.ENOSPC, 'No space left', '/run/state'), 1,
+       '/run/state: No space left; what was saved before is whole'),
+      (tf.errors.ResourceExhaustedError(
+          None, None, '{{node}} events; No space left on device\n\tflush'), 1,
+       'run: No space left on device; what was saved before is whole'),
+      (training.TrainingInterruptedError('after step 7'), 75, 'after step 7'),
+      (KeyboardInterrupt(), 75, 'the same command goes on'),
+      (tf.errors.UnavailableError(None, None, 'server is\ngone'), 75,
+       'the same command goes on (gone)'))
+  def test_code_and_line(self, error, code, text):
+    with (contextlib.redirect_stderr(io.StringIO()) as stderr,
+          self.assertRaises(SystemExit) as caught):
+      self._main(error)
+    self.assertEqual(caught.exception.code, code)
+    self.assertStartsWith(stderr.getvalue(), 'train_main.py: error: ')
+    self.assertIn(text, stderr.getvalue())
+    self.assertLen(stderr.getvalue().splitlines(), 1)
+
+  def _main(self, error):
+    """Runs the program, whose run ends with an error."""
+    values = flags.FlagValues()
+    define_flags(values)
+    flags.DEFINE_integer('verbosity', -1, 'of absl', flag_values=values)
+    values(['train_main.py', '--workdir=run', '--strategy=parameter_server'])
+    with (mock.patch.object(program.flags, 'FLAGS', values),
+          mock.patch.object(program.training, 'config_from_flags'),
+          mock.patch.dict(program.MODES, train=mock.Mock(side_effect=error))):
+      program.main(['train_main.py'])
+
+  def test_what_is_no_user_s_mistake_is_not_hidden(self):
+    error = tf.errors.ResourceExhaustedError(None, None, 'OOM of a tensor')
+    with self.assertRaisesRegex(tf.errors.OpError, 'OOM of a tensor'):
+      self._main(error)
+
+
+if __name__ == '__main__':
+  tf.test.main()
