@@ -69,6 +69,10 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
         f'train_main.py: error: there is no flagfile {path}; those that come '
         f'with tfvae are {", ".join(_PACKAGED)}\nTry --help.\n')
 
+  def test_error_is_one_line_whatever_the_value(self):
+    self.assertRegex(self._error('--epochs=1\n2'),
+                     r'\A\S+: error: .*epochs=1\\n2.*\nTry --help.\n\Z')
+
   def test_error_of_a_flagfile_without_a_name(self):
     self.assertIn('flagfile', self._error('--flagfile'))
     self.assertEqual(config_from_flags(_parse('--flagfile=')).epochs,

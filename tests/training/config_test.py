@@ -78,6 +78,8 @@ class ConfigTest(tf.test.TestCase, parameterized.TestCase):
       (dict(hidden_units=(20, 0)), '--hidden_units must be at least.*=20,0'),
       (dict(hidden_units=()), '--hidden_units needs at least one'),
       (dict(learning_rate=0.), '--learning_rate must be above 0'),
+      (dict(batch_size=2**31), '--batch_size must be at most .*=2147483648'),
+      (dict(kl_weight=1e39), r'--kl_weight must be at most 3.4e\+38 .*=1e\+39'),
       (dict(weight_decay=.1), '--weight_decay has no effect with --optimizer='),
       (dict(clip_norm=0.), '--clip_norm must be above 0'),
       (dict(ema_decay=1.), '--ema_decay must be below 1'),

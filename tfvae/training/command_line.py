@@ -83,7 +83,8 @@ def parse_flags(argv: Sequence[str],
       raise flags.Error(f'unexpected arguments {rest[1:]}; a flag is written '
                         '--name=value')
   except flags.Error as error:
-    print(f'{program_name(argv[0])}: error: {error}\nTry --help.',
+    message = str(error).replace('\n', r'\n')  # Of a value.
+    print(f'{program_name(argv[0])}: error: {message}\nTry --help.',
           file=sys.stderr)
     sys.exit(2)
   return rest

@@ -11,6 +11,8 @@ _BOUNDS = {
     'above': lambda value, bound: value > bound,
     'below': lambda value, bound: value < bound,
 }
+# What TensorFlow can take as int32 and float32.
+_LARGEST = {int: 2**31 - 1, float: 3.4e38}
 
 
 def setting(default: Any, group: str, text: str,
@@ -79,6 +81,10 @@ def _check_value(field: dataclasses.Field, value: Any):
       if not _BOUNDS[name](item, bound):
         raise ValueError(f'--{field.name} must be {name} {bound}. Received: '
                          f'{field.name}={flag_text(value)}')
+    for kind, largest in _LARGEST.items():
+      if isinstance(item, kind) and abs(item) > largest:
+        raise ValueError(f'--{field.name} must be at most {largest} in size. '
+                         f'Received: {field.name}={flag_text(value)}')
 
 
 def _check_effect(field: dataclasses.Field, settings: Any):

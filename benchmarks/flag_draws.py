@@ -1,0 +1,157 @@
+"""Command lines at random, drawn from what `Config` says of its fields."""
+
+import dataclasses
+import random
+import typing
+
+from tfvae.graph import PRESETS
+from tfvae.training.config import Config
+from tfvae.training.setting import flag_text
+
+_FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+
+# A run of one to twenty steps, and evaluations of a moment.
+_SMALL = {
+    'train_split': 'train[:20]', 'validation_split': 'train[20:30]',
+    'test_split': 'test[:10]', 'latents': 'z:2', 'hidden_units': '8,8',
+    'factor_units': '8', 'epochs': '1', 'batch_size': '20', 'jit': 'false',
+    'checkpoint_every_steps': '1',
+    'eval_batch_size': '7', 'eval_chunk': '3', 'eval_importance_samples': '4',
+    'eval_importance_examples': '5', 'eval_costly_examples': '3',
+    'eval_ais_steps': '3', 'eval_ais_chains': '2', 'eval_simulations': '100'}
+
+# Values that the declarations do not tell, or that would take long.
+_VALID = {
+    'dataset': ('digits',),
+    'train_split': ('train[:20]', 'train[:13]', 'train[30:50]', 'train[:1]',
+                    'train[20:30]'),
+    'validation_split': ('train[20:30]', 'train[40:41]', 'test[:9]'),
+    'test_split': ('test[:10]', 'test[10:11]', 'train[:10]'),
+    'image_key': ('image',), 'label_key': ('label',),
+    'cache_dir': ('cached',), 'export_dir': ('exported',),
+    'latents': ('z:2', 'z:1', 'z:3'),
+    'inference': ('z|x', 'z|x,y'), 'generative': ('z; x|z', 'z; x|z,y'),
+    'hidden_units': ('8', '4,8', '1', '8,4,4'), 'factor_units': ('8', '4,4'),
+    'network': ('mlp', 'mlp', 'mlp', 'conv', 'resnet'),
+    'jit': ('false',) * 15 + ('auto', 'true'),
+    'prior_components': ('1', '3', '20', '21'), 'epochs': ('1', '2'),
+    'batch_size': tuple(map(str, range(1, 31))),
+    'steps_per_execution': ('auto', '1', '3', '1000000'),
+    'strategy': ('auto', 'default', 'one_device', 'mirrored'),
+    'precision': ('float32', 'bfloat16', 'float16'),
+    'importance_samples': ('1', '2', '5'), 'likelihood_components': ('1', '3'),
+    'learning_rate_warm_up_steps': ('0', '1', '20'),
+    'kl_warm_up_epochs': ('1', '3', '100000'),
+    'eval_simulations': ('100',), 'eval_ais_steps': ('2', '3'),
+    'eval_ais_chains': ('1', '3'), 'eval_chunk': ('1', '2', '50'),
+    'eval_importance_samples': ('1', '5'),
+    'eval_importance_examples': ('1', '5', '0'),
+    'eval_costly_examples': ('1', '2'),
+    'seed': ('0', '1', '2147483647')}
+
+# Several latents, and where they go wrong.
+_GRAPHS = (
+    {'latents': 'z1:3,z2:2', 'inference': 'z1|x; z2|z1',
+     'generative': 'z2; z1|z2; x|z1'},
+    {'latents': 'z1:3,z2:2', 'inference': 'z2|x; z1|z2,x',
+     'generative': 'z2; z1|z2; x|z1', 'merging': 'precision_weighted'},
+    {'latents': 'z1:3,z2:2', 'inference': 'z1|x; z2|x',
+     'generative': 'z1; z2; x|z1,z2'},
+    {'latents': 'z1:2,z2:2', 'inference': 'z1|x,y; z2|z1,y',
+     'generative': 'z2|y; z1|z2; x|z1,y'},
+    *({'preset': name, 'latents': 'z1:3,z2:2' if 'z1' in parts['latents']
+       else 'z:2'} for name, parts in PRESETS.items()),
+    {'preset': 'ladder', 'latents': 'z1:3'},
+    {'preset': 'vae', 'merging': 'precision_weighted'})
+
+_NONSENSE = ('', ' ', 'nan', 'inf', '-inf', '-1', '0', '0.5', 'none', 'None',
+             'auto', 'true', '1,2', ',', '1e', '0x10', 'ä', '\n', '%s', '{}',
+             'z|', 'z;', '1e400', '1_0', '--', "'", '[:5]', 'train[:0]')
+_LARGE = ('2147483647', '2147483648', '9223372036854775807',
+          '9223372036854775808', '1e30', '1e39', '1e-46', '1e300')
+# A large value would be taken at its word: time, memory, a download.
+_NEVER_LARGE = frozenset((
+    'epochs', 'hidden_units', 'factor_units', 'prior_components',
+    'likelihood_components', 'importance_samples', 'eval_chunk',
+    'eval_importance_samples', 'eval_ais_steps', 'eval_ais_chains',
+    'eval_simulations'))
+# Each is another part of the model or of its training, and meets the others.
+_MEETING = ('objective', 'posterior', 'prior', 'likelihood', 'network',
+            'precision', 'optimizer', 'strategy', 'cache', 'binarization',
+            'kl_warm_up', 'learning_rate_schedule', 'activation')
+
+
+def base(data_dir: str) -> list[str]:
+  """Returns the flags of a small run, which the drawn ones follow."""
+  small = _SMALL | {'data_dir': data_dir}
+  return [f'--{name}={text}' for name, text in small.items()]
+
+
+def command_line(rng: random.Random, data_dir: str) -> list[str]:
+  """Draws a command line; three of five have no value that is wrong by itself.
+
+  Args:
+    rng: of the draws.
+    data_dir: of TensorFlow Datasets.
+  """
+  drawn = dict(rng.choice(_GRAPHS)) if rng.random() < 0.3 else {}
+  names = rng.sample(_MEETING, rng.randint(0, 3))
+  names += rng.sample(sorted(_FIELDS.keys() - {'data_dir'}), rng.randint(0, 4))
+  for name in names:
+    if name not in drawn and name not in ('preset', 'inference', 'generative'):
+      _draw_valid(rng, name, drawn)
+  if rng.random() < 0.4:
+    for name in rng.sample(sorted(_FIELDS), rng.choice((1, 1, 2))):
+      drawn[name] = _wrong(rng, name)
+  return [*base(data_dir),
+          *(f'--{name}={text}' for name, text in drawn.items())]
+
+
+def _draw_valid(rng: random.Random, name: str, drawn: dict[str, str]):
+  """Draws a value, and mostly those of the settings that it needs."""
+  for other, values in _FIELDS[name].metadata['only_with'].items():
+    if drawn.get(other) not in values and rng.random() < 0.95:
+      drawn[other] = rng.choice(list(values))
+  drawn[name] = rng.choice(_valid(name))
+  if drawn[name] in ('mixture', 'vamp'):  # Whose default is 100 components.
+    drawn.setdefault('prior_components', '3')
+
+
+def _valid(name: str) -> tuple[str, ...]:
+  """Returns values that are valid by themselves."""
+  field = _FIELDS[name]
+  if name in _VALID:
+    return _VALID[name]
+  if field.metadata['choices']:
+    return tuple(field.metadata['choices'])
+  if field.type is bool:
+    return ('true', 'false')
+  bounds = field.metadata['bounds']
+  numbers = [bound for kind, bound in bounds.items() if kind in (
+      'at least', 'at most')]
+  default = field.default
+  if _is_whole(field):
+    return tuple(str(n) for n in (
+        *numbers, *(n + 1 for n in numbers), default) if n is not None)
+  if 'below' in bounds:
+    return tuple(map(str, (0.1, 0.5, 0.999)))
+  return tuple(map(str, (*numbers, 0.01, 1.0, 3.5)[:3]))
+
+
+def _wrong(rng: random.Random, name: str) -> str:
+  """Returns a value at a bound or beyond, a large one, or nonsense."""
+  field = _FIELDS[name]
+  texts = list(_NONSENSE)
+  for bound in field.metadata['bounds'].values():
+    step = 1 if _is_whole(field) else 1e-9
+    texts += [flag_text(value) for value in (bound, bound - step, bound + step)
+              ] * 6
+  if field.metadata['bounds'] and name not in _NEVER_LARGE:
+    texts += _LARGE
+  if field.metadata['choices']:
+    texts += [field.metadata['choices'][0].upper(), 'nonsense']
+  return rng.choice(texts)
+
+
+def _is_whole(field: dataclasses.Field) -> bool:
+  return int in (field.type, *typing.get_args(field.type))

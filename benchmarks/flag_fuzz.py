@@ -1,0 +1,179 @@
+"""Draws command lines, and checks that each trains or says what is wrong.
+
+python -m benchmarks.flag_fuzz --combinations=300 --seed=0
+"""
+
+import argparse
+import collections
+import contextlib
+import functools
+import gc
+import io
+import json
+import os
+import pathlib
+import random
+import shutil
+import sys
+import tempfile
+import time
+import traceback
+from unittest import mock
+
+from absl import flags
+import tensorflow as tf
+import tf_keras
+
+from benchmarks import flag_draws
+from benchmarks import machine
+from tfvae import training
+from tfvae.training import train
+
+_ROOT = pathlib.Path(__file__).parents[1]
+# How often a command line is carried through to its report, and resumed.
+_WHOLE = 0.05
+TRAINED, WHOLE = 'trained', 'trained, evaluated and resumed'
+NOT_PARSED, REFUSED = 'refused by the flags', 'refused with an error'
+NOT_FINITE, FAILED = 'stopped as not finite', 'failed'
+
+
+def run(arguments: list[str], workdir: str,
+        whole: bool = False) -> tuple[str, str]:
+  """Runs a command line in this process, up to the end of its training.
+
+  The run is `train_and_evaluate`; where it is not to be whole, what comes
+  after the last epoch is left out.
+
+  Args:
+    arguments: flags, without --workdir.
+    workdir: of the run.
+    whole: whether to evaluate, export and report, and to resume it then from
+      the checkpoint before the last.
+
+  Returns:
+    How it ended, and the error's text or, where it failed, the traceback.
+  """
+  values, errors = flags.FlagValues(), io.StringIO()
+  training.define_flags(values)
+  try:
+    with contextlib.redirect_stderr(errors):
+      training.parse_flags(['fuzz', *arguments], values)
+  except SystemExit as error:
+    lines = errors.getvalue().splitlines()
+    is_clear = error.code == 2 and len(lines) == 2  # With 'Try --help.'.
+    return NOT_PARSED if is_clear else FAILED, errors.getvalue()
+  try:
+    _train(training.config_from_flags(values), workdir, whole)
+  except Exception as error:  # Which of them are clear is the question.
+    return _ending(error)
+  return WHOLE if whole else TRAINED, ''
+
+
+def _train(config: training.Config, workdir: str, whole: bool):
+  if not whole:
+    with (mock.patch.object(train, '_evaluate', return_value={}),
+          mock.patch.object(train, 'TensorBoard', _NoPictures)):
+      train.train_and_evaluate(config, workdir)
+    return
+  train.train_and_evaluate(config, workdir)
+  os.remove(os.path.join(workdir, 'metrics.json'))
+  checkpoints = os.path.join(workdir, 'checkpoints')
+  shutil.rmtree(os.path.join(
+      checkpoints, max(os.listdir(checkpoints), key=int)))
+  train.train_and_evaluate(config, workdir)
+
+
+class _NoPictures(tf_keras.callbacks.Callback):
+  """Stands for `TensorBoard`, whose pictures take as long as the training."""
+
+  def __init__(self, *args):
+    super().__init__()
+
+  def close(self):
+    """Does nothing."""
+
+
+def _ending(error: Exception) -> tuple[str, str]:
+  """Returns whether an error is one of ours that names the value."""
+  innermost = traceback.extract_tb(error.__traceback__)[-1].filename
+  is_ours = pathlib.Path(innermost).is_relative_to(_ROOT / 'tfvae')
+  text = str(error)
+  if is_ours and 'Received: ' in text:
+    if isinstance(error, FloatingPointError):
+      return NOT_FINITE, text
+    if isinstance(error, ValueError):
+      return REFUSED, text
+  return FAILED, ''.join(traceback.format_exception(error))
+
+
+def fuzz(combinations: int, seed: int, data_dir: str, whole: float = _WHOLE,
+         first: int = 0) -> dict[str, object]:
+  """Runs command lines that are drawn, each by its number and the seed.
+
+  Args:
+    combinations: how many.
+    seed: of the draws.
+    data_dir: of TensorFlow Datasets; digits is prepared there.
+    whole: the part of them that is run to the end.
+    first: number of the first of them.
+
+  Returns:
+    The number of each ending, and `failures`, flags with what happened.
+  """
+  counts, failures = collections.Counter(), []
+  for i in range(first, first + combinations):
+    rng = random.Random(f'{seed},{i}')
+    arguments = flag_draws.command_line(rng, data_dir)
+    is_whole = rng.random() < whole
+    start = time.monotonic()
+    # Paths that are drawn are relative ones.
+    with (tempfile.TemporaryDirectory() as here, contextlib.chdir(here),
+          mock.patch.object(tf.distribute, 'MirroredStrategy', _mirrored)):
+      ending, text = run(arguments, os.path.join(here, 'run'), is_whole)
+    counts[ending] += 1
+    shown = ' '.join(a for a in arguments if a not in flag_draws.base(data_dir))
+    print(f'{i}: {ending}, {time.monotonic() - start:.1f} s: {shown}\n'
+          f'    {text if ending == FAILED else text[:300]}', flush=True)
+    if ending == FAILED:
+      failures.append({'flags': shown, 'error': text})
+    tf_keras.backend.clear_session()
+    gc.collect()
+  return {'endings': dict(sorted(counts.items())), 'failures': failures}
+
+
+# A process has one: a second would number its sums over the CPUs anew, which
+# TensorFlow takes for those of the first.
+_mirrored = functools.cache(tf.distribute.MirroredStrategy)
+
+
+def main():
+  """Prints every ending, and writes `results/flag_fuzz.json`."""
+  parser = argparse.ArgumentParser(description=__doc__)
+  parser.add_argument('--combinations', type=int, default=300)
+  parser.add_argument('--seed', type=int, default=0)
+  parser.add_argument('--first', type=int, default=0, help='to repeat one')
+  arguments = parser.parse_args()
+  # Two devices for --strategy=mirrored, on a machine without GPUs.
+  tf.config.set_logical_device_configuration(
+      tf.config.list_physical_devices('CPU')[0],
+      [tf.config.LogicalDeviceConfiguration()] * 2)
+  # Each graph is run a few times only, which does not repay the optimizing.
+  tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': True})
+  with tempfile.TemporaryDirectory() as data_dir:
+    result = fuzz(arguments.combinations, arguments.seed, data_dir,
+                  first=arguments.first)
+  failures = result.pop('failures')
+  for failure in failures:
+    print(f'FAILED: {failure["flags"]}\n  '
+          f'{failure["error"].strip().splitlines()[-1]}')
+  result = {'combinations': arguments.combinations,
+            'seed': arguments.seed} | result | machine.setting()
+  print(result)
+  if not arguments.first:
+    path = pathlib.Path(__file__).parent / 'results' / 'flag_fuzz.json'
+    path.write_text(json.dumps(result, indent=2) + '\n')
+  sys.exit(bool(failures))
+
+
+if __name__ == '__main__':
+  main()
