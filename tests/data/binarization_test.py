@@ -74,6 +74,23 @@ class BernoulliDrawTest(parameterized.TestCase, tf.test.TestCase):
     draw = tf.function(data.bernoulli_draw, jit_compile=jit_compile)
     self.assertAllEqual(draw(images, _SEED), data.bernoulli_draw(images, _SEED))
 
+  @parameterized.parameters((tf.float32, False), (tf.uint8, True))
+  def test_part_is_what_the_whole_has_there(self, dtype, jit_compile):
+    # 15 pixels an image: a part begins in either half of a random word.
+    images = tf.constant(np.random.default_rng(0).integers(
+        0, 256, [7, 5, 3, 1], np.uint8))
+    if dtype != tf.uint8:
+      images = data.unit_interval(images)
+
+    @tf.function(jit_compile=jit_compile)
+    def draw(rows, before):
+      return data.bernoulli_draw(rows, _SEED, tf.shape(before)[0])
+
+    whole = data.bernoulli_draw(images, _SEED)
+    for start, end in ((0, 4), (3, 7), (7, 7)):
+      self.assertAllEqual(draw(images[start:end], images[:start]),
+                          whole[start:end])
+
   def test_seed(self):
     images = tf.fill([100, 8, 8, 1], tf.constant(128, tf.uint8))
     bits = [data.bernoulli_draw(images, tf.constant(s))

@@ -12,6 +12,9 @@ _LOGGER = logging.getLogger(__name__)
 
 _FILES = 'state'  # What TensorFlow puts its suffixes to.
 
+# What TensorFlow raises of a damaged file; of a shortened one an IndexError.
+_UNREADABLE = (tf.errors.OpError, ValueError, IndexError)
+
 
 class CheckpointStore:
   """Numbered checkpoints in a directory, each of them whole or not there.
@@ -66,26 +69,34 @@ class CheckpointStore:
     Raises:
       ValueError: if there are some, and none can be read.
     """
-    numbers = self._numbers()
+    numbers, torn = self._numbers(), []
     for number in reversed(numbers):
       prefix = os.path.join(self._path(number), _FILES)
       try:
         _read_through(prefix)
-      except (tf.errors.OpError, ValueError) as error:
-        aside = f'{self._path(number)}.corrupt'
+      except _UNREADABLE as error:
         _LOGGER.warning(
             'Skipping the checkpoint %s, which cannot be read (%s); the one '
             'before is taken.', self._path(number), _first_line(error))
-        shutil.rmtree(aside, ignore_errors=True)
-        os.rename(self._path(number), aside)
+        torn.append(number)
         continue
       checkpoint.read(prefix).assert_existing_objects_matched()
+      self._put_aside(torn)
       return number
     if numbers:
       raise ValueError(
           'None of the checkpoints can be read; remove the workdir to begin '
           f'anew, or choose another. Received: {self._directory}')
     return None
+
+  def _put_aside(self, numbers: list[int]):
+    """Makes room for the checkpoints that will have these numbers."""
+    for number in numbers:
+      aside = f'{self._path(number)}.corrupt'
+      shutil.rmtree(aside, ignore_errors=True)
+      # Another worker may have been faster.
+      with contextlib.suppress(FileNotFoundError):
+        os.rename(self._path(number), aside)
 
   def _path(self, number: int) -> str:
     return os.path.join(self._directory, str(number))

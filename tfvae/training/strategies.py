@@ -5,8 +5,10 @@ import functools
 import json
 import logging
 import os
+import re
 import socket
 import time
+from typing import Any
 
 import tensorflow as tf
 
@@ -144,10 +146,17 @@ def _check_cluster(jobs: set[str], config: Config) -> dict[str, list[str]]:
     parsed = json.loads(text)
     cluster, task = parsed['cluster'], parsed['task']
     addresses = cluster[task['type']]
-    is_known = 0 <= int(task['index']) < len(addresses)
+    is_known = 0 <= int(task['index']) < len(addresses) and all(
+        _are_addresses(tasks) for tasks in cluster.values())
   except (ValueError, KeyError, TypeError) as error:
     raise ValueError(f'{remedy}. Received: TF_CONFIG={text!r}') from error
   needed = {'chief', 'worker', 'ps'} if 'ps' in jobs else {'worker'}
   if not is_known or not needed <= set(cluster) or set(cluster) - jobs:
     raise ValueError(f'{remedy}. Received: TF_CONFIG={text!r}')
   return cluster
+
+
+def _are_addresses(tasks: Any) -> bool:
+  """Returns whether the tasks of a job are a list of 'host:port'."""
+  return isinstance(tasks, list) and all(
+      re.fullmatch(r'\S+:\d+', str(address)) for address in tasks)
