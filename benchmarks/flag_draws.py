@@ -67,8 +67,8 @@ _GRAPHS = (
 _NONSENSE = ('', ' ', 'nan', 'inf', '-inf', '-1', '0', '0.5', 'none', 'None',
              'auto', 'true', '1,2', ',', '1e', '0x10', 'ä', '\n', '%s', '{}',
              'z|', 'z;', '1e400', '1_0', '--', "'", '[:5]', 'train[:0]')
-_LARGE = ('2147483647', '2147483648', '9223372036854775807',
-          '9223372036854775808', '1e30', '1e39', '1e-46', '1e300')
+_LARGE_WHOLE = ('2147483647', '2147483648', '9223372036854775808')
+_LARGE = ('1e30', '3e38', '1e39', '1e-46', '1e300')
 # A large value would be taken at its word: time, memory, a download.
 _NEVER_LARGE = frozenset((
     'epochs', 'hidden_units', 'factor_units', 'prior_components',
@@ -102,16 +102,22 @@ def command_line(rng: random.Random, data_dir: str) -> list[str]:
       _draw_valid(rng, name, drawn)
   if rng.random() < 0.4:
     for name in rng.sample(sorted(_FIELDS), rng.choice((1, 1, 2))):
+      _draw_needed(rng, name, drawn)
       drawn[name] = _wrong(rng, name)
   return [*base(data_dir),
           *(f'--{name}={text}' for name, text in drawn.items())]
 
 
-def _draw_valid(rng: random.Random, name: str, drawn: dict[str, str]):
-  """Draws a value, and mostly those of the settings that it needs."""
+def _draw_needed(rng: random.Random, name: str, drawn: dict[str, str]):
+  """Draws, mostly, the settings without which one has no effect."""
   for other, values in _FIELDS[name].metadata['only_with'].items():
     if drawn.get(other) not in values and rng.random() < 0.95:
       drawn[other] = rng.choice(list(values))
+
+
+def _draw_valid(rng: random.Random, name: str, drawn: dict[str, str]):
+  """Draws a value, and what it needs."""
+  _draw_needed(rng, name, drawn)
   drawn[name] = rng.choice(_valid(name))
   if drawn[name] in ('mixture', 'vamp'):  # Whose default is 100 components.
     drawn.setdefault('prior_components', '3')
@@ -141,15 +147,16 @@ def _valid(name: str) -> tuple[str, ...]:
 def _wrong(rng: random.Random, name: str) -> str:
   """Returns a value at a bound or beyond, a large one, or nonsense."""
   field = _FIELDS[name]
-  texts = list(_NONSENSE)
-  for bound in field.metadata['bounds'].values():
-    step = 1 if _is_whole(field) else 1e-9
-    texts += [flag_text(value) for value in (bound, bound - step, bound + step)
-              ] * 6
-  if field.metadata['bounds'] and name not in _NEVER_LARGE:
-    texts += _LARGE
-  if field.metadata['choices']:
-    texts += [field.metadata['choices'][0].upper(), 'nonsense']
+  bounds, choices = field.metadata['bounds'], field.metadata['choices']
+  if choices and rng.random() < 0.5:
+    return rng.choice((choices[0].upper(), 'nonsense', f'{choices[0]},'))
+  if not bounds or rng.random() < 0.2:
+    return rng.choice(_NONSENSE)
+  step = 1 if _is_whole(field) else 1e-9
+  texts = [flag_text(value) for bound in bounds.values()
+           for value in (bound, bound - step, bound + step)]
+  if name not in _NEVER_LARGE and rng.random() < 0.5:
+    texts = _LARGE_WHOLE if _is_whole(field) else _LARGE
   return rng.choice(texts)
 
 

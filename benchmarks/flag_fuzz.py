@@ -31,7 +31,7 @@ from tfvae.training import train
 
 _ROOT = pathlib.Path(__file__).parents[1]
 # How often a command line is carried through to its report, and resumed.
-_WHOLE = 0.05
+_WHOLE = 0.03
 TRAINED, WHOLE = 'trained', 'trained, evaluated and resumed'
 NOT_PARSED, REFUSED = 'refused by the flags', 'refused with an error'
 NOT_FINITE, FAILED = 'stopped as not finite', 'failed'
@@ -107,7 +107,7 @@ def _ending(error: Exception) -> tuple[str, str]:
 
 
 def fuzz(combinations: int, seed: int, data_dir: str, whole: float = _WHOLE,
-         first: int = 0) -> dict[str, object]:
+         first: int = 0, minutes: float = float('inf')) -> dict[str, object]:
   """Runs command lines that are drawn, each by its number and the seed.
 
   Args:
@@ -116,16 +116,20 @@ def fuzz(combinations: int, seed: int, data_dir: str, whole: float = _WHOLE,
     data_dir: of TensorFlow Datasets; digits is prepared there.
     whole: the part of them that is run to the end.
     first: number of the first of them.
+    minutes: after which no further one is begun.
 
   Returns:
     The number of each ending, and `failures`, flags with what happened.
   """
   counts, failures = collections.Counter(), []
+  end = time.monotonic() + 60 * minutes
   for i in range(first, first + combinations):
     rng = random.Random(f'{seed},{i}')
     arguments = flag_draws.command_line(rng, data_dir)
     is_whole = rng.random() < whole
     start = time.monotonic()
+    if start > end:
+      break
     # Paths that are drawn are relative ones.
     with (tempfile.TemporaryDirectory() as here, contextlib.chdir(here),
           mock.patch.object(tf.distribute, 'MirroredStrategy', _mirrored)):
@@ -152,6 +156,7 @@ def main():
   parser.add_argument('--combinations', type=int, default=300)
   parser.add_argument('--seed', type=int, default=0)
   parser.add_argument('--first', type=int, default=0, help='to repeat one')
+  parser.add_argument('--minutes', type=float, default=float('inf'))
   arguments = parser.parse_args()
   # Two devices for --strategy=mirrored, on a machine without GPUs.
   tf.config.set_logical_device_configuration(
@@ -161,12 +166,12 @@ def main():
   tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': True})
   with tempfile.TemporaryDirectory() as data_dir:
     result = fuzz(arguments.combinations, arguments.seed, data_dir,
-                  first=arguments.first)
+                  first=arguments.first, minutes=arguments.minutes)
   failures = result.pop('failures')
   for failure in failures:
     print(f'FAILED: {failure["flags"]}\n  '
           f'{failure["error"].strip().splitlines()[-1]}')
-  result = {'combinations': arguments.combinations,
+  result = {'combinations': sum(result['endings'].values()),
             'seed': arguments.seed} | result | machine.setting()
   print(result)
   if not arguments.first:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from unittest import mock
 
 import numpy as np
 import tensorflow as tf
@@ -42,9 +43,9 @@ class SeveralWorkersTest(tf.test.TestCase):
     self.directory = self.create_tempdir().full_path
     self.config = Config(
         data_dir=self.directory, latents='z:2', hidden_units=(8,), epochs=2,
-        batch_size=50, jit='false', steps_per_execution='1',
+        batch_size=100, jit='false', steps_per_execution='1',
         checkpoint_every_steps=5, export=False, eval_importance_samples=2,
-        evaluations=('importance_weighted',))
+        eval_importance_examples=10, evaluations=('importance_weighted',))
     # Prepared here, or both processes would do it at once.
     self.images = data.load_images('digits', data_dir=self.directory)
     self.workdir = os.path.join(self.directory, 'run')
@@ -80,10 +81,12 @@ class SeveralWorkersTest(tf.test.TestCase):
     train_input = batches.TrainingInput(
         self.images, self.config, tf.distribute.get_strategy())
     model = train._build(self.config, self.images, train_input.batch_fn)
-    _, history = train._fit(model, self.config, self.images, train_input,
-                            os.path.join(self.directory, 'one'))
+    with mock.patch.object(train, 'TensorBoard'):
+      _, history = train._fit(model, self.config, self.images, train_input,
+                              os.path.join(self.directory, 'one'))
     return _curve(history._rows)
 
+  # Four starts of TensorFlow, as the survivor begins again: most of the time.
   def test_killed_worker_comes_back_and_both_finish(self):
     processes = [self.start(0), self.start(1)]
     self.wait_for_checkpoint(processes)
