@@ -69,6 +69,10 @@ class StreamedTest(parameterized.TestCase, tf.test.TestCase):
     self.assertNotEqual(one, other)
     self.assertCountEqual(one, other)
 
+  def test_a_buffer_larger_than_memory_takes_no_more_than_the_images(self):
+    epoch, = self.epochs(1, shuffle_buffer=2**60)
+    self.assertCountEqual(sum(epoch, []), self.expected())
+
   def test_workers_share_an_epoch(self):
     workers = [self.epochs(2, shard=(i, 2)) for i in range(2)]
     for epoch in range(2):

@@ -168,9 +168,11 @@ def _shuffled(images: StreamedImages, files: Files, seed: int,
   # In a graph this seeds the graph alone. Without it the program's global seed,
   # whatever it happens to be, would have a part in the buffer's.
   tf.random.set_seed(1)
+  # Room is made for the whole buffer at once, however few the images are.
+  size = min(shuffle_buffer, len(images))
   return images.records(
       Files(*(tf.gather(column, order) for column in files)), in_order=False
-  ).shuffle(shuffle_buffer, buffer_seed, reshuffle_each_iteration=False)
+  ).shuffle(size, buffer_seed, reshuffle_each_iteration=False)
 
 
 def _empty_batch() -> tf.data.Dataset:
