@@ -19,7 +19,7 @@ class TrainingInput:
 
   Where one device has the images in memory, a step is given the numbers of its
   rows, and gathers and binarises them itself, which is then part of the
-  compiled step. Else `tf.data` reads the batch. Both give the same.
+  compiled step. Else `tf.data` reads the batch. Both draw the same bits.
 
   Attributes:
     steps_per_epoch: of the global batch size.

@@ -135,4 +135,5 @@ def _sync(directory: str):
 
 
 def _first_line(error: Exception) -> str:
-  return str(getattr(error, 'message', error)).split('\n', 1)[0]
+  line = str(getattr(error, 'message', error)).split('\n', 1)[0]
+  return re.sub(r'^\{\{.*?\}\} ?', '', line)  # TensorFlow's node.

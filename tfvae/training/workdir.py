@@ -41,15 +41,19 @@ def prepared(workdir: str, config: Config,
     return
   try:
     os.makedirs(workdir, exist_ok=True)
-    is_new = not os.path.exists(os.path.join(workdir, FLAGS_FILE))
-    if is_new:
-      _write_flags(workdir, config)
   except OSError as error:
-    raise ValueError(f'Cannot write to the workdir: {error.strerror}; choose '
-                     f'another. Received: workdir={workdir}') from error
+    raise _unwritable(workdir, error) from error
   with held(workdir):
-    _check_same_flags(workdir, config)
-    yield None if is_new else _read_metrics(workdir)
+    if os.path.exists(os.path.join(workdir, FLAGS_FILE)):
+      _check_same_flags(workdir, config)
+      finished = _read_metrics(workdir)
+    else:
+      finished = None
+      try:
+        _write_flags(workdir, config)
+      except OSError as error:
+        raise _unwritable(workdir, error) from error
+    yield finished
 
 
 @contextlib.contextmanager
@@ -138,6 +142,11 @@ def write_history(workdir: str, rows: list[dict[str, Any]]):
     writer.writeheader()
     writer.writerows(rows)
   os.replace(f'{path}.tmp', path)
+
+
+def _unwritable(workdir: str, error: OSError) -> ValueError:
+  return ValueError(f'Cannot write to the workdir: {error.strerror}; choose '
+                    f'another. Received: workdir={workdir}')
 
 
 def _write_flags(workdir: str, config: Config):
