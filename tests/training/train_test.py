@@ -199,7 +199,7 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
   def test_killed_run_resumes_and_ends_as_if_it_had_not_been(self):
     directory = self.get_temp_dir()
     workdirs = [os.path.join(directory, name) for name in ('killed', 'whole')]
-    config = _config(directory, epochs=20, jit='true')
+    config = _config(directory, epochs=20, export=False)
     process = subprocess.Popen(
         self._command(f'--workdir={workdirs[0]}', *(
             f'--{name}={text}' for name, text in config.to_flags().items())),

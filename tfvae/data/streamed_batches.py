@@ -169,7 +169,7 @@ def _shuffled(images: StreamedImages, files: Files, seed: int,
   # whatever it happens to be, would have a part in the buffer's.
   tf.random.set_seed(1)
   # Room is made for the whole buffer at once, however few the images are.
-  size = min(shuffle_buffer, len(images))
+  size = max(1, min(shuffle_buffer, len(images)))
   return images.records(
       Files(*(tf.gather(column, order) for column in files)), in_order=False
   ).shuffle(size, buffer_seed, reshuffle_each_iteration=False)
