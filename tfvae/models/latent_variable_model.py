@@ -13,6 +13,7 @@ from tfvae import regularizers
 from tfvae.layers import conversion
 from tfvae.layers.noise import part_of_batch
 from tfvae.losses import NegativeLogLikelihood
+from tfvae.models.compiled_execution import compiled_execution
 from tfvae.models.finite_steps import FiniteSteps
 from tfvae.models.global_batch import BatchFn
 from tfvae.models.global_batch import GlobalBatch
@@ -105,7 +106,8 @@ class LatentVariableModel(tf_keras.Model):
         `PolynomialDecay(0., steps, 1.)`, a linear warm-up; None is 1.
       batch_fn: makes a `GlobalBatch` of an element of the data sets that `fit`
         and `evaluate` are given, inside the compiled step; None is for data
-        sets of batches. It reads data, so a saved model is without it.
+        sets of batches. It reads data, so a saved model is without it. Such a
+        data set ends at the end of an execution, or is endless.
       jit_compile: True compiles the step with XLA; with several replicas, what
         happens inside each of them, since XLA cannot compile the all-reduce.
       **kwargs: `run_eagerly` and `steps_per_execution` of
@@ -240,11 +242,18 @@ class LatentVariableModel(tf_keras.Model):
   def make_train_function(self, force: bool = False):
     """Makes the optimizer's variables first; see `tf_keras.Model`.
 
-    A step that made them would be traced twice: with them, and without.
+    A step that made them would be traced twice: with them, and without. Where
+    a `batch_fn` reads the data, XLA compiles the steps of an execution as one.
     """
     if self.built:
       self.optimizer.build(self.trainable_variables)
-    return super().make_train_function(force)
+    steps = int(self._steps_per_execution)
+    if (self._batch_fn is None or steps == 1 or not self.jit_compile
+        or self.run_eagerly):
+      return super().make_train_function(force)
+    if self.train_function is None or force:
+      self.train_function = compiled_execution(self, steps)
+    return self.train_function
 
   def train_step(self, data: Any) -> dict[str, tf.Tensor]:
     """Takes one gradient step; see `tf_keras.Model.train_step`.

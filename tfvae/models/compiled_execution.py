@@ -1,0 +1,102 @@
+"""Several training steps in one XLA function, the loop over them included."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+
+def compiled_execution(
+    model: tf_keras.Model,
+    steps: int) -> Callable[[Iterator[Any]], dict[str, tf.Tensor]]:
+  """Returns a train function whose loop over the steps XLA compiles.
+
+  What XLA compiles returns new variables. Compiled alone, each step therefore
+  moves the weights and the optimizer's variables through memory once more, and
+  is launched anew; in the loop they stay where they are.
+
+  One executable takes any number of steps that have the size of the first. A
+  step of another size, the rest of an epoch, is taken by itself. For that the
+  elements of an execution are stacked; where they are not scalars and vectors,
+  such as the numbers of rows, but the rows themselves, each step is compiled
+  alone.
+
+  Args:
+    model: compiled with `jit_compile`, of one replica.
+    steps: the most of an execution; Keras has fewer at the end of an epoch.
+
+  Returns:
+    A `tf.function` that takes an iterator, such as
+    `tf_keras.Model.make_train_function` returns.
+  """
+  def step(element):
+    model.train_step(element)
+    model._train_counter.assign_add(1)
+
+  def loop(elements, count):
+    def body(i):
+      step(tf.nest.map_structure(lambda part: part[i], elements))
+      return i + 1
+
+    tf.while_loop(lambda i: i < count, body, [0])
+
+  step_fn, loop_fn = (
+      _in_replica(model, function) for function in (step, loop))
+
+  def execute(iterator):
+    count = tf.cast(model._steps_per_execution, tf.int32)
+    if _is_small(iterator.element_spec):
+      _execute(iterator, count, steps, step_fn, loop_fn)
+    else:
+      for _ in tf.range(count):
+        step_fn(next(iterator))
+    return model.get_metrics_result()
+
+  return tf.function(execute, reduce_retracing=True)
+
+
+def _execute(iterator, count, most, step_fn, loop_fn):
+  """Takes `count` steps, those of one size in a row by `loop_fn`."""
+  first = next(iterator)
+  arrays = _written(tf.nest.map_structure(
+      lambda part: tf.TensorArray(part.dtype, most), first), 0, first)
+  waiting = 1
+  for _ in tf.range(1, count):
+    element = next(iterator)
+    if _have_one_shape(element, first):
+      arrays = _written(arrays, waiting, element)
+      waiting += 1
+    else:
+      if waiting > 0:
+        loop_fn(_stacked(arrays), waiting)
+      step_fn(element)
+      waiting = 0
+  if waiting > 0:
+    loop_fn(_stacked(arrays), waiting)
+
+
+def _in_replica(model, function):
+  """Returns the function, compiled by XLA, as the model's one replica."""
+  compiled = tf.function(function, jit_compile=True, reduce_retracing=True)
+  return lambda *args: model.distribute_strategy.run(compiled, args=args)
+
+
+def _is_small(spec: Any) -> bool:
+  return all(part.shape.rank in (0, 1) for part in tf.nest.flatten(spec))
+
+
+def _have_one_shape(one: Any, other: Any) -> tf.Tensor:
+  return tf.reduce_all([
+      tf.reduce_all(tf.shape(a) == tf.shape(b))
+      for a, b in zip(tf.nest.flatten(one), tf.nest.flatten(other),
+                      strict=True)])
+
+
+def _written(arrays: Any, i: tf.Tensor | int, element: Any) -> Any:
+  return tf.nest.map_structure(
+      lambda array, part: array.write(i, part), arrays, element)
+
+
+def _stacked(arrays: Any) -> Any:
+  return tf.nest.map_structure(lambda array: array.stack(), arrays)
