@@ -19,7 +19,15 @@ class LogitsBernoulli(tfd.Bernoulli):
   def _log_prob(self, event):
     logits = self.logits_parameter()
     event = tf.cast(event, logits.dtype)
-    return event * logits - tf.nn.softplus(logits)  # x l − log(1 + exp l)
+    rest = logits.shape[1:]
+    flattens = (
+        rest.rank and rest.is_fully_defined() and event.shape[1:] == rest)
+    if flattens:
+      # XLA vectorises the last axis, which is the one channel of grey images.
+      logits, event = (
+          tf.reshape(t, [-1, rest.num_elements()]) for t in (logits, event))
+    log_prob = event * logits - tf.nn.softplus(logits)  # x l − log(1 + exp l)
+    return tf.reshape(log_prob, [-1, *rest]) if flattens else log_prob
 
 
 @tf_keras.saving.register_keras_serializable(package='tfvae')

@@ -16,11 +16,11 @@ def compiled_execution(
   moves the weights and the optimizer's variables through memory once more, and
   is launched anew; in the loop they stay where they are.
 
-  One executable takes any number of steps that have the size of the first. A
-  step of another size, the rest of an epoch, is taken by itself. For that the
-  elements of an execution are stacked; where they are not scalars and vectors,
-  such as the numbers of rows, but the rows themselves, each step is compiled
-  alone.
+  The elements of the steps are stacked for that. One executable takes any
+  number of steps of one size; the rest of an epoch, of another size, has its
+  own. So the bits of a step do not depend on the others of its execution.
+  Where elements are not scalars and vectors, such as the numbers of rows, but
+  the rows themselves, each step is compiled alone.
 
   Args:
     model: compiled with `jit_compile`, of one replica.
@@ -47,7 +47,7 @@ def compiled_execution(
   def execute(iterator):
     count = tf.cast(model._steps_per_execution, tf.int32)
     if _is_small(iterator.element_spec):
-      _execute(iterator, count, steps, step_fn, loop_fn)
+      _execute(iterator, count, steps, loop_fn)
     else:
       for _ in tf.range(count):
         step_fn(next(iterator))
@@ -56,27 +56,23 @@ def compiled_execution(
   return tf.function(execute, reduce_retracing=True)
 
 
-def _execute(iterator, count, most, step_fn, loop_fn):
-  """Takes `count` steps, those of one size in a row by `loop_fn`."""
-  first = next(iterator)
-  arrays = _written(tf.nest.map_structure(
-      lambda part: tf.TensorArray(part.dtype, most), first), 0, first)
-  waiting = 1
+def _execute(iterator: Iterator[Any], count: tf.Tensor, most: int,
+             loop_fn: Callable[[Any, tf.Tensor], None]):
+  """Takes `count` steps, of which `loop_fn` has those of one size in a row."""
+  element = next(iterator)
+  arrays, waiting = _written(_arrays(element, most), 0, element), 1
   for _ in tf.range(1, count):
-    element = next(iterator)
-    if _have_one_shape(element, first):
-      arrays = _written(arrays, waiting, element)
-      waiting += 1
-    else:
-      if waiting > 0:
-        loop_fn(_stacked(arrays), waiting)
-      step_fn(element)
-      waiting = 0
-  if waiting > 0:
-    loop_fn(_stacked(arrays), waiting)
+    before, element = element, next(iterator)
+    if not _have_one_shape(before, element):
+      loop_fn(_stacked(arrays), waiting)
+      arrays, waiting = _arrays(element, most), 0
+    arrays = _written(arrays, waiting, element)
+    waiting += 1
+  loop_fn(_stacked(arrays), waiting)
 
 
-def _in_replica(model, function):
+def _in_replica(model: tf_keras.Model,
+                function: Callable[..., None]) -> Callable[..., None]:
   """Returns the function, compiled by XLA, as the model's one replica."""
   compiled = tf.function(function, jit_compile=True, reduce_retracing=True)
   return lambda *args: model.distribute_strategy.run(compiled, args=args)
@@ -91,6 +87,12 @@ def _have_one_shape(one: Any, other: Any) -> tf.Tensor:
       tf.reduce_all(tf.shape(a) == tf.shape(b))
       for a, b in zip(tf.nest.flatten(one), tf.nest.flatten(other),
                       strict=True)])
+
+
+def _arrays(element: Any, size: int) -> Any:
+  return tf.nest.map_structure(
+      lambda part: tf.TensorArray(part.dtype, size, element_shape=part.shape),
+      element)
 
 
 def _written(arrays: Any, i: tf.Tensor | int, element: Any) -> Any:

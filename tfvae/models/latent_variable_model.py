@@ -247,9 +247,10 @@ class LatentVariableModel(tf_keras.Model):
     """
     if self.built:
       self.optimizer.build(self.trainable_variables)
-    steps = int(self._steps_per_execution)
-    if (self._batch_fn is None or steps == 1 or not self.jit_compile
-        or self.run_eagerly):
+    steps = 1
+    if self._batch_fn and self.jit_compile and not self.run_eagerly:
+      steps = self._steps_per_execution.numpy().item()
+    if steps == 1:
       return super().make_train_function(force)
     if self.train_function is None or force:
       self.train_function = compiled_execution(self, steps)
