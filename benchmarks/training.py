@@ -22,6 +22,7 @@ the loop alone, at batch 20, with fewer images.
 
 import functools
 import itertools
+import shutil
 from typing import Any
 
 from absl import app
@@ -41,6 +42,9 @@ _PEERS_PYTHON = flags.DEFINE_string(
     'peers_python', None,
     'interpreter of an environment with benchmarks/peers/requirements.txt; '
     'without it the peers of other frameworks are left out')
+flags.register_validator(
+    'peers_python', lambda path: path is None or shutil.which(path),
+    'There is no such program.')
 _ROUNDS = flags.DEFINE_integer(
     'rounds', 3, 'processes of every peer', lower_bound=1)
 _EPOCHS = flags.DEFINE_integer(
