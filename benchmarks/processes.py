@@ -3,7 +3,8 @@
 Nothing here imports TensorFlow: what a process takes is its own.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+import contextlib
 import json
 import os
 import pathlib
@@ -18,6 +19,8 @@ from typing import Any
 from benchmarks import machine
 
 PROGRAM = [sys.executable, 'train_main.py']
+# What a case has that is not what is compared: places, mostly.
+NOT_SHOWN = ('data_dir', 'flags', 'mnist', 'python', 'scored')
 # C++ log lines are left out, as `train_main.py` does.
 _ENVIRONMENT = {'TF_CPP_MIN_LOG_LEVEL': '3'}
 _ERROR_LINES = 20
@@ -75,9 +78,25 @@ def wait(running: Sequence[Process]):
 
 
 def peer(case: dict[str, Any]) -> Process:
-  """Starts a peer; see `benchmarks.peers.process`."""
-  return Process([sys.executable, '-m', 'benchmarks.peers.process',
+  """Starts a peer; see `benchmarks.peers.process`.
+
+  Args:
+    case: of that process; with a key `python`, the interpreter, if that is not
+      this one.
+  """
+  return Process([case.get('python', sys.executable),
+                  '-m', 'benchmarks.peers.process',
                   json.dumps(case | {'started': time.time()})])
+
+
+@contextlib.contextmanager
+def mnist(data_dir: str | None) -> Iterator[str]:
+  """Yields the path of a file of MNIST's arrays, for the peers to read."""
+  with tempfile.TemporaryDirectory() as directory:
+    path = os.path.join(directory, 'mnist.npz')
+    wait([Process([sys.executable, '-m', 'benchmarks.peers.mnist',
+                   data_dir or '', path])])
+    yield path
 
 
 def measurements(process: Process) -> dict[str, Any]:
@@ -111,7 +130,8 @@ def medians(rows: list[dict[str, float]]) -> dict[str, float]:
 def result(name: str, settings: dict[str, Any]) -> dict[str, Any]:
   """Returns what every result begins with: machine, versions and command."""
   arguments = [
-      re.sub('^--?data_dir=.*', '--data_dir=DATA_DIR', argument)
+      re.sub('^--?(data_dir|peers_python)=.*',
+             lambda match: f'--{match[1]}={match[1].upper()}', argument)
       for argument in sys.argv[1:] if 'output=' not in argument]
   return machine.setting() | {
       'command': ' '.join(['python -m benchmarks.' + name, *arguments]),
@@ -151,4 +171,4 @@ def _label(case: Any) -> str:
   if not isinstance(case, dict):
     return str(case)
   return ', '.join(str(value) for name, value in case.items()
-                   if name not in ('data_dir', 'flags', 'scored'))
+                   if name not in NOT_SHOWN)

@@ -30,7 +30,13 @@ _PEERS = {
     'keras3_xla_50': "Keras 3's example, XLA, 50 steps an execution",
     'tfp': "TFP's notebook",
     'tfp_xla_50': "TFP's notebook, XLA, 50 steps, batches from memory",
+    'jax': "JAX, Flax's example, a jitted step",
+    'torch': "PyTorch's example",
+    'torch_compile': "PyTorch's example, `torch.compile`, batches from memory",
+    'pythae': 'pythae, its `BaseTrainer`',
 }
+# What the versions of a table's peers are those of.
+_FRAMEWORKS = ('keras', 'jax', 'flax', 'torch', 'pythae')
 _MODELS = {'mlp': 'MLP', 'conv': 'convolutions'}
 
 # With fewer rounds, or other programs at work, a table says so.
@@ -43,7 +49,7 @@ Row = dict[str, Any]
 
 def training(result: dict[str, Any]) -> str:
   """Returns a table for each setting, its fastest peer first."""
-  tables, settings = [], []
+  tables, settings = _about_peers(result), []
   for row in result['training']:
     if _setting(row) not in settings:
       settings.append(_setting(row))
@@ -61,6 +67,17 @@ def training(result: dict[str, Any]) -> str:
           *(f'{row[name]:.1f}' if name in row else '–'
             for name in ('negative_bound', 'kl'))] for row in rows]))
   return '\n'.join(tables)
+
+
+def _about_peers(result: dict[str, Any]) -> list[str]:
+  """Returns lines on the versions of the peers, and on those left out."""
+  versions = {name: version for own in result.get('peer_versions', {}).values()
+              for name, version in own.items() if name in _FRAMEWORKS}
+  absent = [name for peer, name in _PEERS.items()
+            if all(row['peer'] != peer for row in result['training'])]
+  return [f'{title}: {"; ".join(items)}.\n' for title, items in (
+      ('Versions', [f'{name} {version}' for name, version in versions.items()]),
+      ('Left out of this run', absent)) if items]
 
 
 def training_settings(result: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Times the training of tfvae beside peers and a loop written by hand.
 
-  python -m benchmarks.training --data_dir=DIR
+  python -m benchmarks.training --data_dir=DIR --peers_python=VENV/bin/python
 
 All train the same networks on the same MNIST images, binarised anew in every
 epoch, by Adam at 1e-3: the perceptron of `configs/mnist.flags` and the
@@ -12,11 +12,17 @@ the process to the end of the first step (of the first execution, where that has
 more steps; of the first epoch, where it is one function); and the −ELBO of the
 test images after equal epochs, by one evaluator for all.
 
+JAX, PyTorch and pythae, for the perceptron alone, are in an environment of
+their own, which `peers/requirements.txt` describes; without `--peers_python`
+they are left out, and the table says so.
+
 With more than one importance sample there are tfvae's `--objective=iwae` and
 the loop alone, at batch 20, with fewer images.
 """
 
+import functools
 import itertools
+import shutil
 from typing import Any
 
 from absl import app
@@ -32,6 +38,13 @@ _BATCH_SIZES = flags.DEFINE_list(
 _IMPORTANCE_SAMPLES = flags.DEFINE_list(
     'importance_samples', ['1', '50'], 'K; 1 is the ELBO')
 _PEERS = flags.DEFINE_list('peers', [], 'some of them; by default all')
+_PEERS_PYTHON = flags.DEFINE_string(
+    'peers_python', None,
+    'interpreter of an environment with benchmarks/peers/requirements.txt; '
+    'without it the peers of other frameworks are left out')
+flags.register_validator(
+    'peers_python', lambda path: path is None or shutil.which(path),
+    'There is no such program.')
 _ROUNDS = flags.DEFINE_integer(
     'rounds', 3, 'processes of every peer', lower_bound=1)
 _EPOCHS = flags.DEFINE_integer(
@@ -48,20 +61,29 @@ _IMPORTANCE_BATCH_SIZE = 20
 _LIMITS = ('hand_xla', 'hand_graph')
 _OF_EVERY_BOUND = ('tfvae', *_LIMITS)
 _OF_ELBO = ('keras3', 'keras3_graph_50', 'keras3_xla_50', 'tfp', 'tfp_xla_50')
+# In their own environment.
+_OF_OTHERS = ('jax', 'torch', 'torch_compile', 'pythae')
 
 
-def cases() -> list[dict[str, Any]]:
-  """Returns what is measured, in the order of the table."""
+def cases(mnist: str) -> list[dict[str, Any]]:
+  """Returns what is measured, in turns.
+
+  Args:
+    mnist: the file that peers read.
+  """
   chosen = []
   for model, samples in itertools.product(
       _MODELS.value, map(int, _IMPORTANCE_SAMPLES.value)):
     sizes = (map(int, _BATCH_SIZES.value) if samples == 1
              else [_IMPORTANCE_BATCH_SIZE])
     peers = [*_OF_EVERY_BOUND, *(_OF_ELBO if samples == 1 else ())]
+    if model == 'mlp' and samples == 1 and _PEERS_PYTHON.value:
+      peers += _OF_OTHERS
     for batch_size, peer in itertools.product(sizes, peers):
       if peer in (_PEERS.value or peers) and not (
           peer == 'hand_xla' and model == 'conv' and samples > 1):
-        chosen.append(_case(peer, model, batch_size, samples))
+        chosen.append({'mnist': mnist} | _case(
+            peer, model, batch_size, samples))
   return chosen
 
 
@@ -73,6 +95,8 @@ def _case(peer: str, model: str, batch_size: int,
   case = {'peer': peer, 'model': model, 'batch_size': batch_size,
           'importance_samples': samples, 'epochs': _EPOCHS.value,
           'data_dir': _DATA_DIR.value}
+  if peer in _OF_OTHERS:
+    case['python'] = _PEERS_PYTHON.value
   if peer == 'hand_xla' and model == 'conv':
     # A hundred times as slow as a graph: too short to be scored.
     images, case = batch_size, case | {'epochs': 2, 'scored': False}
@@ -80,9 +104,15 @@ def _case(peer: str, model: str, batch_size: int,
   return case | {'images': max(1, images // batch_size) * batch_size}
 
 
-def measure(case: dict[str, Any]) -> dict[str, float]:
-  """Runs a peer, and returns what of its measurements is shown."""
+def measure(case: dict[str, Any], versions: dict[str, Any]) -> dict[str, float]:
+  """Runs a peer, and returns what of its measurements is shown.
+
+  Args:
+    case: of the peer.
+    versions: by peer; it gets those of this one.
+  """
   record = processes.measurements(processes.peer(case))
+  versions[case['peer']] = record['versions']
   epochs = record['epochs']
   speeds = record.get('images_per_second') or [
       epoch['images'] / epoch['seconds'] for epoch in epochs]
@@ -104,8 +134,9 @@ def summarise(chosen: list[dict[str, Any]],
       limits.setdefault(_setting(case), []).append(
           [row['images_per_second'] for row in own])
   for case, own in zip(chosen, rows, strict=True):
-    row = {name: value for name, value in case.items() if name not in (
-        'data_dir', 'scored')} | processes.medians(own) | {'by_round': own}
+    row = {name: value for name, value in case.items()
+           if name not in processes.NOT_SHOWN}
+    row |= processes.medians(own) | {'by_round': own}
     if _setting(case) in limits:
       # The faster of the loop's forms, round by round.
       limit = map(max, zip(*limits[_setting(case)], strict=True))
@@ -123,8 +154,11 @@ def _setting(case: dict[str, Any]) -> tuple[Any, ...]:
 def main(_):
   """Measures, prints and writes the result."""
   result = processes.result('training', {'rounds': _ROUNDS.value})
-  chosen = cases()
-  rows = processes.turns(_ROUNDS.value, chosen, measure)
+  result['peer_versions'] = {}
+  with processes.mnist(_DATA_DIR.value) as mnist:
+    chosen = cases(mnist)
+    rows = processes.turns(_ROUNDS.value, chosen, functools.partial(
+        measure, versions=result['peer_versions']))
   result['training'] = summarise(chosen, rows)
   processes.write(_OUTPUT.value, result)
   print(tables.training(result))

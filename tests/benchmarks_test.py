@@ -1,6 +1,8 @@
 """What the benchmarks show is what they measured, of what they claim."""
 
 import re
+import subprocess
+import sys
 
 from absl.testing import parameterized
 import numpy as np
@@ -10,6 +12,7 @@ import tf_keras
 
 from benchmarks import tables
 from benchmarks.peers import hand_written
+from benchmarks.peers import process
 from benchmarks.peers.score import score
 
 
@@ -44,6 +47,32 @@ class PageTest(parameterized.TestCase, tf.test.TestCase):
       self.assertLessEqual(
           min(abs(number / row['images_per_second'] - 1) for number in shown),
           0.005)
+
+
+class PeersTest(tf.test.TestCase):
+
+  def test_the_table_names_every_peer_or_says_that_it_was_left_out(self):
+    row = {'peer': 'jax', 'model': 'mlp', 'batch_size': 100,
+           'importance_samples': 1, 'images_per_second': 1., 'kl': 1.,
+           'cpu_microseconds_per_image': 1., 'peak_mebibytes': 1.,
+           'first_step_seconds': 1., 'negative_bound': 1.}
+    self.assertCountEqual(process.PEERS, tables._PEERS)
+    alone = tables.training({
+        'training': [row], 'peer_versions': {'jax': {'jax': '9.8'}}})
+    self.assertIn('Versions: jax 9.8.', alone)
+    left_out, = (line for line in alone.splitlines() if 'Left out' in line)
+    self.assertEqual([name for peer, name in tables._PEERS.items()
+                      if name not in left_out], [tables._PEERS['jax']])
+    self.assertNotIn('Left out', tables.training(
+        {'training': [row | {'peer': peer} for peer in process.PEERS]}))
+
+  def test_what_other_environments_import_takes_numpy_alone(self):
+    absent = dict.fromkeys(('absl', 'keras', 'tensorflow', 'tf_keras', 'tfvae',
+                            'tensorflow_datasets', 'tensorflow_probability'))
+    subprocess.run(
+        [sys.executable, '-c', f'import sys; sys.modules.update({absent})\n'
+         'from benchmarks.peers import mnist, process, score, watch'],
+        check=True, cwd=tables.PAGE.parents[1])
 
 
 class ScoreTest(tf.test.TestCase):

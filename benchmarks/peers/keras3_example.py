@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from benchmarks.peers import mnist
 from benchmarks.peers.score import score
+from benchmarks.peers.tuned_batches import tuned_batches
 from benchmarks.peers.watch import Watch
 from benchmarks.peers.watch import watched_fit
 
@@ -82,7 +83,7 @@ def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
   model.compile(keras.optimizers.Adam(1e-3), **_FORMS[form])
   fit = watched_fit(
       keras.Model.fit, keras.callbacks.Callback, watch, case['images'])
-  fit(model, mnist.tuned_batches(case), epochs=case['epochs'], verbose=0)
+  fit(model, tuned_batches(case), epochs=case['epochs'], verbose=0)
 
   def posterior(x):
     z_mean, z_log_var, _ = encoder(x)

@@ -1,18 +1,32 @@
-"""MNIST through TFDS for the peers, and the batches of those that are tuned."""
+"""MNIST for the peers: arrays from a file, whose reading takes NumPy alone.
 
+  python -m benchmarks.peers.mnist DATA_DIR FILE
+
+writes the file from TFDS, once for all of them: a peer of another framework
+lives in an environment that has no TensorFlow.
+"""
+
+import sys
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
-import tensorflow_datasets as tfds
 
 # The images that every peer trains on are the first of the training split.
 TRAINING_IMAGES = 57_000
 
 
+def write(data_dir: str | None, path: str):
+  """Writes an `.npz` of both splits, uint8 `[n, 28, 28, 1]`."""
+  import tensorflow_datasets as tfds
+  splits = {'train': f'train[:{TRAINING_IMAGES}]', 'test': 'test'}
+  np.savez(path, **{name: tfds.as_numpy(tfds.load(
+      'mnist', split=split, data_dir=data_dir, batch_size=-1))['image']
+                    for name, split in splits.items()})
+
+
 def training_images(case: dict[str, Any]) -> np.ndarray:
   """Returns uint8 `[n, 28, 28, 1]`, n being the `images` of the case."""
-  return _images(f'train[:{case["images"]}]', case)
+  return _images('train', case)[:case['images']]
 
 
 def binary_test_images(case: dict[str, Any]) -> np.ndarray:
@@ -22,26 +36,10 @@ def binary_test_images(case: dict[str, Any]) -> np.ndarray:
   return np.float32(noise < grey / np.float32(255))
 
 
-def tuned_batches(case: dict[str, Any]) -> tf.data.Dataset:
-  """Returns binary batches from memory, drawn a batch at a time.
-
-  That is the pipeline of someone who has looked: uint8 images in memory, and
-  whole batches in the `map`.
-  """
-  images = training_images(case)
-  return (tf.data.Dataset.from_tensor_slices(images)
-          .shuffle(len(images))
-          # A batch of unknown size is more than XLA can do with `tfp.layers`.
-          .batch(case['batch_size'], drop_remainder=True)
-          .map(_binary, num_parallel_calls=tf.data.AUTOTUNE)
-          .prefetch(tf.data.AUTOTUNE))
-
-
-def _binary(images):
-  grey = tf.cast(images, tf.float32) / 255
-  return tf.cast(tf.random.uniform(tf.shape(grey)) < grey, tf.float32)
-
-
 def _images(split: str, case: dict[str, Any]) -> np.ndarray:
-  return tfds.as_numpy(tfds.load(
-      'mnist', split=split, data_dir=case['data_dir'], batch_size=-1))['image']
+  with np.load(case['mnist']) as arrays:
+    return arrays[split]
+
+
+if __name__ == '__main__':
+  write(sys.argv[1] or None, sys.argv[2])

@@ -4,12 +4,18 @@
 
 A case, the argument, has these keys: `peer`, one of `PEERS`; `model`, mlp or
 conv; `batch_size`; `importance_samples`; `images` and `epochs` to train on;
-`data_dir`; `started`, the `time.time()` of this process's start. It may have
-`scored`, false to leave out the evaluation; `ends_at_first_step`; and for tfvae
-`workdir`, and `flags` beside those of the case.
+`started`, the `time.time()` of this process's start; `data_dir`, for a peer
+that reads TFDS; and `mnist`, a file that `benchmarks.peers.mnist` wrote, unless
+`scored` is false, which leaves out the evaluation, for a peer that reads TFDS.
+It may have `ends_at_first_step`; and for tfvae `workdir`, and `flags` beside
+those of the case.
+
+A peer whose framework is not among tfvae's requirements runs in an environment
+of its own; `requirements.txt` beside this file has its versions.
 """
 
 import importlib
+import importlib.metadata
 import json
 import sys
 
@@ -26,7 +32,16 @@ PEERS = {
     'keras3_xla_50': ('keras3_example', 'XLA, 50 steps'),
     'tfp': ('tfp_notebook', 'as written'),
     'tfp_xla_50': ('tfp_notebook', 'XLA, 50 steps'),
+    'jax': ('flax_example', None),
+    'torch': ('torch_example', 'as written'),
+    'torch_compile': ('torch_example', 'compiled'),
+    'pythae': ('pythae_vae', None),
 }
+
+# A record has the versions of those that the process imported.
+_FRAMEWORKS = (
+    'tensorflow', 'tensorflow-probability', 'tf_keras', 'keras', 'jax',
+    'jaxlib', 'flax', 'optax', 'torch', 'pythae', 'numpy')
 
 
 def main():
@@ -40,6 +55,9 @@ def main():
     watch.record |= peer.train(case, form, watch)
   except Ended:
     pass
+  watch.record['versions'] = {
+      name: importlib.metadata.version(name) for name in _FRAMEWORKS
+      if name.replace('-', '_') in sys.modules}
   watch.print()
 
 

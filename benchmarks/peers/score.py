@@ -55,6 +55,6 @@ def score(
 
 def _log_bernoulli(x: np.ndarray, logits: np.ndarray) -> np.ndarray:
   """Returns Σ x l − log(1 + eˡ), `[b]`."""
-  x, logits = (np.reshape(part, [len(x), -1]).astype(np.float64)
+  x, logits = (np.asarray(part, np.float64).reshape(len(x), -1)
                for part in (x, logits))
   return (x * logits - np.logaddexp(0, logits)).sum(-1)

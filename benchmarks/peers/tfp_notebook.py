@@ -15,6 +15,7 @@ import tf_keras
 
 from benchmarks.peers import mnist
 from benchmarks.peers.score import score
+from benchmarks.peers.tuned_batches import tuned_batches
 from benchmarks.peers.watch import Watch
 from benchmarks.peers.watch import watched_fit
 
@@ -36,7 +37,7 @@ def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
   model = tf_keras.Model(encoder.inputs, decoder(encoder.outputs[0]))
   model.compile(tf_keras.optimizers.Adam(1e-3),
                 loss=lambda x, likelihood: -likelihood.log_prob(x), **settings)
-  batches = (mnist.tuned_batches(case).map(lambda x: (x, x)) if is_tuned
+  batches = (tuned_batches(case).map(lambda x: (x, x)) if is_tuned
              else _notebook_batches(case))
   fit = watched_fit(
       tf_keras.Model.fit, tf_keras.callbacks.Callback, watch, case['images'])

@@ -1,0 +1,119 @@
+"""The variational autoencoder of PyTorch's examples.
+
+https://github.com/pytorch/examples/tree/main/vae: a `DataLoader` over a
+dataset, and a loop that adds up `loss.item()`. Of ours are the widths, and the
+binary batches, for which the loss needs no continuous Bernoulli. The other form
+is by someone who has looked: no loader, but batches indexed from one tensor,
+`torch.compile`, and the fused Adam.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional as F  # noqa: N812, as all of PyTorch has it.
+from torch.utils.data import DataLoader
+from torch.utils.data import TensorDataset
+
+from benchmarks.peers import mnist
+from benchmarks.peers.score import score
+from benchmarks.peers.watch import Watch
+
+_LATENT_SIZE = 50
+
+
+class VAE(nn.Module):
+  """Encoder, draw and decoder."""
+
+  def __init__(self):
+    super().__init__()
+    self.features = perceptron(784)
+    self.fc21 = nn.Linear(200, _LATENT_SIZE)
+    self.fc22 = nn.Linear(200, _LATENT_SIZE)
+    self.logits = nn.Sequential(
+        *perceptron(_LATENT_SIZE), nn.Linear(200, 784))
+
+  def encode(self, x):
+    """Returns the mean and log variance of q(z|x), `[b, d]`."""
+    h = self.features(x)
+    return self.fc21(h), self.fc22(h)
+
+  def forward(self, x):
+    """Returns the probabilities of p(x|z), and mean and log variance of z."""
+    mu, logvar = self.encode(x)
+    z = mu + torch.exp(0.5 * logvar) * torch.randn_like(logvar)
+    return torch.sigmoid(self.logits(z)), mu, logvar
+
+
+def perceptron(inputs: int) -> nn.Sequential:
+  """Returns two layers of 200 tanh units."""
+  return nn.Sequential(
+      nn.Linear(inputs, 200), nn.Tanh(), nn.Linear(200, 200), nn.Tanh())
+
+
+def grey_images(case: dict[str, Any]) -> torch.Tensor:
+  """Returns the training images in [0, 1], `[n, 784]`, as `ToTensor` does."""
+  return torch.from_numpy(
+      mnist.training_images(case).reshape(-1, 784)).float() / 255
+
+
+def binary(grey: torch.Tensor) -> torch.Tensor:
+  """Draws a batch; on a CPU this is faster than `torch.bernoulli`."""
+  return (torch.rand_like(grey) < grey).float()
+
+
+def loss_function(model: VAE, x: torch.Tensor) -> torch.Tensor:
+  """Returns the −ELBO of a batch, the sum over its images."""
+  recon_x, mu, logvar = model(x)
+  bce = F.binary_cross_entropy(recon_x, x, reduction='sum')
+  kld = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+  return bce + kld
+
+
+def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
+  """Trains the peer, and returns how good it became; see `process`."""
+  torch.manual_seed(0)
+  model, grey = VAE(), grey_images(case)
+  is_compiled = form == 'compiled'
+  optimizer = torch.optim.Adam(
+      model.parameters(), lr=1e-3, fused=is_compiled or None)
+  if is_compiled:
+    loss_of, batches = torch.compile(loss_function), _Indexed(grey, case)
+  else:
+    loss_of, batches = loss_function, DataLoader(
+        TensorDataset(grey), batch_size=case['batch_size'], shuffle=True)
+  for _ in range(case['epochs']):
+    with watch.epoch(len(grey)):
+      train_loss = 0
+      for data, in batches:
+        optimizer.zero_grad()
+        loss = loss_of(model, binary(data))
+        loss.backward()
+        train_loss += loss.item()
+        optimizer.step()
+        watch.step_done()
+  watch.training_done()
+  return scored(model.encode, model.logits, case)
+
+
+def scored(encode, logits, case: dict[str, Any]) -> dict[str, float]:
+  """Evaluates modules; see `score`."""
+  def posterior(x):
+    mu, logvar = encode(torch.from_numpy(x.reshape(-1, 784)))
+    return mu, torch.exp(0.5 * logvar)
+
+  with torch.no_grad():
+    return score(mnist.binary_test_images(case), posterior,
+                 lambda z: logits(torch.from_numpy(z)))
+
+
+class _Indexed:
+  """Batches of one tensor, in another order each time."""
+
+  def __init__(self, images: torch.Tensor, case: dict[str, Any]):
+    self._images, self._size = images, case['batch_size']
+
+  def __iter__(self) -> Iterator[tuple[torch.Tensor]]:
+    for chosen in torch.randperm(len(self._images)).split(self._size):
+      yield self._images[chosen],
