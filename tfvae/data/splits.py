@@ -106,8 +106,11 @@ def read_carved(builder: tfds.core.DatasetBuilder, split: str,
     check_pixels(piece['images'], image.key, split)
     stop = start + len(piece['images'])
     for part, rows in enumerate(chosen):
-      found = piece['images'][rows[start:stop]]
-      images[part][done[part]:done[part] + len(found)] = found
+      found = np.flatnonzero(rows[start:stop])
+      # Without a mode NumPy would put a copy between.
+      piece['images'].take(
+          found, axis=0, mode='clip',
+          out=images[part][done[part]:done[part] + len(found)])
       done[part] += len(found)
     if keys:
       integers[start:stop] = piece['integers']
