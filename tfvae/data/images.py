@@ -115,16 +115,16 @@ def load_images(name: str, data_dir: str | None = None,
   elif cache == 'none':
     read_train = functools.partial(streamed_split, **parts)
   if validation_split is not None:
-    train, validation = read_train(split=train_split), read(
-        split=validation_split)
+    train = read_train(split=train_split)
+    validation = read(split=validation_split)
   else:
     carved = _carved(sizes['train_split'], validation_fraction, seed)
     if cache == 'memory':
       train, validation = read_carved(
           **parts, split=train_split, carved=carved)
     else:
-      train = read_train(split=train_split)
-      train, validation = train.rows(~carved), train.rows(carved)
+      whole = read_train(split=train_split)
+      train, validation = whole.rows(~carved), whole.rows(carved)
     if cache == 'none':
       validation = validation.in_memory()
   return ImageData(name, train, validation, read(split=test_split),
