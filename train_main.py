@@ -3,12 +3,7 @@
 Kept short: everything it does is in `tfvae`, where it is tested.
 """
 
-import os
-
-# TensorFlow's C++ start-up messages; set the variable yourself to see them.
-os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-
-from tfvae.__main__ import run  # noqa: E402
+from tfvae.__main__ import run
 
 if __name__ == '__main__':
   run()

@@ -1,7 +1,7 @@
 """Measures where decoded images can be: --cache=memory, disk and none.
 
   python -m benchmarks.caches --data_dir=DIR
-  python -m benchmarks.caches --data_dir=DIR --gibibytes=2
+  python -m benchmarks.caches --data_dir=DIR --gibibytes=1
 
 The first reads MNIST; the second makes a data set of so many GiB, decoded, of
 64x64x3 pixels, in DIR. Each cache is measured in a process of its own: the

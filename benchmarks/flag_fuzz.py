@@ -27,6 +27,7 @@ import tf_keras
 from benchmarks import flag_draws
 from benchmarks import machine
 from tfvae import training
+from tfvae.training import fitting
 from tfvae.training import train
 
 _ROOT = pathlib.Path(__file__).parents[1]
@@ -72,7 +73,7 @@ def run(arguments: list[str], workdir: str,
 def _train(config: training.Config, workdir: str, whole: bool):
   if not whole:
     with (mock.patch.object(train, '_evaluate', return_value={}),
-          mock.patch.object(train, 'TensorBoard', _NoPictures)):
+          mock.patch.object(fitting, 'TensorBoard', _NoPictures)):
       train.train_and_evaluate(config, workdir)
     return
   train.train_and_evaluate(config, workdir)

@@ -27,6 +27,7 @@ _GUIDES = ('docs/models.md', 'docs/evaluation.md', 'docs/serving.md',
 _PAGES = ('README.md', *_GUIDES)
 # Without Python.
 _RUN_GUIDES = ('docs/training.md', 'docs/scaling.md')
+_BENCHMARKS = ('docs/benchmarks.md', 'benchmarks/README.md')
 
 
 def _read(path):
@@ -142,7 +143,19 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
       with self.subTest(span):
         _config(shlex.split(span))
 
-  @parameterized.parameters(*_GUIDES, *_RUN_GUIDES)
+  @parameterized.parameters('docs/scaling.md', *_BENCHMARKS)
+  def test_benchmarks_and_their_flags_exist(self, path):
+    commands = re.findall(
+        r'python -m (benchmarks\.\w+)((?:\s+--[^\s`]+)*)', _read(path))
+    self.assertNotEmpty(commands)
+    for module, arguments in commands:
+      with self.subTest(module + arguments):
+        source = _read(module.replace('.', '/') + '.py')
+        for name in re.findall(r'--(\w+)', arguments):
+          self.assertRegex(
+              source, rf"(DEFINE_\w+|add_argument)\(\s*'(--)?{name}'")
+
+  @parameterized.parameters(*_GUIDES, *_RUN_GUIDES, 'docs/benchmarks.md')
   def test_flags_of_the_text_exist(self, path):
     spans = re.findall(r'`(--[^`]*)`', _prose(path))
     for span in spans:
@@ -226,7 +239,7 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual({name for row in named for name in row if name},
                      set(signatures))
 
-  @parameterized.parameters(*_PAGES, *_RUN_GUIDES)
+  @parameterized.parameters(*_PAGES, *_RUN_GUIDES, *_BENCHMARKS)
   def test_links_lead_somewhere(self, path):
     targets = re.findall(
         r'\]\(([^)\s]*)\)|<img src="([^"]*)"', _prose(path))

@@ -130,6 +130,7 @@ class InstalledTest(tf.test.TestCase):
     self.assertEqual(done.returncode, 1, done.stderr)
     self.assertEndsWith(done.stderr, 'python -m tfvae: error: --epochs must be '
                         'at least 1. Received: epochs=0\n')
+    self.assertNotIn('cpu_feature_guard', done.stderr)  # Start-up messages.
 
   def test_console_script_is_the_same_program(self):
     script, = importlib.metadata.Distribution.at(

@@ -7,7 +7,15 @@ with `tf_keras`, so that `.keras` files load in safe mode afterwards. The rooms
 """
 
 import importlib
+import os
+import sys
 from types import ModuleType
+
+# Of the program, not where it is a library: TensorFlow's C++ start-up messages
+# are left out, unless the variable is set. TensorFlow reads it once, below.
+if os.path.basename(sys.argv[0]) in ('train_main.py', 'tfvae-train') or (
+    sys.argv[0] == '-m' and 'tfvae' in sys.orig_argv):  # python -m tfvae
+  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 from tfvae import layers
 from tfvae import learning_rates

@@ -1,6 +1,7 @@
 """Tests of the batches, on images that can be told apart."""
 
 import itertools
+from unittest import mock
 
 from absl.testing import parameterized
 import numpy as np
@@ -153,6 +154,16 @@ class EvaluationBatchesTest(parameterized.TestCase, tf.test.TestCase):
       arrays = list(batches.as_numpy_iterator())
       self.assertLen(arrays, data.steps_per_epoch(_N, batch_size))
       self.assertAllEqual(np.concatenate(arrays), bits)
+
+  def test_bits_that_are_not_kept_are_the_same(self):
+    with (mock.patch.object(data.pipeline, '_KEPT_BITS', 0),
+          mock.patch.object(data.binarization, '_CHUNK_PIXELS', 24),
+          mock.patch.object(data.pipeline, 'fixed_binarization') as kept):
+      batches = data.evaluation_batches(_GREY, _BATCH, 7, 'static')
+      arrays = list(batches.as_numpy_iterator())
+      bits = data.fixed_binarization(_GREY, seed=7)
+    kept.assert_not_called()
+    self.assertAllEqual(np.concatenate(arrays), bits)
 
   def test_order_and_scale(self):
     batches = data.evaluation_batches(_GREY, _BATCH, 7, 'none')

@@ -12,7 +12,6 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
 from tfvae.data import sources
-from tfvae.data.features import ImageSpec
 
 
 class _SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -155,23 +154,6 @@ class SplitsTest(parameterized.TestCase, tf.test.TestCase):
   def test_parts_of_one_split_share_nothing(self):
     with self.assertNoLogs(level='WARNING'):
       sources.split_sizes(self.splits, {'a': 'train[:9]', 'b': 'train[9:]'})
-
-
-class MemoryTest(tf.test.TestCase):
-
-  def test_refuses_more_than_there_is(self):
-    pages = {'SC_PHYS_PAGES': 1000, 'SC_PAGE_SIZE': 4096}
-    bytes_spec = ImageSpec('image', (8, 8, 1), np.uint8)
-    float_spec = ImageSpec('image', (8, 8, 1), np.float32)
-    with mock.patch.object(os, 'sysconf', pages.get):
-      sources.check_memory(32_000, bytes_spec)  # 2 * 32,000 * 64 = 4,096,000.
-      sources.check_memory(8_000, float_spec)
-      with self.assertRaisesRegex(
-          ValueError, r"do not fit.*--cache=disk.*train\[:25%\].*64,000 "
-          r'.*\(8, 8, 1\)'):
-        sources.check_memory(64_000, bytes_spec)
-      with self.assertRaisesRegex(ValueError, 'do not fit'):
-        sources.check_memory(8_001, float_spec)
 
 
 if __name__ == '__main__':

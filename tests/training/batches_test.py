@@ -12,6 +12,7 @@ from tests import numbered_images
 from tfvae import data
 from tfvae.training import batches
 from tfvae.training import Config
+from tfvae.training import fitting
 from tfvae.training import train
 
 _STEPS = 3  # Of 93 images: two batches of 46 and one of a single image.
@@ -112,11 +113,11 @@ class BatchesTest(parameterized.TestCase, tf.test.TestCase):
       config, images, train_input = self.load(
           strategy=strategy, jit='true', eval_batch_size=5)
       if strategy is None:
-        model = train._build(config, images)
+        model = fitting.build(config, images)
         validation = batches.evaluation_batches(images, 'validation', config)
       else:
         with strategy.scope():
-          model = train._build(config, images, train_input.batch_fn)
+          model = fitting.build(config, images, train_input.batch_fn)
         validation = batches.distributed_evaluation(
             images, 'validation', config, strategy)
       means.append(model.evaluate(validation, steps=2, verbose=0,
@@ -129,10 +130,10 @@ class BatchesTest(parameterized.TestCase, tf.test.TestCase):
       config, images, train_input = self.load(
           strategy=strategy, epochs=2, eval_batch_size=9, learning_rate=.01)
       with strategy.scope():
-        model = train._build(config, images, train_input.batch_fn)
-      with mock.patch.object(train, 'TensorBoard'):
-        _, history = train._fit(model, config, images, train_input,
-                                self.create_tempdir().full_path)
+        model = fitting.build(config, images, train_input.batch_fn)
+      with mock.patch.object(fitting, 'TensorBoard'):
+        _, history = fitting.fit(model, config, images, train_input,
+                                 self.create_tempdir().full_path)
       curves.append([[float(row[name]) for name in (
           'loss', 'kl', 'reconstruction', 'val_loss', 'val_kl')]
                      for row in history._rows])

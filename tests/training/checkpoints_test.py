@@ -117,6 +117,17 @@ class CheckpointStoreTest(parameterized.TestCase, tf.test.TestCase):
     self.assertCountEqual(os.listdir(self.directory), ['3', '6'])
     self.assert_restores(6)
 
+  def test_leftovers_are_removed(self):
+    self.store.remove_leftovers()  # Of a run that has saved nothing yet.
+    self.save(12)
+    # A temporary of the very step that is there, and others' files.
+    for name in ('.9.tmp', '.12.tmp', '9.corrupt', '10.corrupt', '.9', 'mine'):
+      shutil.copytree(self.path(12), os.path.join(self.directory, name))
+    self.store.remove_leftovers()
+    self.assertCountEqual(os.listdir(self.directory),
+                          ['12', '10.corrupt', '.9', 'mine'])
+    self.assert_restores(12)
+
 
 if __name__ == '__main__':
   tf.test.main()

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tests import numbered_images
 from tfvae.training import checkpoints
 from tfvae.training import Config
+from tfvae.training import fitting
 from tfvae.training import train
 from tfvae.training.interruption import Interruption
 from tfvae.training.interruption import TrainingInterruptedError
@@ -52,7 +53,7 @@ class InterruptedRunTest(tf.test.TestCase):
   def setUp(self):
     super().setUp()
     # What follows takes most of the time, and is a function of the weights.
-    self.enterContext(mock.patch.object(train, 'TensorBoard'))
+    self.enterContext(mock.patch.object(fitting, 'TensorBoard'))
     self.enterContext(mock.patch.object(
         train, '_evaluate', lambda model, *_: {'weights': model.get_weights()}))
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 from tfvae import data
 from tfvae.training import batches
 from tfvae.training import Config
-from tfvae.training import train
+from tfvae.training import fitting
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _SECONDS = 240  # After which a test fails that would wait for ever.
@@ -80,10 +80,11 @@ class SeveralWorkersTest(tf.test.TestCase):
   def one_worker_curve(self):
     train_input = batches.TrainingInput(
         self.images, self.config, tf.distribute.get_strategy())
-    model = train._build(self.config, self.images, train_input.batch_fn)
-    with mock.patch.object(train, 'TensorBoard'):
-      _, history = train._fit(model, self.config, self.images, train_input,
-                              os.path.join(self.directory, 'one'))
+    model = fitting.build(self.config, self.images, train_input.batch_fn)
+    with mock.patch.object(fitting, 'TensorBoard'):
+      _, history = fitting.fit(
+          model, self.config, self.images, train_input,
+          os.path.join(self.directory, 'one'))
     return _curve(history._rows)
 
   # Four starts of TensorFlow, as the survivor begins again: most of the time.

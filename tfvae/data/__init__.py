@@ -4,7 +4,6 @@ from tfvae.data.binarization import bernoulli_draw
 from tfvae.data.binarization import BINARIZATIONS
 from tfvae.data.binarization import check_support
 from tfvae.data.binarization import fixed_binarization
-from tfvae.data.binarization import full_range
 from tfvae.data.binarization import unit_interval
 from tfvae.data.digits import Digits
 from tfvae.data.images import CACHES
@@ -19,6 +18,7 @@ from tfvae.data.pipeline import training_steps
 from tfvae.data.stored_images import chunks
 from tfvae.data.stored_images import Images
 from tfvae.data.stored_images import is_in_memory
+from tfvae.data.stored_images import stored
 from tfvae.data.streamed_batches import streamed_batches
 from tfvae.data.streamed_images import StreamedImages
 
@@ -36,10 +36,10 @@ __all__ = [
     'chunks',
     'evaluation_batches',
     'fixed_binarization',
-    'full_range',
     'is_in_memory',
     'load_images',
     'steps_per_epoch',
+    'stored',
     'streamed_batches',
     'training_batches',
     'training_steps',

@@ -14,34 +14,18 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow as tf
 
-from tfvae.data.stored_images import chunks
+from tfvae.data.memory import aligned_empty
+from tfvae.data.memory import as_tensor
+from tfvae.data.memory import check_memory
 from tfvae.data.stored_images import Images
 from tfvae.data.stored_images import is_in_memory
+from tfvae.data.stored_images import stored
+from tfvae.data.stored_images import StoredImages
 
 BINARIZATIONS = ('dynamic', 'static', 'none')
 
 # `fixed_binarization` draws this many pixels at a time: 16 MiB of float32.
 _CHUNK_PIXELS = 2**22
-
-
-def full_range(images: Images) -> Images:
-  """Returns uint8 images on the scale on which 255 is one.
-
-  Some data sets (binarized_mnist, dsprites) hold bits, not grey levels: uint8
-  images with no value above 1. Those are multiplied by 255, so that x / 255 is
-  right for every uint8 image. Other images are returned as they are.
-
-  Args:
-    images: array of any shape, uint8 or floating, or stored images.
-
-  Returns:
-    An array of the same shape and dtype, or stored images.
-  """
-  if not is_in_memory(images):
-    return images.full_range()
-  if images.dtype == np.uint8 and images.max(initial=0) <= 1:
-    return images * np.uint8(255)
-  return images
 
 
 def unit_interval(images: tf.Tensor) -> tf.Tensor:
@@ -101,17 +85,23 @@ def fixed_binarization(images: Images, seed: int) -> Images:
       dynamically from the same seed.
 
   Returns:
-    Zeros and ones, uint8, of the shape of `images`; of `FileImages`, in a file
-    beside theirs.
+    Zeros and ones, uint8, of the shape of `images`, read-only; of `FileImages`,
+    in a file beside theirs.
+
+  Raises:
+    ValueError: if they do not fit in memory beside the images.
   """
-  images = full_range(images)
+  grey = stored(images).full_range()
   if not is_in_memory(images):
-    return images.converted(
-        f'bits-{seed}', lambda stored: _fixed_bits(stored, seed))
-  bits, done = np.empty(images.shape, np.uint8), 0
-  for chunk in _fixed_bits(images, seed):
+    return grey.converted(
+        f'bits-{seed}', lambda grey: _fixed_bits(grey, seed))
+  check_memory(images.nbytes + images.size, 'fixed bits of '
+               f'{len(images):,} images of shape {images.shape[1:]}')
+  bits, done = aligned_empty(images.shape, np.uint8), 0
+  for chunk in _fixed_bits(grey, seed):
     bits[done:done + len(chunk)] = chunk
     done += len(chunk)
+  bits.setflags(write=False)
   return bits
 
 
@@ -132,12 +122,12 @@ def fixed_draw(images: tf.Tensor, seed: int, chunk: tf.Tensor) -> tf.Tensor:
   return bernoulli_draw(images, tf.stack([tf.cast(seed, tf.int64), -1 - chunk]))
 
 
-def _fixed_bits(images: Images, seed: int) -> Iterator[np.ndarray]:
+def _fixed_bits(images: StoredImages, seed: int) -> Iterator[np.ndarray]:
   """Yields the fixed bits, uint8, chunk after chunk."""
   count = fixed_chunk(images)
   for chunk, start in enumerate(range(0, len(images), count)):
     with tf.device('CPU'):
-      grey = tf.convert_to_tensor(images[start:start + count])
+      grey = as_tensor(images[start:start + count])
       bits = fixed_draw(grey, seed, tf.constant(chunk, tf.int64))
     yield bits.numpy().astype(np.uint8)
 
@@ -159,10 +149,10 @@ def check_support(images: Images, binarization: str) -> None:
   check_binarization(binarization)
   if binarization != 'none':
     return
-  images = full_range(images)
+  images = stored(images).full_range()
   one = 255 if images.dtype == np.uint8 else 1.
   num_grey, first = 0, None
-  for chunk in chunks(images):
+  for chunk in images.chunks():
     grey = (chunk != 0) & (chunk != one)
     num_grey += np.count_nonzero(grey)
     if first is None and grey.any():

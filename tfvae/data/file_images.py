@@ -64,8 +64,9 @@ class FileImages(StoredImages):
     """Returns these images with every pixel multiplied."""
     return self._view(self._numbers, factor)
 
-  def gather(self) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns the function that `gather_rows` promises."""
+  def gather(self, device: str = 'CPU') -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns what gathers images by their numbers, in a tf.data map."""
+    del device
     def gathered(rows):
       images = tf.numpy_function(self.__getitem__, [rows], self.dtype,
                                  stateful=False)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from tfvae.data.features import factor_name
 from tfvae.data.features import image_spec
 from tfvae.data.features import ImageSpec
 from tfvae.data.features import label_spec
+from tfvae.data.memory import check_memory
+from tfvae.data.splits import read_carved
 from tfvae.data.splits import read_split
 from tfvae.data.splits import Split
 from tfvae.data.streamed_images import streamed_split
@@ -111,14 +114,19 @@ def load_images(name: str, data_dir: str | None = None,
         cached_split, **parts, cache_dir=cache_dir)
   elif cache == 'none':
     read_train = functools.partial(streamed_split, **parts)
-  train = read_train(split=train_split)
-  if validation_split is None:
-    carved = _carved(len(train.images), validation_fraction, seed)
-    train, validation = train.rows(~carved), train.rows(carved)
+  if validation_split is not None:
+    train = read_train(split=train_split)
+    validation = read(split=validation_split)
+  else:
+    carved = _carved(sizes['train_split'], validation_fraction, seed)
+    if cache == 'memory':
+      train, validation = read_carved(
+          **parts, split=train_split, carved=carved)
+    else:
+      whole = read_train(split=train_split)
+      train, validation = whole.rows(~carved), whole.rows(carved)
     if cache == 'none':
       validation = validation.in_memory()
-  else:
-    validation = read(split=validation_split)
   return ImageData(name, train, validation, read(split=test_split),
                    label.num_classes if label else None,
                    label.names if label else None,
@@ -144,7 +152,9 @@ def _check_memory(cache: str, sizes: dict[str, int], image: ImageSpec,
   if cache == 'none':
     train = held.pop('train_split')
     held.setdefault('validation_split', round(validation_fraction * train))
-  sources.check_memory(sum(held.values()), image)
+  size = math.prod(image.shape) * np.dtype(image.dtype).itemsize
+  check_memory(size * sum(held.values()),
+               f'{sum(held.values()):,} images of shape {image.shape}')
 
 
 def _carved(size: int, fraction: float, seed: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Evaluation batches of images that are not held in memory."""
+"""Evaluation batches, of images read in their order."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfvae.data.binarization import fixed_chunk
 from tfvae.data.binarization import fixed_draw
 from tfvae.data.binarization import unit_interval
+from tfvae.data.stored_images import sliced
 from tfvae.data.stored_images import StoredImages
 
 
@@ -32,19 +33,21 @@ def ordered_batches(images: StoredImages, batch_size: int, seed: int,
   images = images if as_counts else images.full_range()
   if binarization == 'none':
     batches = images.dataset(batch_size).map(
-        lambda x: tf.cast(x, tf.float32) if as_counts else unit_interval(x))
+        lambda x: tf.cast(x, tf.float32) if as_counts else unit_interval(x),
+        num_parallel_calls=tf.data.AUTOTUNE)
   else:
     batches = images.dataset(fixed_chunk(images)).enumerate().map(
-        lambda chunk, x: fixed_draw(x, seed, chunk)).rebatch(batch_size)
+        lambda chunk, x: fixed_draw(x, seed, chunk),
+        num_parallel_calls=tf.data.AUTOTUNE).rebatch(batch_size)
   if labels is not None:
-    with tf.device('CPU'):
-      one_hot = tf.constant(labels, tf.float32)
-    batches = tf.data.Dataset.zip(
-        batches, tf.data.Dataset.from_tensor_slices(one_hot).batch(batch_size)
-    ).map(lambda x, y: {'x': x, 'y': y})
+    one_hot = sliced(np.asarray(labels, np.float32), batch_size)
+    batches = tf.data.Dataset.zip(batches, one_hot).map(
+        lambda x, y: {'x': x, 'y': y})
   steps = -(-len(images) // batch_size)
   options = tf.data.Options()
   options.deterministic = True
+  # They copy all that a map captures, such as the array.
+  options.experimental_optimization.apply_default_optimizations = False
   # One batch ahead: AUTOTUNE would let them take half of the memory.
   return batches.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(
       1).with_options(options)

@@ -19,14 +19,18 @@ import tensorflow as tf
 from tfvae.data.binarization import bernoulli_draw
 from tfvae.data.binarization import check_binarization
 from tfvae.data.binarization import fixed_binarization
-from tfvae.data.binarization import full_range
 from tfvae.data.binarization import unit_interval
+from tfvae.data.memory import as_tensor
 from tfvae.data.ordered_batches import ordered_batches
-from tfvae.data.stored_images import gather_rows
 from tfvae.data.stored_images import Images
 from tfvae.data.stored_images import is_in_memory
+from tfvae.data.stored_images import stored
 
 _STEPS_AHEAD = 64  # A few hundred bytes each.
+
+# Bits of more pixels are drawn in each pass of an evaluation: a byte each is as
+# much memory as the images themselves.
+_KEPT_BITS = 2**27
 
 
 def steps_per_epoch(num_images: int, batch_size: int) -> int:
@@ -87,6 +91,8 @@ def training_steps(num_images: int, batch_size: int, seed: int,
   # There is nothing to tune, and while it tunes, a step that XLA has compiled
   # gets one core of two on most epochs, at batch size 1000.
   options.autotune.enabled = False
+  # They copy all that a map captures, which may be the images.
+  options.experimental_optimization.apply_default_optimizations = False
   # Says what flat_map cannot know, so that Keras asks for steps_per_epoch.
   return tf.data.Dataset.counter(start_epoch).flat_map(epoch_steps).apply(
       tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
@@ -123,11 +129,11 @@ class BatchReader:
     self._is_drawn, self._seed = binarization == 'dynamic', seed
     if binarization == 'static':
       images = fixed_binarization(images, seed)
-    self._gather = gather_rows(
-        images if as_counts else full_range(images), device)
-    with tf.device(device):
-      self._one_hot = (
-          None if labels is None else tf.convert_to_tensor(np.float32(labels)))
+    images = stored(images)
+    self._gather = (
+        images if as_counts else images.full_range()).gather(device)
+    self._one_hot = None if labels is None else as_tensor(
+        np.asarray(labels, np.float32), device)
 
   def __call__(self, rows: tf.Tensor, key: tf.Tensor,
                start: tf.Tensor | int = 0) -> tf.Tensor | dict[str, tf.Tensor]:
@@ -219,23 +225,12 @@ def evaluation_batches(images: Images, batch_size: int, seed: int,
   """
   _check_batch_size(batch_size)
   _check(images, binarization)
-  scale = _scale(binarization, as_counts)
-  if not is_in_memory(images):
-    return ordered_batches(images, batch_size, seed, binarization, labels,
-                           as_counts)
-  pixels = _tensor(images if binarization == 'none' else (
-      fixed_binarization(images, seed)), as_counts)
-
-  one_hot = None if labels is None else _tensor(np.float32(labels))
-
-  def batch(step):
-    rows = slice(step * batch_size, (step + 1) * batch_size)
-    x = scale(pixels[rows])
-    return x if labels is None else {'x': x, 'y': one_hot[rows]}
-
-  return _prefetched(tf.data.Dataset.range(
-      steps_per_epoch(len(images), batch_size)).map(
-          batch, num_parallel_calls=tf.data.AUTOTUNE))
+  _scale(binarization, as_counts)  # Refuses what does not go together.
+  if binarization != 'none' and is_in_memory(images) and (
+      images.size <= _KEPT_BITS):
+    images, binarization = fixed_binarization(images, seed), 'none'
+  return ordered_batches(stored(images), batch_size, seed, binarization, labels,
+                         as_counts)
 
 
 def _check_batch_size(batch_size: int) -> None:
@@ -266,12 +261,6 @@ def _scale(binarization: str,
     raise ValueError('Counts are not binarized; use binarization=none. '
                      f'Received: binarization={binarization!r}')
   return lambda images: tf.cast(images, tf.float32)
-
-
-def _tensor(values: np.ndarray, as_counts: bool = False) -> tf.Tensor:
-  """Holds images or labels in one tensor, where tf.data runs."""
-  with tf.device('CPU'):
-    return tf.convert_to_tensor(values if as_counts else full_range(values))
 
 
 def _prefetched(dataset: tf.data.Dataset) -> tf.data.Dataset:

@@ -9,16 +9,12 @@ import contextlib
 import difflib
 import itertools
 import logging
-import math
 import os
 import re
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
-
-from tfvae.data.features import ImageSpec
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -124,25 +120,6 @@ def split_sizes(splits: tfds.core.SplitDict,
       _LOGGER.warning('%s=%r and %s=%r have %d images in common.', *one, *other,
                       shared)
   return sizes
-
-
-def check_memory(num_images: int, spec: ImageSpec) -> None:
-  """Raises a ValueError unless the images fit in the physical memory.
-
-  They are held twice: as an array, and as the tensor the pipeline reads.
-  """
-  image = math.prod(spec.shape) * np.dtype(spec.dtype).itemsize
-  needed = 2 * num_images * image
-  # All of it, not SC_AVPHYS_PAGES: that counts the file cache as taken.
-  present = os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE')
-  if needed > present:
-    percent = max(1, 50 * present // needed)  # Half for the rest of training.
-    raise ValueError(
-        f'The images do not fit in memory: they need {needed / 2**30:.1f} GiB '
-        f'and this machine has {present / 2**30:.1f}. Keep them on the disk, '
-        'by --cache=disk, or read a part of each split, as in '
-        f"--train_split='train[:{percent}%]'. "
-        f'Received: {num_images:,} images of shape {spec.shape}')
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 
 from tfvae.data.features import ImageSpec
 from tfvae.data.features import LabelSpec
+from tfvae.data.memory import aligned_empty
 from tfvae.data.records import read_pieces
 from tfvae.data.stored_images import Images
 from tfvae.data.stored_images import is_in_memory
@@ -22,7 +23,8 @@ class Split:
 
   Attributes:
     images: `[n, height, width, channels]`, uint8, or float32 in [0, 1]; an
-      array, or `StoredImages` where they are not held in memory.
+      array, read-only as tensors share its memory, or `StoredImages` where they
+      are not held in memory.
     labels: int64 `[n]`, or None.
     factors: int64 `[n, f]`, a column for each generative factor, or None.
   """
@@ -47,7 +49,9 @@ class Split:
 
   def in_memory(self) -> 'Split':
     """Returns the split with its images read into an array."""
-    return dataclasses.replace(self, images=self.images[:])
+    images = self.images[:]
+    images.setflags(write=False)
+    return dataclasses.replace(self, images=images)
 
 
 def read_split(builder: tfds.core.DatasetBuilder, split: str, image: ImageSpec,
@@ -68,21 +72,55 @@ def read_split(builder: tfds.core.DatasetBuilder, split: str, image: ImageSpec,
   Raises:
     ValueError: if a floating pixel lies outside [0, 1] or is not finite.
   """
-  size = builder.info.splits[split].num_examples
+  carved = np.zeros(builder.info.splits[split].num_examples, bool)
+  return read_carved(builder, split, carved, image, label, factor_keys)[0]
+
+
+def read_carved(builder: tfds.core.DatasetBuilder, split: str,
+                carved: np.ndarray, image: ImageSpec,
+                label: LabelSpec | None = None,
+                factor_keys: Sequence[str] = ()) -> tuple[Split, Split]:
+  """Reads a split in two parts; taken from one array, they would be copies.
+
+  Args:
+    builder: as of `read_split`, with what follows.
+    split: a TFDS split expression.
+    carved: bool `[n]`, which images are those of the second part.
+    image: the feature that is the image.
+    label: the feature that is the label, or None.
+    factor_keys: the features that are the factors, in the columns' order.
+
+  Returns:
+    The parts, each in the order of the split.
+
+  Raises:
+    ValueError: as `read_split` does.
+  """
   keys = integer_keys(label, factor_keys)
-  images = np.empty((size, *image.shape), image.dtype)
-  integers = np.empty((size, len(keys)), np.int64)
-  done = 0
+  chosen = (~carved, carved)
+  images = [aligned_empty((np.count_nonzero(rows), *image.shape), image.dtype)
+            for rows in chosen]
+  integers = np.empty((len(carved), len(keys)), np.int64)
+  start, done = 0, [0, 0]
   for piece in read_pieces(builder, split, image, keys):
     check_pixels(piece['images'], image.key, split)
-    part = slice(done, done + len(piece['images']))
-    images[part] = piece['images']
+    stop = start + len(piece['images'])
+    for part, rows in enumerate(chosen):
+      found = np.flatnonzero(rows[start:stop])
+      # Without a mode NumPy would put a copy between.
+      piece['images'].take(
+          found, axis=0, mode='clip',
+          out=images[part][done[part]:done[part] + len(found)])
+      done[part] += len(found)
     if keys:
-      integers[part] = piece['integers']
-    done = part.stop
-    _LOGGER.info('%s, %s: %d of %d images read.', builder.name, split, done,
-                 size)
-  return labelled(images, integers, label, factor_keys)
+      integers[start:stop] = piece['integers']
+    start = stop
+    _LOGGER.info('%s, %s: %d of %d images read.', builder.name, split, start,
+                 len(carved))
+  for array in images:
+    array.setflags(write=False)
+  return tuple(labelled(array, integers[rows], label, factor_keys)
+               for array, rows in zip(images, chosen, strict=True))
 
 
 def integer_keys(label: LabelSpec | None,

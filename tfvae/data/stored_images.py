@@ -1,4 +1,4 @@
-"""Images that lie in files, and are read a part at a time."""
+"""Images that are read a part at a time, from files or from an array."""
 
 import abc
 from collections.abc import Callable, Iterator, Sequence
@@ -7,12 +7,14 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from tfvae.data.memory import as_tensor
+
 # `chunks` reads this much at a time.
 _CHUNK_BYTES = 2**24
 
 
 class StoredImages(abc.ABC):
-  """Images `[n, height, width, channels]` that are not held in memory.
+  """Images `[n, height, width, channels]` that are read a part at a time.
 
   It has the `shape`, `dtype`, `ndim` and length of an array, and `images[a:b]`
   is an array; but whoever wants all of them goes through `chunks`.
@@ -55,8 +57,19 @@ class StoredImages(abc.ABC):
   def dataset(self, count: int) -> tf.data.Dataset:
     """Returns the images in their order, `[b, ...]` with `b <= count`."""
 
-  def gather(self) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns what `gather_rows` does, where rows are read in any order."""
+  def gather(self, device: str = 'CPU') -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns what gathers images by their numbers.
+
+    Args:
+      device: to hold those of an array; the CPU is where tf.data runs.
+
+    Returns:
+      A function from row numbers `[b]` to the images `[b, height, width,
+      channels]`; where they lie in a file it is one for a tf.data map.
+
+    Raises:
+      ValueError: if they can be read in the order of their files only.
+    """
     raise self._in_order_only()
 
   def converted(self, name: str, convert: Callable) -> 'StoredImages':
@@ -68,7 +81,12 @@ class StoredImages(abc.ABC):
     yield from self.dataset(self._chunk_size).as_numpy_iterator()
 
   def full_range(self) -> 'StoredImages':
-    """Returns the images on the scale on which 255 is one; see `full_range`."""
+    """Returns the images on the scale on which 255 is one.
+
+    Some data sets (binarized_mnist, dsprites) hold bits, not grey levels: uint8
+    images with no value above 1. Those are multiplied by 255 when they are
+    read, so that x / 255 is right for every uint8 image. Others stay.
+    """
     return self.with_factor(255) if self._holds_bits else self
 
   @functools.cached_property
@@ -96,8 +114,57 @@ class StoredImages(abc.ABC):
         images, np.ndarray) else images * tf.cast(self._factor, images.dtype)
 
 
+class ArrayImages(StoredImages):
+  """Images of an array."""
+
+  def __init__(self, array: np.ndarray, factor: int = 1):
+    """Initialises the view.
+
+    Args:
+      array: `[n, height, width, channels]`.
+      factor: multiplies every pixel that is read, so that the array need not be
+        multiplied into a second one.
+    """
+    super().__init__(array.shape, array.dtype, factor)
+    self._array = array
+
+  def __getitem__(self, key: slice) -> np.ndarray:
+    """Returns the images of a slice."""
+    return self._scaled(self._array[key])
+
+  def rows(self, chosen: np.ndarray) -> 'ArrayImages':
+    """Returns the images that bool `[n]` or indices choose, copied."""
+    return ArrayImages(self._array[chosen], self._factor)
+
+  def with_factor(self, factor: int) -> 'ArrayImages':
+    """Returns these images with every pixel multiplied."""
+    return ArrayImages(self._array, factor)
+
+  def gather(self, device: str = 'CPU') -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns what gathers images by their numbers."""
+    # An eager tensor is captured by reference: it is not copied per epoch, and
+    # the 2 GB limit on constants of a graph does not apply.
+    pixels = as_tensor(self._array, device)
+    return lambda rows: self._scaled(tf.gather(pixels, rows))
+
+  def dataset(self, count: int) -> tf.data.Dataset:
+    """Returns the images in their order, `[b, ...]` with `b <= count`."""
+    images = sliced(self._array, count)
+    return images if self._factor == 1 else images.map(self._scaled)
+
+  def chunks(self) -> Iterator[np.ndarray]:
+    """Yields the images in their order, some 16 MiB at a time."""
+    for start in range(0, len(self), self._chunk_size):
+      yield self[start:start + self._chunk_size]
+
+
 # What `Split.images` may be.
 Images = np.ndarray | StoredImages
+
+
+def stored(images: Images) -> StoredImages:
+  """Returns images that are read a part at a time, of an array or of such."""
+  return ArrayImages(images) if is_in_memory(images) else images
 
 
 def is_in_memory(images: Images) -> bool:
@@ -106,33 +173,12 @@ def is_in_memory(images: Images) -> bool:
 
 
 def chunks(images: Images) -> Iterator[np.ndarray]:
-  """Yields the images in their order; those in memory all at once."""
-  if is_in_memory(images):
-    yield images
-  else:
-    yield from images.chunks()
+  """Yields the images in their order, some 16 MiB at a time."""
+  yield from stored(images).chunks()
 
 
-def gather_rows(images: Images,
-                device: str = 'CPU') -> Callable[[tf.Tensor], tf.Tensor]:
-  """Returns what gathers images by their numbers.
-
-  Args:
-    images: an array, which becomes one tensor that functions capture, or images
-      that can be read in any order, as in `FileImages`, inside a tf.data map.
-    device: to hold that tensor; the CPU is where tf.data runs.
-
-  Returns:
-    A function from row numbers `[b]` to the images `[b, height, width,
-    channels]`, of the dtype of `images`.
-
-  Raises:
-    ValueError: if the images can be read in the order of their files only.
-  """
-  if not is_in_memory(images):
-    return images.gather()
-  # An eager tensor is captured by reference: it is not copied per epoch, and
-  # the 2 GB limit on constants of a graph does not apply.
-  with tf.device(device):
-    pixels = tf.convert_to_tensor(images)
-  return lambda rows: tf.gather(pixels, rows)
+def sliced(values: np.ndarray, count: int) -> tf.data.Dataset:
+  """Returns the rows of an array in their order, at most `count` at a time."""
+  tensor = as_tensor(values)
+  return tf.data.Dataset.range(0, len(values), count).map(
+      lambda start: tensor[start:start + count])

@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 
 from tfvae.data.features import ImageSpec
 from tfvae.data.features import LabelSpec
+from tfvae.data.memory import aligned_empty
 from tfvae.data.records import batch_size
 from tfvae.data.records import decoder
 from tfvae.data.records import Files
@@ -59,7 +60,7 @@ class StreamedImages(StoredImages):
       raise ValueError('Streamed images are read in their order. '
                        f'Received: a slice of step {step}')
     part = self.rows(np.arange(start, max(start, stop)))
-    images, done = np.empty(part.shape, self.dtype), 0
+    images, done = aligned_empty(part.shape, self.dtype), 0
     for chunk in part.chunks():
       images[done:done + len(chunk)] = chunk
       done += len(chunk)

@@ -107,7 +107,7 @@ def initialize_priors(model: LatentVariableModel, images: data.Images):
     prior.initialize_from(
         images[:prior.num_components] if prior.input_range is None
         else data.unit_interval(
-            data.full_range(images)[:prior.num_components]))
+            data.stored(images).full_range()[:prior.num_components]))
 
 
 def make_objective(config: Config,

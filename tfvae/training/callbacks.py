@@ -133,7 +133,9 @@ class Checkpoint(tf_keras.callbacks.Callback):
     self._history.resume(epoch, float(self._seconds))
     if steps_in_epoch:
       self._means = [v.numpy() for m in model.metrics for v in m.variables]
-    if not strategies.is_chief(self._strategy):
+    if strategies.is_chief(self._strategy):
+      self._store.remove_leftovers()  # It holds the workdir.
+    else:
       self._store = CheckpointStore(self._stores.enter_context(
           tempfile.TemporaryDirectory()), keep=1)
     return steps

@@ -21,7 +21,8 @@ class CheckpointStore:
 
   A checkpoint is written to a temporary sibling, brought to the disk and then
   renamed, so that a kill leaves the one before. One that cannot be read all the
-  same, since the disk failed, is put aside, and the one before is taken.
+  same, since the disk failed, is put aside as `<number>.corrupt`, and the one
+  before is taken.
   """
 
   def __init__(self, directory: str, keep: int):
@@ -89,6 +90,19 @@ class CheckpointStore:
           f'anew, or choose another. Received: {self._directory}')
     return None
 
+  def remove_leftovers(self):
+    """Removes what writers that were killed left, and old corrupt checkpoints.
+
+    Of those that were put aside the newest stays, as a witness of the disk.
+    Nobody may be writing meanwhile: it is for the process that holds the
+    workdir, after `restore_latest`.
+    """
+    leftovers = [f'.{number}.tmp' for number in self._numbers(r'\.(\d+)\.tmp')]
+    corrupt = [f'{number}.corrupt'
+               for number in self._numbers(r'(\d+)\.corrupt')]
+    for name in (*leftovers, *corrupt[:-1]):
+      shutil.rmtree(os.path.join(self._directory, name), ignore_errors=True)
+
   def _put_aside(self, numbers: list[int]):
     """Makes room for the checkpoints that will have these numbers."""
     for number in numbers:
@@ -101,11 +115,12 @@ class CheckpointStore:
   def _path(self, number: int) -> str:
     return os.path.join(self._directory, str(number))
 
-  def _numbers(self) -> list[int]:
-    """Returns the numbers of the checkpoints there, in order."""
+  def _numbers(self, pattern: str = r'(\d+)') -> list[int]:
+    """Returns the numbers in the names of a kind, in order: of checkpoints."""
     with contextlib.suppress(FileNotFoundError):
-      return sorted(int(name) for name in os.listdir(self._directory)
-                    if re.fullmatch('[0-9]+', name))
+      found = [re.fullmatch(pattern, name, re.ASCII)
+               for name in os.listdir(self._directory)]
+      return sorted(int(match[1]) for match in found if match)
     return []
 
 

@@ -3,7 +3,6 @@
 import importlib.metadata
 import logging
 import os
-import sys
 import time
 from typing import Any
 
@@ -14,32 +13,20 @@ from tfvae import data
 from tfvae.layers.support import check_support
 from tfvae.models import LatentVariableModel
 from tfvae.models.choices import SUPPORT
-from tfvae.models.global_batch import BatchFn
 from tfvae.serving import export_saved_model
 from tfvae.training import callbacks
 from tfvae.training import evaluations
+from tfvae.training import fitting
 from tfvae.training import strategies
 from tfvae.training import workdir as workdir_lib
-from tfvae.training.averaging import AveragedValidation
-from tfvae.training.batches import distributed_evaluation
-from tfvae.training.batches import evaluation_batches
 from tfvae.training.batches import TrainingInput
-from tfvae.training.building import build_model
-from tfvae.training.building import compile_model
-from tfvae.training.building import initialize_priors
 from tfvae.training.config import Config
 from tfvae.training.run_report import write_report
-from tfvae.training.skipped_steps import SkippedSteps
-from tfvae.training.tensorboard import TensorBoard
-from tfvae.training.validation import CoordinatorValidation
 
 _LOGGER = logging.getLogger(__name__)
 
 MODEL_FILE = 'model.keras'
 EXPORT_DIRECTORY = 'export'
-
-# Images of the validation split that TensorBoard shows.
-_PICTURE_IMAGES = 10
 
 _PACKAGES = ('tensorflow', 'tf-keras', 'tensorflow-probability',
              'tensorflow-datasets', 'numpy')
@@ -75,18 +62,19 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
   # Before the directory is written, so that a mistake leaves no trace there.
   train_input = TrainingInput(images, config, strategy)
   with strategy.scope():
-    model = _build(config, images, train_input.batch_fn)
+    model = fitting.build(config, images, train_input.batch_fn)
   is_chief = strategies.is_chief(strategy)
   with workdir_lib.prepared(workdir, config, is_chief) as finished:
     if finished:
       _LOGGER.info('The run in %s is finished; nothing to do.', workdir)
       return finished
-    checkpoint, history = _fit(model, config, images, train_input, workdir)
+    checkpoint, history = fitting.fit(
+        model, config, images, train_input, workdir)
     if not is_chief:
       return {}
     return _evaluate(
-        _best(model, checkpoint, config, images), checkpoint, history, config,
-        images, workdir)
+        fitting.best(model, checkpoint, config, images), checkpoint, history,
+        config, images, workdir)
 
 
 def evaluate_run(config: Config, workdir: str) -> dict[str, Any]:
@@ -183,84 +171,6 @@ def _check_support(config: Config, images: data.ImageData):
       for chunk in data.chunks(split.images):
         check_support(chunk, support, config.likelihood, first)
         first += len(chunk)
-
-
-def _build(config: Config, images: data.ImageData,
-           batch_fn: BatchFn | None = None) -> LatentVariableModel:
-  model = build_model(config, images.image_shape, len(images.train.images),
-                      images.num_classes, batch_fn)
-  initialize_priors(model, images.train.images)
-  return model
-
-
-def _fit(model: LatentVariableModel, config: Config, images: data.ImageData,
-         train_input: TrainingInput,
-         workdir: str) -> tuple[callbacks.Checkpoint, callbacks.History]:
-  """Trains from the last checkpoint, if there is one, to the last epoch."""
-  steps = train_input.steps_per_epoch
-  is_chief = strategies.is_chief(model.distribute_strategy)
-  history = callbacks.History(workdir, len(images.train.images), is_chief)
-  checkpoint = callbacks.Checkpoint(model, workdir, config, steps, history)
-  done = checkpoint.restore(model)
-  epoch, step = divmod(done, steps)
-  if done:
-    _LOGGER.info('Resuming after step %d of epoch %d of %d.', step, epoch + 1,
-                 config.epochs)
-  validation, validating = _validation(model, config, images)
-  skipped = SkippedSteps(
-      config.max_skipped_steps, int(history.total('skipped_steps')))
-  callback_list = [*validating, skipped, history]
-  if is_chief:
-    board = TensorBoard(workdir, _pictures(images, config), epoch, config.seed)
-    callback_list.append(board)
-  with checkpoint.awaiting_signals():
-    # The rest of an epoch that was broken off, then whole ones.
-    for first, last, count in ((epoch, epoch + bool(step), steps - step),
-                               (epoch + bool(step), config.epochs, steps)):
-      if first < last:
-        model.fit(
-            train_input.dataset(first * steps + steps - count),
-            initial_epoch=first, epochs=last, steps_per_epoch=count,
-            callbacks=[*callback_list, checkpoint],
-            verbose=(1 if sys.stdout.isatty() else 2) if is_chief else 0,
-            **validation)
-  if is_chief:
-    board.close()
-  return checkpoint, history
-
-
-def _validation(
-    model: LatentVariableModel, config: Config, images: data.ImageData
-) -> tuple[dict[str, Any], list[tf_keras.callbacks.Callback]]:
-  """Returns what `fit` takes to validate, and the callbacks it needs."""
-  strategy = model.distribute_strategy
-  if strategies.is_asynchronous(strategy):
-    return {}, [CoordinatorValidation(
-        _build(config, images),
-        evaluation_batches(images, 'validation', config))]
-  return {
-      'validation_data': distributed_evaluation(
-          images, 'validation', config, strategy),
-      'validation_steps': data.steps_per_epoch(
-          len(images.validation.images), config.eval_batch_size),
-  }, [AveragedValidation()]
-
-
-def _pictures(images: data.ImageData, config: Config) -> Any:
-  batches = evaluation_batches(images, 'validation', config)
-  return next(iter(batches.unbatch().batch(_PICTURE_IMAGES)))
-
-
-def _best(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
-          config: Config, images: data.ImageData) -> LatentVariableModel:
-  """Returns the model with the weights that validated best, on one device."""
-  strategy = model.distribute_strategy
-  if strategy.num_replicas_in_sync > 1 or strategies.is_asynchronous(strategy):
-    model = _build(config, images)
-  else:
-    compile_model(model, config, len(images.train.images), model.optimizer)
-  model.set_weights(checkpoint.best_weights())
-  return model
 
 
 def _evaluate(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,

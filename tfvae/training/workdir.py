@@ -151,7 +151,7 @@ def _unwritable(workdir: str, error: OSError) -> ValueError:
 
 def _write_flags(workdir: str, config: Config):
   lines = [f'--{name}={text}' for name, text in config.to_flags().items()]
-  header = f'# python train_main.py --flagfile={FLAGS_FILE} --workdir=…'
+  header = f'# Repeats the run: --flagfile={FLAGS_FILE} --workdir=…'
   write_text(os.path.join(workdir, FLAGS_FILE),
              '\n'.join([header, *lines]) + '\n')
 
