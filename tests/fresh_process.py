@@ -33,9 +33,12 @@ def start(arguments: Sequence[str], output: str, errors: str | None = None,
   Returns:
     The process: `kill` and `join` it.
   """
+  errors = errors or output
+  for path in (output, errors):
+    pathlib.Path(path).touch()  # Whoever reads them need not wait.
   process = _CONTEXT.Process(target=_run, args=(
-      list(map(str, arguments)), output, errors or output,
-      os.environ | environment, os.getcwd()))
+      list(map(str, arguments)), output, errors, os.environ | environment,
+      os.getcwd()))
   process.start()
   return process
 
@@ -63,7 +66,7 @@ def _run(arguments: list[str], output: str, errors: str,
   os.environ.update(environment)
   os.chdir(directory)
   for descriptor, path in ((1, output), (2, errors)):
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    file = os.open(path, os.O_WRONLY | os.O_APPEND)
     os.dup2(file, descriptor)
     os.close(file)
   sys.orig_argv = [sys.executable, *arguments]

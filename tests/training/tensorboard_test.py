@@ -72,8 +72,7 @@ def _start(logdir, log):
        '--port', '0', '--reload_interval', '1'], log)
   said, deadline = '', time.monotonic() + _SECONDS
   while time.monotonic() < deadline and process.is_alive():
-    said = (pathlib.Path(log).read_text(encoding='utf-8')
-            if os.path.exists(log) else '')
+    said = pathlib.Path(log).read_text(encoding='utf-8')
     address = re.search(r'http://127\.0\.0\.1:\d+', said)
     if address:
       return process, address.group()
