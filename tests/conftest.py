@@ -3,11 +3,14 @@
 import gc
 
 from absl import flags
-import tensorflow as tf
 
 
-def pytest_configure():
+def pytest_configure(config):
   """Readies what is shared by all test files of one pytest process."""
+  if config.getoption('numprocesses', None) and (
+      not hasattr(config, 'workerinput')):
+    return  # The process that has others run the tests needs no TensorFlow.
+  import tensorflow as tf
   # `create_tempdir` reads a flag, and nothing else parses flags here.
   flags.FLAGS.mark_as_parsed()
   # Two devices for MirroredStrategy; before any file makes a tensor.

@@ -30,7 +30,7 @@ def _config(data_dir, **settings):
   return Config(**dict(
       data_dir=data_dir, latents='z:2', hidden_units=(16,), epochs=2,
       jit='false', eval_importance_samples=5, eval_importance_examples=20,
-      evaluations=('importance_weighted',))
+      evaluations=('importance_weighted',), export=False)
                 | settings)
 
 
@@ -190,7 +190,7 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
   def test_killed_run_resumes_and_ends_as_if_it_had_not_been(self):
     directory = self.get_temp_dir()
     workdirs = [os.path.join(directory, name) for name in ('killed', 'whole')]
-    config = _config(directory, epochs=12, export=False)
+    config = _config(directory, epochs=12)
     process = fresh_process.start(
         [_PROGRAM, f'--workdir={workdirs[0]}', *(
             f'--{name}={text}' for name, text in config.to_flags().items())],
