@@ -55,7 +55,7 @@ class AnomalyScoringTest(tf.test.TestCase):
     path = example.newest_version(str(workdir))
     self.assertEqual(pathlib.Path(path).name, '2')
     x = np.random.default_rng(0).integers(2, size=[3, 4, 4, 1])
-    signature = serving.signatures(model)['score']
+    signature = serving.signatures(model, ['score'])['score']
     expected = np.mean([
         signature(x=tf.constant(x, tf.float32), seed=tf.constant(
             [[i, draw] for i in range(3)]))['elbo'] for draw in range(2)], 0)

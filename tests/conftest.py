@@ -3,11 +3,14 @@
 import gc
 
 from absl import flags
-import tensorflow as tf
 
 
-def pytest_configure():
+def pytest_configure(config):
   """Readies what is shared by all test files of one pytest process."""
+  if config.getoption('numprocesses', None) and (
+      not hasattr(config, 'workerinput')):
+    return  # The process that has others run the tests needs no TensorFlow.
+  import tensorflow as tf
   # `create_tempdir` reads a flag, and nothing else parses flags here.
   flags.FLAGS.mark_as_parsed()
   # Two devices for MirroredStrategy; before any file makes a tensor.
@@ -28,5 +31,12 @@ def pytest_collection_finish():
 
 
 def pytest_collection_modifyitems(items):
-  """Drops `tf.test.TestCase.test_session`, a method and no test."""
-  items[:] = [item for item in items if item.name != 'test_session']
+  """Drops `tf.test.TestCase.test_session`, a method and no test, and sorts.
+
+  `--dist worksteal` steals from the end. What shares a `setUpClass`, which both
+  processes would have to do, and what is long by itself are not there.
+  """
+  items[:] = sorted(
+      (item for item in items if item.name != 'test_session'), key=lambda item:
+      (item.path.parent.name not in ('training', 'serving'),
+       'setUpClass' not in vars(item.cls)))

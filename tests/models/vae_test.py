@@ -3,8 +3,6 @@
 import functools
 import itertools
 import os
-import subprocess
-import sys
 
 from absl.testing import parameterized
 import numpy as np
@@ -12,6 +10,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tests import fresh_process
 import tfvae
 
 tfd = tfp.distributions
@@ -304,9 +303,8 @@ class KerasModelTest(tf.test.TestCase, parameterized.TestCase):
         '  y = tf_keras.models.load_model(f"{directory}/{name}.keras")(x)\n'
         '  np.savez(f"{directory}/{name}.npz", mean=y.mean(),\n'
         '           stddev=y.stddev())\n')
-    subprocess.run(
-        [sys.executable, '-c', code, directory, *parts], check=True,
-        env=os.environ | {'PYTHONPATH': os.pathsep.join(sys.path)})
+    done = fresh_process.run(['-c', code, directory, *parts])
+    self.assertEqual(done.returncode, 0, done.stderr)
     for name, part in parts.items():
       expected = part(x)
       with np.load(os.path.join(directory, f'{name}.npz')) as actual:

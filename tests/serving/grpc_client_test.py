@@ -4,8 +4,6 @@ from concurrent import futures
 import importlib.util
 import os
 import pathlib
-import subprocess
-import sys
 
 import grpc
 import numpy as np
@@ -13,6 +11,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.apis import prediction_service_pb2_grpc
 
+from tests import fresh_process
 from tfvae import models
 from tfvae import serving
 
@@ -50,7 +49,8 @@ class GrpcClientTest(tf.test.TestCase):
   def setUpClass(cls):
     super().setUpClass()
     cls.model = models.image_vae('z:2', (4, 4, 1), hidden_units=(5,))
-    cls.signatures = serving.signatures(cls.model)
+    cls.signatures = serving.signatures(
+        cls.model, ('generate', 'score'))
     server = grpc.server(futures.ThreadPoolExecutor(1))
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         _Server('vae', cls.signatures), server)
@@ -74,11 +74,9 @@ class GrpcClientTest(tf.test.TestCase):
     paths = {name: os.path.join(directory, f'{name}.npz')
              for name in ('input', 'output')}
     np.savez(paths['input'], seed=np.int32([[0, 1], [0, 2]]))
-    done = subprocess.run(
-        [sys.executable, str(_CLIENT), f'--server={self.address}',
-         '--signature=generate',
-         *(f'--{name}={path}' for name, path in paths.items())],
-        capture_output=True, text=True, check=False, timeout=120)
+    done = fresh_process.run(
+        [_CLIENT, f'--server={self.address}', '--signature=generate',
+         *(f'--{name}={path}' for name, path in paths.items())])
     self.assertEqual(done.returncode, 0, done.stderr)
     self.assertIn('sample: float32 [2, 4, 4, 1]', done.stdout)
     expected = self.signatures['generate'](seed=tf.constant([[0, 1], [0, 2]]))

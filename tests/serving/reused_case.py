@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tests import fresh_process
+
 tfd = tfp.distributions
 
 # What a program begins with. For every directory among its arguments and every
@@ -77,12 +79,14 @@ def differences(program, directories, **environment):
   Args:
     program: its text, which calls `compare`.
     directories: its arguments.
-    **environment: variables.
+    **environment: variables that must be there before TensorFlow is.
   """
+  arguments = ['-c', _COMPARE + program, *directories]
   process = subprocess.run(
-      [sys.executable, '-c', _COMPARE + program, *directories],
+      [sys.executable, *arguments],
       env=os.environ | {'PYTHONPATH': os.pathsep.join(sys.path)} | environment,
-      capture_output=True, text=True, check=False)
+      capture_output=True, text=True, check=False
+  ) if environment else fresh_process.run(arguments)
   if process.returncode:
     raise AssertionError(process.stderr)
   return json.loads(process.stdout.splitlines()[-1])

@@ -7,8 +7,6 @@ import pathlib
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 from unittest import mock
 
 from absl.testing import parameterized
@@ -16,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tests import fresh_process
 from tests.serving.cpp_loader import CppLoader
 import tfvae
 from tfvae import serving
@@ -28,7 +27,7 @@ _KEEP = 2
 # For each line it reads has a process export, and kills it: after seconds, or
 # before an operation on the file system, counted from the one that makes the
 # temporary. The processes are forked from one that has imported TensorFlow but
-# not started it, which would take six seconds each.
+# not started it.
 _KILLED_EXPORTS = """
 import json, multiprocessing, os, signal, sys, time
 import tensorflow as tf
@@ -36,7 +35,8 @@ import tf_keras
 from tfvae import models
 from tfvae.serving import saved_model
 
-base, keep = sys.argv[1], int(sys.argv[2])
+os.setsid()
+base, keep, commands = sys.argv[1], int(sys.argv[2]), open(sys.argv[3])
 context = multiprocessing.get_context('fork')
 
 def export(connection, seed):
@@ -71,7 +71,7 @@ def start(seed):
   return process, parent
 
 waiting = start(0)
-for seed, line in enumerate(sys.stdin, start=1):
+for seed, line in enumerate(commands, start=1):
   (process, connection), waiting = waiting, start(seed)  # It traces meanwhile.
   kill = json.loads(line)
   connection.recv()
@@ -201,19 +201,24 @@ class KilledExportTest(tf.test.TestCase):
     """Starts the process from which the exporters are forked."""
     self.base = pathlib.Path(self.create_tempdir().full_path)
     self.loaded = {}
-    self.process = subprocess.Popen(
-        [sys.executable, '-c', _KILLED_EXPORTS, self.base, str(_KEEP)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        env=os.environ | {'PYTHONPATH': os.pathsep.join(sys.path)},
-        start_new_session=True)
-    self.addCleanup(self.process.communicate)
-    self.addCleanup(os.killpg, self.process.pid, signal.SIGKILL)
+    pipes = [os.path.join(self.create_tempdir().full_path, name)
+             for name in ('commands', 'replies')]
+    for path in pipes:
+      os.mkfifo(path)
+    process = fresh_process.start(
+        ['-c', _KILLED_EXPORTS, self.base, _KEEP, pipes[0]], pipes[1],
+        os.devnull)
+    self.addCleanup(process.join)
+    self.addCleanup(process.kill)
+    self.replies = self.enterContext(open(pipes[1], encoding='utf-8'))
+    self.commands = self.enterContext(
+        open(pipes[0], 'w', encoding='utf-8', buffering=1))
+    self.addCleanup(os.killpg, process.pid, signal.SIGKILL)
 
   def _export(self, **kill):
     """Returns the exit status, and what an export says that was not killed."""
-    self.process.stdin.write(json.dumps(kill) + '\n')
-    self.process.stdin.flush()
-    return json.loads(self.process.stdout.readline())
+    self.commands.write(json.dumps(kill) + '\n')
+    return json.loads(self.replies.readline())
 
   def _check_versions(self, loader):
     """Checks that all versions load that are there; returns their numbers."""

@@ -227,8 +227,8 @@ class InterfaceTest(tf.test.TestCase, parameterized.TestCase):
     model = models.image_vae('z:2', _SHAPE, 'conv', (4,), (4,))
     functions = signatures(model)
     x = np.float32(np.random.default_rng(0).normal(size=[3, *_SHAPE]))
-    for name in ('reconstruct', 'encode', 'decode', 'generate', 'score'):
-      for spec in functions[name].structured_outputs.values():
+    for function in functions.values():
+      for spec in function.structured_outputs.values():
         self.assertEqual(spec.dtype, tf.float32)
     self.assertAllClose(
         _call(functions['reconstruct'], {'x': x})['mean'], model(x).mean(),
@@ -239,7 +239,7 @@ class InterfaceTest(tf.test.TestCase, parameterized.TestCase):
     # runs whether or not its result is used.
     model = models.image_vae(
         'z:2', _SHAPE, 'mlp', (4,), prior='maf', posterior='iaf')
-    functions = signatures(model)
+    functions = signatures(model, ('encode', 'generate'))
     for name, loops in (('encode', False), ('generate', True)):
       operations = {operation.type for operation in
                     functions[name].graph.get_operations()}
@@ -271,7 +271,9 @@ class ClosedFormTest(tf.test.TestCase):
 
   def test_linear_gaussian(self):
     linear = linear_gaussian.LinearGaussian(factor=1.2, shift=0.1)
-    functions, x = signatures(linear.model), linear.draw(5)
+    x = linear.draw(5)
+    functions = signatures(
+        linear.model, ('parse_example', 'reconstruct', 'encode', 'decode'))
     z = linear.posterior_mean(x) + 0.1
     loc = z @ linear.loadings.T + linear.bias
     outputs = _call(functions['encode'], {'x': x})
@@ -288,7 +290,7 @@ class ClosedFormTest(tf.test.TestCase):
   def test_score_of_linear_gaussian(self):
     linear = linear_gaussian.LinearGaussian(factor=1.2, shift=0.1)
     x, n = linear.draw(5), 2000
-    scores = _call(signatures(linear.model)['score'], {
+    scores = _call(signatures(linear.model, ['score'])['score'], {
         'x': np.repeat(x, n, axis=0), 'seed': _seeds(5 * n)})
     elbo, kl = (scores[name].reshape(5, n) for name in ('elbo', 'kl'))
     expected = linear.kl_per_dimension(x).sum(axis=-1)[:, np.newaxis]
@@ -301,7 +303,8 @@ class ClosedFormTest(tf.test.TestCase):
   def test_samples_of_linear_gaussian(self):
     linear, n = linear_gaussian.LinearGaussian(), 4000
     outputs = _call(
-        signatures(linear.model)['generate'], {'seed': _seeds(n)})
+        signatures(linear.model, ['generate'])['generate'],
+        {'seed': _seeds(n)})
     covariance = linear.loadings @ linear.loadings.T
     noise = linear_gaussian.SCALE**2 * np.eye(linear_gaussian.SIZE)
     # E[x] = E[E[x|z]] = b, with covariances W Wᵀ + s² I and W Wᵀ.
@@ -401,8 +404,13 @@ class ErrorTest(tf.test.TestCase):
     with self.assertRaisesRegex(ValueError, 'GraphVAE can be.*Sequential'):
       signatures(tf_keras.Sequential([tf_keras.layers.Dense(1)]))
 
+  def test_signature_that_there_is_not(self):
+    with self.assertRaisesRegex(
+        ValueError, r"score, parse_example. Received: names=\('encoder',\)"):
+      signatures(self._vae(input_shape=[3]), ['encoder'])
+
   def test_other_rows_than_seeds(self):
-    score = signatures(self._vae(input_shape=[3]))['score']
+    score = signatures(self._vae(input_shape=[3]), ['score'])['score']
     for rows, seeds in ((1, 3), (3, 1), (3, 2)):
       with self.assertRaisesRegex(
           tf.errors.InvalidArgumentError, 'a seed row for each example'):

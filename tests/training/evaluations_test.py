@@ -7,8 +7,6 @@ import json
 import os
 import pathlib
 import shutil
-import subprocess
-import sys
 
 from absl import flags
 from absl.testing import parameterized
@@ -16,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tests import fresh_process
 from tfvae import data
 from tfvae import evaluation
 from tfvae.training import Config
@@ -27,7 +26,7 @@ from tfvae.training import report_run
 from tfvae.training import train_and_evaluate
 from tfvae.training.config import EVALUATIONS
 
-_ROOT = pathlib.Path(__file__).parents[2]
+_PROGRAM = pathlib.Path(__file__).parents[2] / 'train_main.py'
 _COSTLY = {'eval_ais_steps': 4, 'eval_ais_chains': 2,
            'eval_costly_examples': 3, 'eval_simulations': 100}
 
@@ -140,11 +139,9 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
       run(dataclasses.replace(self.config, epochs=3), self.workdir)
 
   def test_command_line_takes_the_flags_of_the_run(self):
-    done = subprocess.run(
-        [sys.executable, 'train_main.py', f'--workdir={self.workdir}',
-         '--mode=evaluate', '--evaluations=importance_weighted',
-         '--eval_importance_samples=7'], cwd=_ROOT,
-        capture_output=True, text=True, check=False, timeout=300)
+    done = fresh_process.run([
+        _PROGRAM, f'--workdir={self.workdir}', '--mode=evaluate',
+        '--evaluations=importance_weighted', '--eval_importance_samples=7'])
     self.assertEqual(done.returncode, 0, done.stderr)
     self.assertIn('K=7', self._written()['importance_weighted'])
 

@@ -5,22 +5,20 @@ import csv
 import json
 import os
 import pathlib
-import signal
 import socket
-import subprocess
-import sys
 import time
 from unittest import mock
 
 import numpy as np
 import tensorflow as tf
 
+from tests import fresh_process
 from tfvae import data
 from tfvae.training import batches
 from tfvae.training import Config
 from tfvae.training import fitting
 
-_ROOT = pathlib.Path(__file__).parents[2]
+_PROGRAM = pathlib.Path(__file__).parents[2] / 'train_main.py'
 _SECONDS = 240  # After which a test fails that would wait for ever.
 
 
@@ -56,13 +54,10 @@ class SeveralWorkersTest(tf.test.TestCase):
         'strategy': 'multi_worker', 'workdir': self.workdir}
     tf_config = {'cluster': {'worker': self.addresses},
                  'task': {'type': 'worker', 'index': index}}
-    with open(f'{self.workdir}.{index}.log', 'a', encoding='utf-8') as log:
-      process = subprocess.Popen(
-          [sys.executable, str(_ROOT / 'train_main.py'),
-           *(f'--{name}={text}' for name, text in flags.items())],
-          env=os.environ | {'TF_CONFIG': json.dumps(tf_config)}, stdout=log,
-          stderr=subprocess.STDOUT)
-    self.addCleanup(process.wait)
+    process = fresh_process.start(
+        [_PROGRAM, *(f'--{name}={text}' for name, text in flags.items())],
+        f'{self.workdir}.{index}.log', TF_CONFIG=json.dumps(tf_config))
+    self.addCleanup(process.join)
     self.addCleanup(process.kill)
     return process
 
@@ -74,7 +69,7 @@ class SeveralWorkersTest(tf.test.TestCase):
     while not tf.io.gfile.glob(f'{self.workdir}/checkpoints/[0-9]*'):
       self.assertLess(time.monotonic(), deadline, self.log(0))
       for index, process in enumerate(processes):
-        self.assertIsNone(process.poll(), self.log(index))
+        self.assertTrue(process.is_alive(), self.log(index))
       time.sleep(.05)
 
   def one_worker_curve(self):
@@ -87,16 +82,16 @@ class SeveralWorkersTest(tf.test.TestCase):
           os.path.join(self.directory, 'one'))
     return _curve(history._rows)
 
-  # Four starts of TensorFlow, as the survivor begins again: most of the time.
   def test_killed_worker_comes_back_and_both_finish(self):
     processes = [self.start(0), self.start(1)]
     self.wait_for_checkpoint(processes)
-    processes[1].send_signal(signal.SIGKILL)
-    processes[1].wait()
+    processes[1].kill()
+    processes[1].join()
     self.assertNotIn('metrics.json', os.listdir(self.workdir))
     processes[1] = self.start(1)
     for index, process in enumerate(processes):
-      self.assertEqual(process.wait(_SECONDS), 0, self.log(index))
+      process.join(_SECONDS)
+      self.assertEqual(process.exitcode, 0, self.log(index))
     self.assertIn('Another worker is gone', self.log(0))
     self.assertIn('Resuming after step', self.log(0))
     self.assertIn('test elbo: ', self.log(0))  # The chief alone has results.

@@ -7,8 +7,6 @@ import os
 import pathlib
 import re
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 import types
@@ -21,6 +19,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tests import fresh_process
 from tfvae import data
 from tfvae import models
 from tfvae.training import callbacks
@@ -68,13 +67,12 @@ def _events(path):
 
 def _start(logdir, log):
   """Starts TensorBoard; returns its process and its address."""
-  process = subprocess.Popen(
-      [sys.executable, '-m', 'tensorboard.main', '--logdir', logdir,
-       '--host', '127.0.0.1', '--port', '0', '--reload_interval', '1'],
-      stdout=log, stderr=subprocess.STDOUT)
+  process = fresh_process.start(
+      ['-m', 'tensorboard.main', '--logdir', logdir, '--host', '127.0.0.1',
+       '--port', '0', '--reload_interval', '1'], log)
   said, deadline = '', time.monotonic() + _SECONDS
-  while time.monotonic() < deadline and process.poll() is None:
-    said = pathlib.Path(log.name).read_text(encoding='utf-8')
+  while time.monotonic() < deadline and process.is_alive():
+    said = pathlib.Path(log).read_text(encoding='utf-8')
     address = re.search(r'http://127\.0\.0\.1:\d+', said)
     if address:
       return process, address.group()
@@ -85,11 +83,9 @@ def _start(logdir, log):
 
 def _stop(process):
   process.terminate()
-  try:
-    process.wait(10)
-  except subprocess.TimeoutExpired:
-    process.kill()
-    process.wait()
+  process.join(10)
+  process.kill()
+  process.join()
 
 
 def _image(bytes_):
@@ -120,9 +116,8 @@ class ServedTest(tf.test.TestCase):
                   'y': np.eye(10, dtype=np.float32)[labels]}
     for _ in range(2):  # The second time in place of the first.
       write_projector(cls.workdir, cls.model, cls.inputs, labels, _NAMES)
-    log = cls.enterClassContext(
-        open(os.path.join(directory, 'log'), 'w', encoding='utf-8'))
-    process, cls.address = _start(cls.workdir, log)
+    process, cls.address = _start(
+        cls.workdir, os.path.join(directory, 'log'))
     cls.addClassCleanup(_stop, process)
     cls._wait_until_loaded()
 

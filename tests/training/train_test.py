@@ -7,9 +7,6 @@ import json
 import os
 import pathlib
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 
@@ -19,20 +16,21 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tests import fresh_process
 from tfvae import data
 from tfvae.training import Config
 from tfvae.training import define_flags
 from tfvae.training import parse_flags
 from tfvae.training import train_and_evaluate
 
-_ROOT = pathlib.Path(__file__).parents[2]
+_PROGRAM = pathlib.Path(__file__).parents[2] / 'train_main.py'
 
 
 def _config(data_dir, **settings):
   return Config(**dict(
       data_dir=data_dir, latents='z:2', hidden_units=(16,), epochs=2,
       jit='false', eval_importance_samples=5, eval_importance_examples=20,
-      evaluations=('importance_weighted',))
+      evaluations=('importance_weighted',), export=False)
                 | settings)
 
 
@@ -168,19 +166,12 @@ class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
 
 class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
 
-  def _command(self, *arguments):
-    return [sys.executable, str(_ROOT / 'train_main.py'), *arguments]
-
-  def _run(self, *arguments):
-    return subprocess.run(
-        self._command(*arguments), capture_output=True, text=True, check=False)
-
   @parameterized.parameters(
       (['--epochz=1'], 2, "Unknown command line flag 'epochz'"),
       ([], 1, '--workdir is required'),
       (['--workdir=/dev/null/run'], 1, 'Cannot write to the workdir'))
   def test_errors_are_one_line_and_an_exit_code(self, arguments, code, text):
-    result = self._run(*arguments)
+    result = fresh_process.run([_PROGRAM, *arguments])
     self.assertEqual(result.returncode, code)
     self.assertIn(text, result.stderr)
     self.assertNotIn('Traceback', result.stderr)
@@ -199,26 +190,27 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
   def test_killed_run_resumes_and_ends_as_if_it_had_not_been(self):
     directory = self.get_temp_dir()
     workdirs = [os.path.join(directory, name) for name in ('killed', 'whole')]
-    config = _config(directory, epochs=20, export=False)
-    process = subprocess.Popen(
-        self._command(f'--workdir={workdirs[0]}', *(
-            f'--{name}={text}' for name, text in config.to_flags().items())),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    config = _config(directory, epochs=12)
+    process = fresh_process.start(
+        [_PROGRAM, f'--workdir={workdirs[0]}', *(
+            f'--{name}={text}' for name, text in config.to_flags().items())],
+        os.devnull)
+    self.addCleanup(process.kill)
     history = os.path.join(workdirs[0], 'history.csv')
     deadline = time.monotonic() + 120
-    while not os.path.exists(history) or len(_history(workdirs[0])) < 4:
+    while not os.path.exists(history) or len(_history(workdirs[0])) < 2:
       self.assertLess(time.monotonic(), deadline)
-      self.assertIsNone(process.poll())
+      self.assertTrue(process.is_alive())
       time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    self.assertLess(len(_history(workdirs[0])), 20)
+    process.kill()
+    process.join()
+    self.assertLess(len(_history(workdirs[0])), 12)
     with self.assertLogs('tfvae', 'INFO') as logs:
       train_and_evaluate(config, workdirs[0])
     self.assertRegex(''.join(logs.output),
-                     r'Resuming after step \d+ of epoch \d+ of 20')
+                     r'Resuming after step \d+ of epoch \d+ of 12')
     train_and_evaluate(config, workdirs[1])
-    self.assertLen(_history(workdirs[0]), 20)
+    self.assertLen(_history(workdirs[0]), 12)
     for actual, expected in zip(*map(_weights, workdirs), strict=True):
       self.assertAllEqual(actual, expected)
 

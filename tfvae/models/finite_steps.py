@@ -130,5 +130,10 @@ def _is_finite(loss: tf.Tensor, gradients: Sequence[Gradient],
       sums.append(values)
   if clipnorm:  # Where |g|² overflows, clipping makes NaN of finite numbers.
     sums.append(tf.linalg.global_norm(gradients))
-  return tf.reduce_all(
+  are_finite = tf.stack(
       [tf.reduce_all(tf.math.is_finite(part)) for part in sums])
+  # As a product, too: a reduction XLA copies into the update of each variable,
+  # of which 83 then took 19 s to compile in place of 12.
+  return 0 == tf.tensordot(
+      tf.cast(~are_finite, tf.float32)[tf.newaxis],
+      tf.ones([len(sums), 1]), 1)[0, 0]

@@ -19,7 +19,7 @@ but from the client's seeds, a row of two integers for each example.
 latents go by their names, `z1_loc` for example, each given its parents' means.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 import functools
 from typing import Any
 
@@ -56,33 +56,40 @@ class ServedModel(tf.Module):
 
 
 def signatures(
-    model: LatentVariableModel,
+    model: LatentVariableModel, names: Iterable[str] | None = None,
 ) -> dict[str, tf.types.experimental.ConcreteFunction]:
   """Returns the functions that a server offers, by name.
 
   Args:
     model: a `VAE` or a `GraphVAE`, at any stage of training.
+    names: of the functions to trace; None is all of them.
 
   Returns:
     Functions of keyword tensors that return tensors by name; see the head of
     this module. They use the model's variables, which must outlive them.
 
   Raises:
-    ValueError: if the model is of another class, or does not know the shape of
-      its inputs.
+    ValueError: if the model is of another class, does not know the shape of its
+      inputs, or has no function of a name.
   """
   shapes = input_shapes(model)
-  functions = {
-      name: _trace(functools.partial(function, model), shapes[name])
-      for name, function in {
-          'reconstruct': _reconstruct, 'encode': _encode, 'decode': _decode,
-          'generate': _generate, 'score': _score}.items()}
-  functions['serving_default'] = functions['reconstruct']
-  functions['parse_example'] = _trace(
-      functools.partial(
-          _parse_example, functions['reconstruct'], shapes['reconstruct']),
-      shapes['parse_example'])
-  return functions
+  names = tuple(shapes if names is None else names)
+  if not shapes.keys() >= set(names):
+    raise ValueError(
+        f'The signatures are {", ".join(shapes)}. Received: names={names}')
+
+  @functools.cache
+  def traced(name):
+    if name == 'serving_default':
+      return traced('reconstruct')
+    if name == 'parse_example':
+      function = functools.partial(
+          _parse_example, traced('reconstruct'), shapes['reconstruct'])
+    else:
+      function = functools.partial(_FUNCTIONS[name], model)
+    return _trace(function, shapes[name])
+
+  return {name: traced(name) for name in names}
 
 
 def input_shapes(model: LatentVariableModel) -> dict[str, Shapes]:
@@ -183,6 +190,11 @@ def _parse_example(reconstruct: Callable[..., Tensors], shapes: Shapes,
   return reconstruct(**tf.io.parse_example(examples, {
       name: tf.io.FixedLenFeature(shape, tf.float32)
       for name, shape in shapes.items()}))
+
+
+# By signature; the others are made of `reconstruct`.
+_FUNCTIONS = {'reconstruct': _reconstruct, 'encode': _encode,
+              'decode': _decode, 'generate': _generate, 'score': _score}
 
 
 def _given(inputs: Tensors) -> Any:

@@ -52,10 +52,9 @@ def export_tflite(model: LatentVariableModel, directory: str,
 def _convert(model: LatentVariableModel, quantize: bool) -> dict[str, bytes]:
   """Returns the content of the files by signature."""
   model = in_float32(model)
-  functions = signatures(model)
   with tempfile.TemporaryDirectory() as path:
-    tf.saved_model.save(ServedModel(model), path, signatures={
-        name: functions[name] for name in _NAMES})
+    tf.saved_model.save(ServedModel(model), path,
+                        signatures=signatures(model, _NAMES))
     try:
       return {name: _convert_signature(path, name, quantize)
               for name in _NAMES}
