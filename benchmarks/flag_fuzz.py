@@ -99,7 +99,7 @@ def _ending(error: Exception) -> tuple[str, str]:
   innermost = traceback.extract_tb(error.__traceback__)[-1].filename
   is_ours = pathlib.Path(innermost).is_relative_to(_ROOT / 'tfvae')
   text = str(error)
-  if is_ours and 'Received: ' in text:
+  if is_ours and 'Received:' in text:
     if isinstance(error, FloatingPointError):
       return NOT_FINITE, text
     if isinstance(error, ValueError):
