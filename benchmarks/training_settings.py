@@ -27,6 +27,8 @@ _ROUNDS = flags.DEFINE_integer(
     'rounds', 3, 'processes of every setting', lower_bound=1)
 _EPOCHS = flags.DEFINE_integer(
     'epochs', 3, 'of each process; the first is not timed', lower_bound=2)
+_PART = flags.DEFINE_float(
+    'part', 1., 'of the images of an epoch', lower_bound=0., upper_bound=1.)
 _AUTO = flags.DEFINE_bool(
     'auto', True, 'measure what auto chooses beside the rest')
 _OUTPUT = flags.DEFINE_string(
@@ -52,7 +54,8 @@ def cases() -> list[dict[str, Any]]:
     if samples * size > _MOST_DECODINGS[model]:
       print(f'{model}, batch {size}, K = {samples}: left out, for its memory.')
       continue
-    steps = max(_FEWEST_STEPS, _DECODINGS[model] // samples // size)
+    decodings = int(_PART.value * _DECODINGS[model])
+    steps = max(_FEWEST_STEPS, decodings // samples // size)
     chosen += [
         {'peer': 'tfvae', 'model': model, 'batch_size': size,
          'importance_samples': samples, 'epochs': _EPOCHS.value,

@@ -13,10 +13,10 @@ _IMAGES = np.random.default_rng(0).integers(
     0, 2, [11, 3, 3, 1], dtype=np.uint8) * np.uint8(255)
 
 
-def _model(steps_per_execution):
+def _model(steps_per_execution, network='mlp', hidden_units=()):
   """Returns a model that is fed with the numbers of rows."""
   tf_keras.utils.set_random_seed(0)
-  model = image_vae('z:2', _IMAGES.shape[1:], hidden_units=())
+  model = image_vae('z:2', _IMAGES.shape[1:], network, hidden_units)
   read = data.BatchReader(_IMAGES, 'dynamic', 0)
 
   def batch_fn(element, replica_id):
@@ -73,6 +73,21 @@ class CompiledExecutionTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(returns, [4, 7, 4, 7])
     self.assertAllClose(history, self.expected_history, 1e-6, 1e-6)
     self.assertAllClose(weights, self.expected, 1e-5, 1e-6)
+
+  @parameterized.named_parameters(
+      ('perceptron', 'mlp', (), True), ('convolutions', 'conv', (2,), False))
+  def test_only_convolutions_are_not_in_a_loop(
+      self, network, hidden_units, is_in_loop):
+    model = _model(4, network, hidden_units)
+    step, graphs = model.train_step, []
+
+    def noted_step(element):
+      graphs.append(type(tf.compat.v1.get_default_graph()).__name__)
+      return step(element)
+
+    model.train_step = noted_step
+    model.make_train_function().get_concrete_function(iter(self.dataset))
+    self.assertEqual('WhileBodyFuncGraph' in graphs, is_in_loop)
 
 
 if __name__ == '__main__':

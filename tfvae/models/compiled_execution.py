@@ -6,6 +6,10 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+# And those that are made of them, such as the transposed ones.
+_CONVOLUTIONS = (
+    tf_keras.layers.Conv1D, tf_keras.layers.Conv2D, tf_keras.layers.Conv3D)
+
 
 def compiled_execution(
     model: tf_keras.Model,
@@ -20,7 +24,8 @@ def compiled_execution(
   number of steps of one size; the rest of an epoch, of another size, has its
   own. So the bits of a step do not depend on the others of its execution.
   Where elements are not scalars and vectors, such as the numbers of rows, but
-  the rows themselves, each step is compiled alone.
+  the rows themselves, each step is compiled alone. So it is on a CPU where
+  there are convolutions, which take XLA 20 times as long in a loop there.
 
   Args:
     model: compiled with `jit_compile`, of one replica.
@@ -46,7 +51,7 @@ def compiled_execution(
 
   def execute(iterator):
     count = tf.cast(model._steps_per_execution, tf.int32)
-    if _is_small(iterator.element_spec):
+    if _is_small(iterator.element_spec) and not _is_slow(model):
       _execute(iterator, count, steps, loop_fn)
     else:
       for _ in tf.range(count):
@@ -76,6 +81,11 @@ def _in_replica(model: tf_keras.Model,
   """Returns the function, compiled by XLA, as the model's one replica."""
   compiled = tf.function(function, jit_compile=True, reduce_retracing=True)
   return lambda *args: model.distribute_strategy.run(compiled, args=args)
+
+
+def _is_slow(model: tf_keras.Model) -> bool:
+  return not tf.config.list_logical_devices('GPU') and any(
+      isinstance(part, _CONVOLUTIONS) for part in model.submodules)
 
 
 def _is_small(spec: Any) -> bool:
