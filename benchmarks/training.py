@@ -37,7 +37,6 @@ _BATCH_SIZES = flags.DEFINE_list(
     'batch_sizes', ['100', '1000'], 'for one importance sample')
 _IMPORTANCE_SAMPLES = flags.DEFINE_list(
     'importance_samples', ['1', '50'], 'K; 1 is the ELBO')
-_PEERS = flags.DEFINE_list('peers', [], 'some of them; by default all')
 _PEERS_PYTHON = flags.DEFINE_string(
     'peers_python', None,
     'interpreter of an environment with benchmarks/peers/requirements.txt; '
@@ -65,6 +64,9 @@ _OF_EVERY_BOUND = ('tfvae', *_LIMITS)
 _OF_ELBO = ('keras3', 'keras3_graph_50', 'keras3_xla_50', 'tfp', 'tfp_xla_50')
 # In their own environment.
 _OF_OTHERS = ('jax', 'torch', 'torch_compile', 'pythae')
+_PEERS = flags.DEFINE_multi_enum(
+    'peers', [], [*_OF_EVERY_BOUND, *_OF_ELBO, *_OF_OTHERS],
+    'one of them, and again for each other; by default all')
 
 
 def cases(mnist: str) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ def compiled_execution(
   own. So the bits of a step do not depend on the others of its execution.
   Where elements are not scalars and vectors, such as the numbers of rows, but
   the rows themselves, each step is compiled alone. So it is on a CPU where
-  there are convolutions, which take XLA 20 times as long in a loop there.
+  there are convolutions, which take XLA far longer in a loop there.
 
   Args:
     model: compiled with `jit_compile`, of one replica.

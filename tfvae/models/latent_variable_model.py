@@ -106,8 +106,8 @@ class LatentVariableModel(tf_keras.Model):
         `PolynomialDecay(0., steps, 1.)`, a linear warm-up; None is 1.
       batch_fn: makes a `GlobalBatch` of an element of the data sets that `fit`
         and `evaluate` are given, inside the compiled step; None is for data
-        sets of batches. It reads data, so a saved model is without it. Such a
-        data set ends at the end of an execution, or is endless.
+        sets of batches. It reads data, so a saved model is without it. The
+        data set of `fit` is endless, or ends where an execution does.
       jit_compile: True compiles the step with XLA; with several replicas, what
         happens inside each of them, since XLA cannot compile the all-reduce.
       **kwargs: `run_eagerly` and `steps_per_execution` of
