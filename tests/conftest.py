@@ -1,6 +1,7 @@
 """What pytest needs beside `tf.test.main`, which the tests end in."""
 
 import gc
+import os
 
 from absl import flags
 
@@ -10,6 +11,9 @@ def pytest_configure(config):
   if config.getoption('numprocesses', None) and (
       not hasattr(config, 'workerinput')):
     return  # The process that has others run the tests needs no TensorFlow.
+  # What a test compiles runs a few times, and optimising it would take longer
+  # than that. Bazel's targets have XLA's own level.
+  os.environ.setdefault('XLA_FLAGS', '--xla_backend_optimization_level=0')
   import tensorflow as tf
   # `create_tempdir` reads a flag, and nothing else parses flags here.
   flags.FLAGS.mark_as_parsed()

@@ -78,7 +78,7 @@ class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
         x.reshape(5, 1, 4) * logits - np.logaddexp(0, logits)).sum(axis=-1)
     log_joint -= 0.5 * (z**2).sum(axis=-1) + np.log(2 * np.pi)
     estimate = annealed_importance_sampling(
-        model, _batches(x), num_steps=200, num_chains=2000)
+        model, _batches(x), num_steps=60, num_chains=2000)
     self.assertAllClose(
         estimate.values,
         special.logsumexp(log_joint, axis=1) + 2 * np.log(spacing),

@@ -2,6 +2,7 @@
 
 from absl.testing import parameterized
 import numpy as np
+from scipy import special
 from scipy import stats
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -24,6 +25,24 @@ class IndependentBernoulliTest(tf.test.TestCase, parameterized.TestCase):
         x.reshape(5, 6)).sum(axis=1)
     self.assertEqual(likelihood.event_shape, shape)
     self.assertAllClose(likelihood.log_prob(x), expected, rtol=1e-5)
+
+  @parameterized.parameters(False, True)
+  def test_density_and_gradient_of_every_logit(self, jit_compile):
+    logits = np.linspace(-60, 60, 2401, dtype=np.float32)[:, None]  # 0 as well.
+    x = np.float32(np.arange(2401) % 2)[:, None]
+
+    @tf.function(jit_compile=jit_compile)
+    def density_and_gradient(logits):
+      with tf.GradientTape() as tape:
+        tape.watch(logits)
+        log_prob = IndependentBernoulli(1)(logits).log_prob(x)
+      return log_prob, tape.gradient(log_prob, logits)
+
+    log_prob, gradient = density_and_gradient(tf.constant(logits))
+    exact = np.float64(logits)
+    self.assertAllClose(
+        log_prob, (x * exact - np.logaddexp(0, exact))[:, 0], 2e-7, 2e-7)
+    self.assertAllClose(gradient, x - special.expit(exact), 2e-7, 2e-7)
 
   def test_takes_logits_of_the_events_shape(self):
     logits = np.random.default_rng(0).normal(size=(5, 2, 3)).astype(np.float32)

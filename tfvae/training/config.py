@@ -208,8 +208,8 @@ class Config:
       at_least=0, below=2**31)
   jit: str = setting(
       'auto', 'training', 'compile the step with XLA, whose random normals are '
-      'others; auto does, but on a CPU not for convolutions or 20 importance '
-      'samples and more', choices=('auto', 'true', 'false'))
+      'others; auto does, but on a CPU not for convolutions',
+      choices=('auto', 'true', 'false'))
   steps_per_execution: str = setting(
       'auto', 'training', 'steps between two returns to Python, a number; auto '
       'is 50', changes_result=False)

@@ -8,27 +8,20 @@ from tfvae.training.config import Config
 # small part of the time even of the smallest models.
 _STEPS = 50
 
-# Of `--jit=auto` on a CPU: with 50 samples the step takes longer under XLA.
-_MANY_SAMPLES = 20
-
 
 def uses_jit(config: Config) -> bool:
   """Returns whether XLA compiles the training step.
 
   `auto` is what `benchmarks/training_settings.py` found to be faster: XLA, but
-  for convolutions on a CPU, which are slower with it, and for many importance
-  samples there.
+  for convolutions on a CPU, which are slower with it.
 
   Args:
     config: the settings.
   """
   if config.jit != 'auto':
     return config.jit == 'true'
-  if tf.config.list_logical_devices('GPU'):
-    return True
-  draws = (config.importance_samples
-           if config.objective in ('iwae', 'dreg') else 1)
-  return config.network == 'mlp' and draws < _MANY_SAMPLES
+  return bool(
+      config.network == 'mlp' or tf.config.list_logical_devices('GPU'))
 
 
 def steps_per_execution(config: Config, steps_per_epoch: int) -> int:
