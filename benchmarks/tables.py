@@ -41,8 +41,8 @@ _MODELS = {'mlp': 'MLP', 'conv': 'convolutions'}
 
 # With fewer rounds, or other programs at work, a table says so.
 _ROUNDS, _IDLE_LOAD = 3, 0.5
-_TRIAL = ('**Few rounds, or a machine that had other work just before: the range '
-          'says how far a ratio holds.** ')
+_TRIAL = ('**Few rounds, or a machine that had other work just before: the '
+          'range says how far a ratio holds.** ')
 
 Row = dict[str, Any]
 
