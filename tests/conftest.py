@@ -12,8 +12,10 @@ def pytest_configure(config):
       not hasattr(config, 'workerinput')):
     return  # The process that has others run the tests needs no TensorFlow.
   # What a test compiles runs a few times, and optimising it would take longer
-  # than that. Bazel's targets have XLA's own level.
-  os.environ.setdefault('XLA_FLAGS', '--xla_backend_optimization_level=0')
+  # than that. Bazel's targets have XLA's own settings.
+  os.environ.setdefault(
+      'XLA_FLAGS', '--xla_backend_optimization_level=0 '
+      '--xla_cpu_use_fusion_emitters=false')
   import tensorflow as tf
   # `create_tempdir` reads a flag, and nothing else parses flags here.
   flags.FLAGS.mark_as_parsed()
