@@ -20,7 +20,8 @@ class AnnealingPath:
   """The densities f_β(z) ∝ p₀(z)^(1−β) p(x, z)^β for each example of a batch.
 
   p₀ is p(z) or q(z|x). All latents together are one vector z here, `[..., b,
-  size]`, in which they lie one after the other.
+  size]`, in which they lie one after the other. The densities are traced once,
+  for all the places in a graph that ask for them.
   """
 
   def __init__(self, model: LatentVariableModel, inputs: Any, start: str,
@@ -43,6 +44,7 @@ class AnnealingPath:
         1 / tf.math.reduce_variance(z, axis=0)
         for z in (self.sample_start(_WIDTH_DRAWS, seeds[1]),
                   self.flatten(latents))]
+    self._traced_parts = tf.function(self._log_prob_parts)
 
   def flatten(self, latents: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """Returns the latents by name as one z, `[..., b, size]`."""
@@ -70,6 +72,9 @@ class AnnealingPath:
       Tensors `[*sample_shape, b]`, in nats. With β times the second, the first
       is log f_β(z), less its normaliser.
     """
+    return self._traced_parts(z)
+
+  def _log_prob_parts(self, z):
     parts = tf.split(z, list(self._sizes.values()), axis=-1)
     latents = dict(zip(self._sizes, parts, strict=True))
     log_prior = self._model.log_prior(latents, self._inputs)
