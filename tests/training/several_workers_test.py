@@ -1,11 +1,13 @@
-"""Two processes that train together, and the death of one of them."""
+"""Processes that train together, and the death of one of them."""
 
 import contextlib
 import csv
+import dataclasses
 import json
 import os
 import pathlib
 import socket
+import sys
 import time
 from unittest import mock
 
@@ -18,7 +20,27 @@ from tfvae.training import batches
 from tfvae.training import Config
 from tfvae.training import fitting
 
-_PROGRAM = pathlib.Path(__file__).parents[2] / 'train_main.py'
+_PATH = os.pathsep.join([str(pathlib.Path(__file__).parents[2]), *sys.path])
+# train_main.py, which leaves the weights of this process beside the workdir.
+_PROGRAM = """
+import json, os, sys
+import numpy as np
+from tfvae import __main__
+from tfvae.training import fitting
+
+task = json.loads(os.environ['TF_CONFIG'])['task']
+
+def fit(model, *arguments):
+  result = original(model, *arguments)
+  np.savez(f'{arguments[-1]}.{task["type"]}.{task["index"]}.npz',
+           *model.get_weights())
+  return result
+
+fitting.fit, original = fit, fitting.fit
+if 'parameter_server' in str(sys.argv):  # As on a machine of one core.
+  os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+__main__.run()
+"""
 _SECONDS = 240  # After which a test fails that would wait for ever.
 
 
@@ -47,29 +69,37 @@ class SeveralWorkersTest(tf.test.TestCase):
     # Prepared here, or both processes would do it at once.
     self.images = data.load_images('digits', data_dir=self.directory)
     self.workdir = os.path.join(self.directory, 'run')
-    self.addresses = [f'localhost:{port}' for port in _free_ports(2)]
 
-  def start(self, index):
+  def start(self, strategy, cluster, job, index=0):
     flags = self.config.to_flags() | {
-        'strategy': 'multi_worker', 'workdir': self.workdir}
-    tf_config = {'cluster': {'worker': self.addresses},
-                 'task': {'type': 'worker', 'index': index}}
+        'strategy': strategy, 'workdir': self.workdir}
     process = fresh_process.start(
-        [_PROGRAM, *(f'--{name}={text}' for name, text in flags.items())],
-        f'{self.workdir}.{index}.log', TF_CONFIG=json.dumps(tf_config))
+        ['-c', _PROGRAM, *(f'--{name}={text}' for name, text in flags.items())],
+        f'{self.workdir}.{job}.{index}.log', PYTHONPATH=_PATH,
+        TF_CONFIG=json.dumps(
+            {'cluster': cluster, 'task': {'type': job, 'index': index}}))
     self.addCleanup(process.join)
     self.addCleanup(process.kill)
     return process
 
-  def log(self, index):
-    return pathlib.Path(f'{self.workdir}.{index}.log').read_text('utf-8')
+  def log(self, job, index=0):
+    return pathlib.Path(f'{self.workdir}.{job}.{index}.log').read_text('utf-8')
+
+  def weights(self, job, index=0):
+    with np.load(f'{self.workdir}.{job}.{index}.npz') as arrays:
+      return [arrays[name] for name in arrays]
+
+  def curve(self):
+    path = os.path.join(self.workdir, 'history.csv')
+    with open(path, encoding='utf-8') as file:
+      return _curve(csv.DictReader(file))
 
   def wait_for_checkpoint(self, processes):
     deadline = time.monotonic() + _SECONDS
     while not tf.io.gfile.glob(f'{self.workdir}/checkpoints/[0-9]*'):
-      self.assertLess(time.monotonic(), deadline, self.log(0))
+      self.assertLess(time.monotonic(), deadline, self.log('worker'))
       for index, process in enumerate(processes):
-        self.assertTrue(process.is_alive(), self.log(index))
+        self.assertTrue(process.is_alive(), self.log('worker', index))
       time.sleep(.05)
 
   def one_worker_curve(self):
@@ -79,28 +109,49 @@ class SeveralWorkersTest(tf.test.TestCase):
     with mock.patch.object(fitting, 'TensorBoard'):
       _, history = fitting.fit(
           model, self.config, self.images, train_input,
-          os.path.join(self.directory, 'one'))
+          self.create_tempdir().full_path)
     return _curve(history._rows)
 
   def test_killed_worker_comes_back_and_both_finish(self):
-    processes = [self.start(0), self.start(1)]
+    cluster = {'worker': [f'localhost:{port}' for port in _free_ports(2)]}
+    processes = [self.start('multi_worker', cluster, 'worker', index)
+                 for index in range(2)]
     self.wait_for_checkpoint(processes)
     processes[1].kill()
     processes[1].join()
     self.assertNotIn('metrics.json', os.listdir(self.workdir))
-    processes[1] = self.start(1)
+    processes[1] = self.start('multi_worker', cluster, 'worker', 1)
     for index, process in enumerate(processes):
       process.join(_SECONDS)
-      self.assertEqual(process.exitcode, 0, self.log(index))
-    self.assertIn('Another worker is gone', self.log(0))
-    self.assertIn('Resuming after step', self.log(0))
-    self.assertIn('test elbo: ', self.log(0))  # The chief alone has results.
-    self.assertNotIn('test elbo: ', self.log(1))
-    path = os.path.join(self.workdir, 'history.csv')
-    with open(path, encoding='utf-8') as file:
-      curve = _curve(csv.DictReader(file))
-    self.assertEqual(np.shape(curve), (2, 4))
-    self.assertAllClose(curve, self.one_worker_curve(), rtol=1e-4)
+      self.assertEqual(process.exitcode, 0, self.log('worker', index))
+    self.assertIn('Another worker is gone', self.log('worker', 0))
+    self.assertIn('Resuming after step', self.log('worker', 0))
+    # The chief alone has results.
+    self.assertIn('test elbo: ', self.log('worker', 0))
+    self.assertNotIn('test elbo: ', self.log('worker', 1))
+    self.assertEqual(np.shape(self.curve()), (2, 4))
+    self.assertAllClose(self.curve(), self.one_worker_curve(), rtol=1e-4)
+    first, second = (self.weights('worker', index) for index in range(2))
+    self.assertNotEmpty(first)
+    for a, b in zip(first, second, strict=True):
+      self.assertAllEqual(a, b)
+
+  def test_parameter_server_reaches_the_elbo_of_one_worker(self):
+    self.config = dataclasses.replace(
+        self.config, learning_rate=.01, epochs=4, checkpoint_every_steps=None)
+    chief, server, *workers = [
+        f'localhost:{port}' for port in _free_ports(4)]
+    cluster = {'chief': [chief], 'ps': [server], 'worker': workers}
+    coordinator, *_ = [
+        self.start('parameter_server', cluster, job, index)
+        for job, tasks in cluster.items() for index in range(len(tasks))]
+    coordinator.join(_SECONDS)
+    self.assertEqual(coordinator.exitcode, 0, self.log('chief'))
+    (first, *_, last), (*_, expected) = [
+        [row[2] for row in curve]
+        for curve in (self.curve(), self.one_worker_curve())]
+    self.assertAllClose(last, expected, rtol=.03)  # 28.6 and 28.4.
+    self.assertGreater(first, 1.2 * last)
 
 
 if __name__ == '__main__':

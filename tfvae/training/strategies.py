@@ -114,9 +114,13 @@ def serve_if_server(config: Config) -> bool:
   resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
   if resolver.task_type == 'chief':
     return False
+  # On a machine of one core TensorFlow takes a single thread, and a step would
+  # wait there for what only another could send it.
+  threads = max(os.cpu_count() or 1, len(cluster['worker']) + 1)
   tf.distribute.Server(
       resolver.cluster_spec(), job_name=resolver.task_type,
-      task_index=resolver.task_id, protocol='grpc')
+      task_index=resolver.task_id, protocol='grpc',
+      config=tf.compat.v1.ConfigProto(inter_op_parallelism_threads=threads))
   _LOGGER.info('Serving as %s %d.', resolver.task_type, resolver.task_id)
   _wait_until_gone(cluster['chief'][0])
   return True
