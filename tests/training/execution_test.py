@@ -37,12 +37,14 @@ class ExecutionTest(parameterized.TestCase, tf.test.TestCase):
         ValueError, f'must be auto or at least 1. .*_per_execution={text}$'):
       Config(steps_per_execution=text)
 
-  @parameterized.parameters('disk', 'none')
-  def test_parameter_server_needs_the_images_in_memory(self, cache):
+  @parameterized.parameters(
+      ('cache', 'disk', 'memory'), ('cache', 'none', 'memory'),
+      ('jit', 'true', 'auto'), ('precision', 'float16', 'bfloat16'))
+  def test_parameter_server_refuses(self, name, value, remedy):
     with self.assertRaisesRegex(
-        ValueError, 'use --cache=memory, or --strategy=multi_worker.*'
-        f'strategy=parameter_server, cache={cache}'):
-      Config(strategy='parameter_server', cache=cache)
+        ValueError, f'use --{name}={remedy}, or --strategy=multi_worker.*'
+        f'strategy=parameter_server, {name}={value}$'):
+      Config(strategy='parameter_server', **{name: value})
 
   @parameterized.parameters(
       (dict(objective='beta_tc'), 'use --strategy=one_device.*beta_tc, 2 rep'),

@@ -138,7 +138,8 @@ class SeveralWorkersTest(tf.test.TestCase):
 
   def test_parameter_server_reaches_the_elbo_of_one_worker(self):
     self.config = dataclasses.replace(
-        self.config, learning_rate=.01, epochs=4, checkpoint_every_steps=None)
+        self.config, learning_rate=.01, epochs=4, checkpoint_every_steps=None,
+        jit='auto', steps_per_execution='auto')
     chief, server, *workers = [
         f'localhost:{port}' for port in _free_ports(4)]
     cluster = {'chief': [chief], 'ps': [server], 'worker': workers}

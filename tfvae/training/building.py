@@ -14,6 +14,7 @@ from tfvae.models import LatentVariableModel
 from tfvae.models.global_batch import BatchFn
 from tfvae.priors import VampPrior
 from tfvae.training import execution
+from tfvae.training import strategies
 from tfvae.training.config import Config
 from tfvae.training.optimization import make_optimizer
 
@@ -79,9 +80,10 @@ def compile_model(model: LatentVariableModel, config: Config,
     batch_fn: what `compile` takes.
   """
   steps = data.steps_per_epoch(num_examples, config.batch_size)
+  is_local = not strategies.is_asynchronous(model.distribute_strategy)
   model.compile(
       optimizer or make_optimizer(config, config.epochs * steps),
-      jit_compile=execution.uses_jit(config), batch_fn=batch_fn,
+      jit_compile=is_local and execution.uses_jit(config), batch_fn=batch_fn,
       objective=make_objective(config, num_examples),
       kl_schedule=make_kl_schedule(config, steps),
       steps_per_execution=execution.steps_per_execution(config, steps))

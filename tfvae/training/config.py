@@ -329,12 +329,21 @@ def _check_steps_per_execution(config: Config):
 
 
 def _check_strategy(config: Config):
-  """Refuses what needs the whole batch, or the whole data, in one place."""
-  if config.strategy == 'parameter_server' and config.cache != 'memory':
-    raise ValueError('--strategy=parameter_server sends each worker the images '
-                     'in memory; use --cache=memory, or '
-                     '--strategy=multi_worker. Received: '
-                     f'strategy=parameter_server, cache={config.cache}')
+  """Refuses what workers cannot do whose weights are on other machines."""
+  if config.strategy != 'parameter_server':
+    return
+  for name, refused, reason, remedy in (
+      ('cache', ('disk', 'none'), 'sends each worker the images in memory',
+       '--cache=memory'),
+      ('jit', ('true',), 'keeps the weights where XLA does not reach them',
+       '--jit=auto'),
+      ('precision', ('float16',), 'has no loss scaling in Keras',
+       '--precision=bfloat16')):
+    if getattr(config, name) in refused:
+      raise ValueError(
+          f'--strategy=parameter_server {reason}; use {remedy}, or '
+          '--strategy=multi_worker. Received: strategy=parameter_server, '
+          f'{name}={getattr(config, name)}')
 
 
 def _check_batch_size(config: Config):
