@@ -13,10 +13,9 @@ from tfvae import regularizers
 from tfvae.layers import conversion
 from tfvae.layers.noise import part_of_batch
 from tfvae.losses import NegativeLogLikelihood
+from tfvae.models import global_batch
 from tfvae.models.compiled_execution import compiled_execution
 from tfvae.models.finite_steps import FiniteSteps
-from tfvae.models.global_batch import BatchFn
-from tfvae.models.global_batch import GlobalBatch
 from tfvae.models.inference import Draw
 from tfvae.models.inference import Inference
 
@@ -95,7 +94,7 @@ class LatentVariableModel(tf_keras.Model):
 
   def compile(self, optimizer: Any = 'adam', jit_compile: bool | None = None,
               objective: Any = None, kl_schedule: Any = None,
-              batch_fn: BatchFn | None = None, **kwargs):
+              batch_fn: global_batch.BatchFn | None = None, **kwargs):
     """Configures training.
 
     Args:
@@ -266,17 +265,19 @@ class LatentVariableModel(tf_keras.Model):
     kept = [tf.identity(v) for v in self.non_trainable_variables]
     kl_factor = (1.0 if self._kl_schedule is None else tf.cast(
         self._kl_schedule(iterations), tf.float32))
-    share = _share_of_global_batch(data) if self._batch_fn is None else 1.0
+    share = global_batch.share(data) if self._batch_fn is None else 1.0
     gradients, values = self._loss_and_gradients_fn(
-        data, _replica_id(), iterations.read_value(), kl_factor, share)
+        data, global_batch.replica_id(), iterations.read_value(), kl_factor,
+        share)
     is_taken = self.finite_steps.take(self, values['loss'], gradients, kept)
     return self._update_metrics(values, is_taken)
 
   def test_step(self, data: Any) -> dict[str, tf.Tensor]:
     """Estimates the ELBO of one batch; see `tf_keras.Model.test_step`."""
     # The examples seen in this pass number its batches, and need no state.
-    return self._update_metrics(self._evaluation_values_fn(
-        data, _replica_id(), self._trackers.elbo.count.read_value()))
+    step = self._trackers.elbo.count.read_value()
+    return self._update_metrics(
+        self._evaluation_values_fn(data, global_batch.replica_id(), step))
 
   def predict_step(self, data: Any) -> tf.Tensor:
     """Returns E[x|z] at the posterior mean of z, `[b, *event_shape]`."""
@@ -343,7 +344,7 @@ class LatentVariableModel(tf_keras.Model):
     batch = self._part(data, replica_id, step)
     x, target = _unpack(batch.inputs)
     if batch.size is not None:
-      share = _rows(target) / tf.cast(batch.size, tf.float32)
+      share = global_batch.num_rows(target) / tf.cast(batch.size, tf.float32)
     with part_of_batch(batch.start, batch.size), tf.GradientTape() as tape:
       values = self._values(x, target, self._seed(batch.step, _TRAINING),
                             kl_factor, training=True)
@@ -352,13 +353,11 @@ class LatentVariableModel(tf_keras.Model):
         loss, self.trainable_variables, tape)
     return [gradient for gradient, _ in pairs], values
 
-  def _part(self, data: Any, replica_id: int, step: Any) -> GlobalBatch:
+  def _part(self, data, replica_id, step) -> global_batch.GlobalBatch:
     """Returns the replica's batch: of data as they come, one all its own."""
     if self._batch_fn is not None:
       return self._batch_fn(data, replica_id)
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    return GlobalBatch(
-        data, tf.cast(step, tf.int32) * replicas + replica_id, 0, None)
+    return global_batch.own_batch(data, replica_id, step)
 
   def _seed(self, step: tf.Tensor, stream: int) -> tf.Tensor:
     """Returns a stateless seed, another for each step and stream."""
@@ -430,22 +429,3 @@ def _repeat(rows: tf.Tensor | None, copies: tf.Tensor) -> tf.Tensor | None:
     return None
   return tf.tile(rows, tf.concat(
       [[copies], tf.ones([tf.rank(rows) - 1], tf.int32)], axis=0))
-
-
-def _share_of_global_batch(data: Any) -> tf.Tensor | float:
-  """Returns this replica's part of the examples in the global batch."""
-  context = tf.distribute.get_replica_context()
-  if context.num_replicas_in_sync == 1:
-    return 1.0
-  count = _rows(data)
-  return count / context.all_reduce(tf.distribute.ReduceOp.SUM, count)
-
-
-def _rows(data: Any) -> tf.Tensor:
-  return tf.cast(tf.shape(tf.nest.flatten(data)[0])[0], tf.float32)
-
-
-def _replica_id() -> int:
-  """Returns the number of this replica, which its graph is made for."""
-  return int(tf.get_static_value(
-      tf.distribute.get_replica_context().replica_id_in_sync_group))
