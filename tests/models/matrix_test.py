@@ -21,7 +21,6 @@ class MatrixTest(tf.test.TestCase, parameterized.TestCase):
     inputs = {'x': x, 'y': y} if model.graph.is_conditional else x
     model.compile(  # Adam's variables would take longer to compile.
         tf_keras.optimizers.SGD(1e-3), jit_compile=case['jit_compile'],
-        run_eagerly=not case['jit_compile'],  # Tracing takes far longer.
         objective=model_matrix.OBJECTIVES[case['objective']])
     before = [w.numpy() for w in model.trainable_weights]
     history = model.fit(inputs, batch_size=25, verbose=0).history

@@ -140,7 +140,7 @@ class PosteriorTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(
         model.log_prior(inference.latents, x) - expected,
         inference.log_ratio(), atol=1e-4)
-    model.compile('adam', run_eagerly=True)
+    model.compile('adam')
     model.fit(x, epochs=1, verbose=0)
     path = os.path.join(self.get_temp_dir(), 'model.keras')
     model.save(path)

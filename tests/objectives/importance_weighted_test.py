@@ -255,7 +255,7 @@ def _gradients(model, x, objective, count, copies=100):
 
 class DoublyReparameterizedTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.parameters(2, 32)
+  @parameterized.parameters(2, 8, 32)
   def test_gradient_agrees_and_has_less_variance(self, k, count=100):
     model, x = _model(), np.concatenate([_data(4), 1 - _data(4)])
     plain, plain_theta = _gradients(model, x, ImportanceWeighted(k), count)
