@@ -80,6 +80,7 @@ def compile_model(model: LatentVariableModel, config: Config,
     batch_fn: what `compile` takes.
   """
   steps = data.steps_per_epoch(num_examples, config.batch_size)
+  # XLA does not reach weights that are on another machine.
   is_local = not strategies.is_asynchronous(model.distribute_strategy)
   model.compile(
       optimizer or make_optimizer(config, config.epochs * steps),

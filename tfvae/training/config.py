@@ -329,7 +329,7 @@ def _check_steps_per_execution(config: Config):
 
 
 def _check_strategy(config: Config):
-  """Refuses what workers cannot do whose weights are on other machines."""
+  """Refuses what the workers of a parameter server cannot do."""
   if config.strategy != 'parameter_server':
     return
   for name, refused, reason, remedy in (

@@ -10,7 +10,7 @@ _STEPS = 50
 
 
 def uses_jit(config: Config) -> bool:
-  """Returns whether XLA compiles the training step, where weights are at hand.
+  """Returns whether XLA compiles the training step.
 
   `auto` is what `benchmarks/training_settings.py` found to be faster: XLA, but
   for convolutions on a CPU, which are slower with it.
