@@ -14,13 +14,16 @@ from tfvae.objectives import CyclicalWarmUp
 
 _SIZE, _LATENT, _HIDDEN, _SEED = 6, 3, 5, 7
 
-# Of the KLs in these tests some are below and some above each threshold.
+# The mean KL of the data is 3.0 nats of 7 rows and 3.4 of 20; some dimensions
+# have a mean below 0.8 nats, some above.
 _CONTROLS = {
     'beta': dict(weight=0.25),
-    'free_bits_per_latent': dict(weight=0.5, free_bits=1.5),
+    'free_bits_in_use': dict(weight=0.5, free_bits=5.0),
+    'free_bits_exceeded': dict(weight=0.5, free_bits=1.0),
     'free_bits_per_dimension': dict(
-        weight=0.5, free_bits=0.4, free_bits_per='dimension'),
-    'capacity': dict(weight=3.0, capacity=1.5),
+        weight=0.5, free_bits=0.8, free_bits_per='dimension'),
+    'capacity_above': dict(weight=3.0, capacity=5.0),
+    'capacity_below': dict(weight=3.0, capacity=1.0),
 }
 _SCHEDULES = {
     'linear': (
@@ -94,17 +97,13 @@ def _reconstruction(model, x, noise):
 
 def _penalty(per_dimension, weight=1.0, free_bits=0.0, free_bits_per='latent',
              capacity=None):
-  """What the documentation of the regularizer says, example by example."""
-  penalties = []
-  for row in per_dimension:
-    if capacity is not None:
-      penalty = abs(row.sum() - capacity)
-    elif free_bits_per == 'dimension':
-      penalty = sum(max(free_bits, k) for k in row)
-    else:
-      penalty = max(free_bits, row.sum())
-    penalties.append(weight * penalty)
-  return np.array(penalties)
+  """The penalty of a minibatch as the regularizer's documentation has it."""
+  means = per_dimension.mean(axis=0)
+  if capacity is not None:
+    return weight * abs(means.sum() - capacity)
+  if free_bits_per == 'dimension':
+    return weight * sum(max(free_bits, k) for k in means)
+  return weight * max(free_bits, means.sum())
 
 
 class StepTest(tf.test.TestCase, parameterized.TestCase):
@@ -128,16 +127,21 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
     with strategy.scope():
       self._check(control, 'linear', replicas=2, jit_compile=False)
 
-  def test_under_mirrored_strategy_with_xla(self):
+  # XLA compiles no sum over replicas, so that free bits do without it.
+  @parameterized.parameters(('beta', True), ('free_bits_exceeded', False))
+  def test_under_mirrored_strategy_with_xla(self, control, has_xla_noise):
     strategy = tf.distribute.MirroredStrategy(
           ['CPU:0', 'CPU:1'],
           # Collectives of two models in one process share keys, and clash.
           cross_device_ops=tf.distribute.ReductionToOneDevice())
     with strategy.scope():
-      self._check('free_bits_per_latent', 'linear', 2, jit_compile=True)
+      self._check(control, 'linear', 2, jit_compile=True,
+                  has_xla_noise=has_xla_noise)
 
   def _check(self, control, schedule, replicas, jit_compile,
-             run_eagerly=False):
+             run_eagerly=False, has_xla_noise=None):
+    if has_xla_noise is None:
+      has_xla_noise = jit_compile
     x, (schedule, factors) = _data(7), _SCHEDULES[schedule]
     model = _model(**_CONTROLS[control])
     model.compile(tf_keras.optimizers.SGD(0.0), jit_compile=jit_compile,
@@ -151,7 +155,7 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
     for step, factor in enumerate(factors):
       reconstruction = np.concatenate([
           _reconstruction(model, rows, _noise(
-              len(rows), step * replicas + replica, 0, jit_compile))
+              len(rows), step * replicas + replica, 0, has_xla_noise))
           for replica, rows in enumerate(np.array_split(x, replicas))])
       expected = {
           'loss': np.mean(factor * penalty - reconstruction),
@@ -179,7 +183,7 @@ class StepTest(tf.test.TestCase, parameterized.TestCase):
 class PenaltyTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*_CONTROLS)
-  def test_of_each_example_and_its_gradient(self, control):
+  def test_mean_and_its_gradient(self, control):
     x, model = _data(20), _model(**_CONTROLS[control])
     regularizer = model.encoder.layers[-1].activity_regularizer
     mean, log_variance = np.float32(_posterior(model, x))
@@ -188,36 +192,70 @@ class PenaltyTest(tf.test.TestCase, parameterized.TestCase):
       tape.watch(loc)
       posterior = tfp.distributions.MultivariateNormalDiag(
           loc, np.exp(log_variance / 2))
-      penalty = regularizer.penalty(regularizer.kl(posterior), posterior)
+      penalty = tf.reduce_mean(
+          regularizer.penalty(regularizer.kl(posterior), posterior))
     per_dimension = _kl_per_dimension(model, x)
     self.assertAllClose(
         penalty, _penalty(per_dimension, **_CONTROLS[control]), rtol=1e-5)
     # ∂k/∂μ_d = μ_d; none where free bits bind, reversed below the capacity.
-    kl = per_dimension.sum(axis=1, keepdims=True)
     factor = {
-        'beta': np.ones_like(kl),
-        'free_bits_per_latent': kl > 1.5,
-        'free_bits_per_dimension': per_dimension > 0.4,
-        'capacity': np.sign(kl - 1.5)}[control]
-    if control != 'beta':
+        'beta': 1, 'free_bits_in_use': 0, 'free_bits_exceeded': 1,
+        'free_bits_per_dimension': per_dimension.mean(axis=0) > 0.8,
+        'capacity_above': -1, 'capacity_below': 1}[control]
+    if control == 'free_bits_per_dimension':
       self.assertGreater(np.ptp(np.float64(factor)), 0)  # Both sides occur.
     self.assertAllClose(
         tape.gradient(penalty, loc),
-        _CONTROLS[control]['weight'] * factor * mean, rtol=1e-5, atol=1e-6)
+        _CONTROLS[control]['weight'] * factor * mean / len(x), rtol=1e-5,
+        atol=1e-6)
 
   def test_free_bits_of_each_latent_of_a_graph(self):
     tf_keras.utils.set_random_seed(1)
     model = tfvae.models.image_vae(
         tfvae.graph.GraphicalModel.parse(
             'z1:3,z2:2', 'z1|x; z2|x', 'z1; z2; x|z1,z2'), (2, 3, 1), 'mlp',
-        (5,), kl_controls={'free_bits': 0.5})
+        (5,), kl_controls={'free_bits': 0.46})
     x = _data(20).reshape(20, 2, 3, 1)
     inference = model.infer(x, tfp.distributions.Distribution.mean)
-    kl = {name: np.float64(nats) for name, nats in inference.kl.items()}
+    kl = {name: np.float64(nats).mean() for name, nats in inference.kl.items()}
     self.assertAllClose(
-        model.kl_penalty(inference),
-        sum(np.maximum(nats, 0.5) for nats in kl.values()))
-    self.assertNotAllEqual(kl['z1'] > 0.5, kl['z2'] > 0.5)  # Each its own.
+        tf.reduce_mean(model.kl_penalty(inference)),
+        sum(max(nats, 0.46) for nats in kl.values()))
+    self.assertNotEqual(kl['z1'] > 0.46, kl['z2'] > 0.46)  # Each its own.
+
+  @parameterized.parameters(3.0, 12.0)
+  def test_free_nats_of_a_log_ratio_are_free(self, free_bits):
+    # A mixture of one component is the standard normal, whose KL has a closed
+    # form, but not for TFP: the regularizer estimates it by one draw.
+    size, batch = 16, 100
+    normal = tfp.distributions.MultivariateNormalDiag(
+        tf.zeros([1, size]), tf.ones([1, size]))
+    regularizer = tfvae.KLDivergenceRegularizer(
+        tfp.distributions.MixtureSameFamily(
+            tfp.distributions.Categorical(probs=[1.0]), normal),
+        free_bits=free_bits)
+    # Of a posterior of the same KL, λ, for each example.
+    loc = tf.Variable(tf.fill([size], np.float32(
+        np.sqrt(2 * free_bits / size))))
+    optimizer = tf_keras.optimizers.Adam(0.01)
+
+    @tf.function
+    def step(seed):
+      with tf.GradientTape() as tape:
+        posterior = tfp.distributions.MultivariateNormalDiag(
+            tf.broadcast_to(loc, [batch, size]), tf.ones([batch, size]))
+        kl = regularizer.kl(posterior, posterior.sample(seed=seed))
+        penalty = tf.reduce_mean(regularizer.penalty(kl, posterior))
+      optimizer.minimize(penalty, [loc], tape)
+
+    for index in range(400):
+      step(tf.constant([0, index]))
+    # KL(N(μ, I) ‖ N(0, I)) = ½ |μ|². k̄ of a batch varies by |μ| / √b, and
+    # draws above λ pull it down by a few of these; a maximum for each example
+    # pulls it down without end.
+    standard_error = np.sqrt(2 * free_bits / batch)
+    self.assertAllClose(0.5 * np.sum(np.square(loc.numpy())), free_bits,
+                        atol=4 * standard_error)
 
 
 class SettingsTest(tf.test.TestCase, parameterized.TestCase):

@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfvae.layers import distribution_config
+from tfvae.layers.conversion import CONVERSIONS
 
 tfd = tfp.distributions
 
@@ -57,15 +58,21 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
   twice: Keras regularises each of the two outputs of a TFP distribution layer,
   the distribution and its tensor (tensorflow/probability issue 1215).
 
-  What is added of an example's KL k is
+  With k̄ the mean of the KL over the minibatch, what is added is
 
-    β k                        by default,
-    β max(λ, k)                with free bits λ (Kingma et al. 2016, IAF), or
-    β Σ_d max(λ, k_d)          with λ for each dimension of z,
-    β |k − C|                  with the capacity C (Burgess et al. 2018).
+    β k̄                        by default,
+    β max(λ, k̄)                with free bits λ, or
+    β Σ_d max(λ, k̄_d)          with λ for each dimension of z: Kingma et al.,
+                               Improving Variational Inference with Inverse
+                               Autoregressive Flow, 2016, equation 15;
+    β |k̄ − C|                  with the capacity C: Burgess et al.,
+                               Understanding Disentangling in β-VAE, 2018.
 
-  The maximum is taken for each example, not of the mean over a minibatch, so
-  the objective does not depend on how a batch is divided.
+  The mean is inside the maximum, as in the references, for exact KLs and for
+  estimates alike. Of a Monte Carlo estimate k̂ of one draw, E max(λ, k̂) exceeds
+  max(λ, E k̂), so that a maximum for each example would charge for free nats
+  and pull the KL far below λ; |k̂ − C| would penalize its variance. The
+  minibatch is the global batch: replicas sum their parts of k̄.
 
   Example:
   ```python
@@ -152,28 +159,44 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
 
   def penalty(self, kl: tf.Tensor, posterior: tfd.Distribution,
               prior: tfd.Distribution | None = None) -> tf.Tensor:
-    """Returns what of each example's KL is to be minimised, in nats.
+    """Returns each example's part of the penalty, in nats.
+
+    Their mean over the global batch is what the class minimizes, and so is the
+    mean of their gradients, on every strategy and for a batch that does not
+    divide.
 
     Args:
-      kl: what `kl` returned.
-      posterior: q(z|x), which it was returned for.
-      prior: as there.
+      kl: KL of each example, as `kl` returns it.
+      posterior: q(z|x) that it was returned for.
+      prior: p(z|Pa(z)), as `kl` takes it.
 
     Returns:
       A tensor of the shape of `kl`.
     """
     weight = tf.cast(self.weight, kl.dtype)
     if self.capacity is not None:
-      return weight * tf.abs(kl - self.capacity)  # β |k − C|
+      # β |k̄ − C| = β sign(k̄ − C) (k̄ − C)
+      excess = kl - self.capacity
+      return weight * tf.sign(_global_mean(excess, kl.shape.rank)) * excess
     if not self.free_bits:
       return weight * kl
     if self.free_bits_per == 'latent':
-      return weight * tf.maximum(self.free_bits, kl)  # β max(λ, k)
+      return weight * self._beyond_free_bits(kl, kl.shape.rank)
     prior = self.prior_distribution() if prior is None else prior
     per_dimension = kl_per_dimension(posterior, prior)
-    # β Σ_d max(λ, k_d)
     return weight * tf.reduce_sum(
-        tf.maximum(self.free_bits, per_dimension), axis=-1)
+        self._beyond_free_bits(per_dimension, per_dimension.shape.rank - 1),
+        axis=-1)
+
+  def _beyond_free_bits(self, kl: tf.Tensor, batch_rank: int) -> tf.Tensor:
+    """Returns parts whose mean is max(λ, k̄), for each dimension there is."""
+    return tf.where(
+        _global_mean(kl, batch_rank) > self.free_bits, kl, self.free_bits)
+
+  @property
+  def compares_batch(self) -> bool:
+    """Whether the penalty depends on the mean over the global batch."""
+    return bool(self.free_bits) or self.capacity is not None
 
   def _choose(self, posterior: tfd.Distribution,
               prior: tfd.Distribution) -> bool:
@@ -200,7 +223,10 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
           'The posterior must have one batch dimension, the examples; '
           'tfd.Independent makes others part of the event. Received: '
           f'posterior.batch_shape={activation.batch_shape}')
-    penalty = self.penalty(self.kl(activation), activation)
+    kl = self.kl(activation)
+    if not self._is_exact:
+      _check_is_drawn(activation)
+    penalty = self.penalty(kl, activation)
     mean = tf.math.divide_no_nan(
         tf.reduce_sum(penalty), tf.cast(tf.size(penalty), penalty.dtype))
     batch_size = tf.shape(tf.convert_to_tensor(activation))[0]
@@ -262,6 +288,40 @@ def kl_per_dimension(posterior: tfd.Distribution,
   ratio = posterior.stddev() / prior.stddev()
   distance = (posterior.mean() - prior.mean()) / prior.stddev()
   return 0.5 * (ratio**2 + distance**2 - 1) - tf.math.log(ratio)
+
+
+def _check_is_drawn(activation: tfd.Distribution):
+  """Raises if the tensor that a Monte Carlo KL is taken at is no draw."""
+  convert = getattr(activation, '_convert_to_tensor_fn', None)
+  name = getattr(convert, 'conversion_name', getattr(convert, '__name__', ''))
+  if name in CONVERSIONS and name != 'sample':
+    raise ValueError(
+        'The KL divergence of this posterior from its prior is estimated at '
+        'the tensor that the layer passes on, which must be a draw of the '
+        "posterior: use convert_to_tensor_fn='sample', a prior with a closed "
+        'form, or tfvae.VAE, which draws by itself. Received: '
+        f'convert_to_tensor_fn={name!r}, posterior={activation}')
+
+
+def _global_mean(nats: tf.Tensor, batch_rank: int) -> tf.Tensor:
+  """Returns the mean over the examples of all replicas, without a gradient.
+
+  Args:
+    nats: Tensor `[*batch, *rest]`.
+    batch_rank: Number of leading dimensions that are averaged.
+
+  Returns:
+    A tensor `[*rest]`.
+  """
+  axes = list(range(batch_rank))
+  total = tf.reduce_sum(tf.stop_gradient(nats), axis=axes)
+  count = tf.cast(
+      tf.reduce_prod(tf.shape(nats)[:batch_rank]), nats.dtype)
+  context = tf.distribute.get_replica_context()  # None while a layer is built.
+  if context is not None and context.num_replicas_in_sync > 1:
+    total, count = context.all_reduce(
+        tf.distribute.ReduceOp.SUM, [total, count])
+  return tf.math.divide_no_nan(total, count)
 
 
 def _check_controls(free_bits: float, free_bits_per: str,

@@ -12,6 +12,21 @@ from tfvae.layers import conversion
 tfd = tfp.distributions
 
 
+class _Conversion:
+  """Conversion of a layer to a tensor, unless `convert_with` replaces it.
+
+  Attributes:
+    conversion_name: Name under which the layer's own conversion is saved.
+  """
+
+  def __init__(self, conversion_name: str):
+    self.conversion_name = conversion_name
+    self._own = conversion.get_conversion(conversion_name)
+
+  def __call__(self, distribution: tfd.Distribution) -> tf.Tensor:
+    return conversion.convert(distribution, self._own)
+
+
 class DistributionLayer(tfp.layers.DistributionLambda):
   """A `tfp.layers.DistributionLambda` that saves, and computes in float32.
 
@@ -49,10 +64,9 @@ class DistributionLayer(tfp.layers.DistributionLambda):
     dtype = tf_keras.mixed_precision.Policy('float32') if dtype is None else (
         dtype)
     name = conversion.conversion_name(convert_to_tensor_fn)
-    own_conversion = conversion.get_conversion(name)
     super().__init__(
         make_distribution_fn,
-        lambda distribution: conversion.convert(distribution, own_conversion),
+        _Conversion(name),
         activity_regularizer=activity_regularizer,
         dtype=dtype,
         **kwargs)

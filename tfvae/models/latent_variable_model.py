@@ -127,7 +127,8 @@ class LatentVariableModel(tf_keras.Model):
     replicas = self.distribute_strategy.num_replicas_in_sync
     super().compile(optimizer, jit_compile=bool(jit_compile and replicas == 1),
                     **kwargs)
-    self._compile_in_replica(bool(jit_compile and replicas > 1))
+    self._compile_in_replica(bool(
+        jit_compile and replicas > 1 and not self._compares_batch(objective)))
     self._objective, self._kl_schedule = objective or _elbo, kl_schedule
     self._batch_fn = batch_fn
     self._compile_arguments = kwargs | {
@@ -325,6 +326,16 @@ class LatentVariableModel(tf_keras.Model):
         self._regularizers[name].penalty(
             kl, inference.posteriors[name], inference.priors[name])
         for name, kl in inference.kl.items()])
+
+  def _compares_batch(self, objective: Any) -> bool:
+    """Returns whether a loss needs the KLs of all replicas.
+
+    XLA compiles no sum over replicas, so such a step runs without it.
+    """
+    uses_penalty = objective is None or objective.uses_kl_penalty
+    return uses_penalty and any(
+        regularizer.compares_batch
+        for regularizer in self._regularizers.values())
 
   def _compile_in_replica(self, jit_compile: bool):
     """Sets what each replica computes by itself, compiled by XLA or not."""
