@@ -310,7 +310,8 @@ class ErrorTest(tf.test.TestCase):
                  lambda: model.fit(x, verbose=0),
                  lambda: model.predict({'x': x}, verbose=0),
                  lambda: model.sample(4)):
-      with self.assertRaisesRegex(ValueError, "is conditional.*'y': one-hot"):
+      with self.assertRaisesRegex(
+          ValueError, "(is conditional|takes a dictionary).*'y'.* one-hot"):
         call()
 
   def test_label_is_needed_only_where_it_is_a_parent(self):

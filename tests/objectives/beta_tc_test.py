@@ -85,8 +85,17 @@ class TermsTest(tf.test.TestCase, parameterized.TestCase):
         inference.latents['z'], posterior.mean(), posterior.stddev())), 50)
     penalty = (terms['mutual_information'] + 5 * terms['total_correlation']
                + terms['dimension_wise_kl'])
+    # Without the constant of the estimate, (β − 1)(d − 1) log N.
+    penalty -= 4 * (_LATENT - 1) * np.log(50)
     self.assertAllClose(values['objective'], kl_factor * penalty
                         - values['reconstruction'], rtol=1e-5, atol=1e-5)
+
+  def test_number_of_examples_does_not_move_the_objective(self):
+    x, model = _data(9), _model()
+    few, many = (
+        BetaTC(5.0, n)(model, x, x, tf.constant([1, 2]), 1.0, True)['objective']
+        for n in (9, 60_000))
+    self.assertAllClose(few, many, rtol=1e-5)
 
   def test_is_the_elbo_at_beta_one(self):
     prior = tfvae.priors.LearnedNormal(_LATENT)

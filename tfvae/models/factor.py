@@ -51,6 +51,7 @@ class Factor(tf_keras.layers.Layer):
       layer.build([None, size])
     self.input_size, self.units, self.activation = (
         input_size, tuple(units), activation)
+    self.built = True  # It is asked for its distribution and never called.
 
   def distribution(self, parents: Sequence[tf.Tensor]) -> tfd.Distribution:
     """Returns the density given the parents.

@@ -11,7 +11,9 @@ import tf_keras
 from tfvae.graph import GraphicalModel
 from tfvae.layers import DistributionLayer
 from tfvae.layers import MultivariateNormalDiag
+from tfvae.models import batch_checks
 from tfvae.models import graph_checks
+from tfvae.models import keras_objects
 from tfvae.models.factor import Factor
 from tfvae.models.factor import joined
 from tfvae.models.factor import product_of_normals
@@ -104,11 +106,10 @@ class GraphVAE(LatentVariableModel):
         takes another size, or a prior does not fit its latent.
     """
     super().__init__(**kwargs)
-    size = decoder_input_size(graph, num_classes)
-    if decoder.input_shape[-1] != size:
-      raise ValueError(
-          f"The decoder must take the parents of 'x' in {graph}, {size} "
-          f'numbers. Received: decoder.input_shape={decoder.input_shape}')
+    keras_objects.check_is_tf_keras(features=features, decoder=decoder)
+    batch_checks.check_decoder(
+        decoder, decoder_input_size(graph, num_classes),
+        f"the parents of 'x' in {graph}")
     self.graph, self.features, self.decoder = graph, features, decoder
     self.num_classes = num_classes
     self.factor_units, self.activation = tuple(factor_units), activation
@@ -141,6 +142,14 @@ class GraphVAE(LatentVariableModel):
       if isinstance(prior, VampPrior):
         prior.bind(functools.partial(self._posterior_of_x, name))
     self._finish(regularizers, seed)
+
+  @property
+  def observed_shapes(self) -> batch_checks.Shapes:
+    """Shape of one x and, in a conditional model, of one y."""
+    shapes = {'x': batch_checks.shape_of_input(self.features)}
+    if self.graph.is_conditional:
+      shapes['y'] = (self.num_classes,)
+    return shapes
 
   def _prior(self, name, sizes):
     parents = self.graph.parents('generative', name)
@@ -295,6 +304,7 @@ class GraphVAE(LatentVariableModel):
       raise ValueError(
           f"The model {self.graph} is conditional; its inputs are {{'x': …, "
           f"'y': one-hot labels}}. Received: inputs of {sorted(values)}")
+    batch_checks.check_observed(values, self.observed_shapes)
     return {name: tf.cast(value, tf.float32)
             for name, value in values.items() if value is not None}
 

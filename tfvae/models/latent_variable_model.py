@@ -5,6 +5,7 @@ import functools
 import types
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
@@ -13,9 +14,13 @@ from tfvae import regularizers
 from tfvae.layers import conversion
 from tfvae.layers.noise import part_of_batch
 from tfvae.losses import NegativeLogLikelihood
+from tfvae.models import batch_checks
 from tfvae.models import global_batch
+from tfvae.models import keras_objects
+from tfvae.models.batch_checks import unpack_batch
 from tfvae.models.compiled_execution import compiled_execution
 from tfvae.models.finite_steps import FiniteSteps
+from tfvae.models.guarded_model import GuardedModel
 from tfvae.models.inference import Draw
 from tfvae.models.inference import Inference
 
@@ -25,8 +30,11 @@ tfd = tfp.distributions
 # steps draws noise of its own and leaves theirs alone.
 _TRAINING, _EVALUATION = 0, 1
 
+# Schedules have reached their final value there.
+_LAST_STEP = 2**31 - 1
 
-class LatentVariableModel(tf_keras.Model):
+
+class LatentVariableModel(GuardedModel):
   """Trains θ and φ jointly by the ELBO, whatever the factorisation.
 
     ELBO(x) = E_q(z|x;φ)[log p(x|z;θ)] − KL(q(z|x;φ) ‖ p(z;θ)), in nats.
@@ -69,7 +77,11 @@ class LatentVariableModel(tf_keras.Model):
     self._track_trackable(self._steps.finite, 'finite_steps')
     self._compile_in_replica(False)
     self._objective, self._kl_schedule = _elbo, None
+    self._final_kl_factor = 1.0
     self._batch_fn, self._compile_arguments = None, None
+    self._set_built()
+
+  def _set_built(self):
     self.built = all(part.built for part in self.submodules
                      if isinstance(part, tf_keras.Model))
 
@@ -94,46 +106,62 @@ class LatentVariableModel(tf_keras.Model):
 
   def compile(self, optimizer: Any = 'adam', jit_compile: bool | None = None,
               objective: Any = None, kl_schedule: Any = None,
-              batch_fn: global_batch.BatchFn | None = None, **kwargs):
+              batch_fn: global_batch.BatchFn | None = None,
+              check_data: bool = True, **kwargs):
     """Configures training.
 
     Args:
-      optimizer: a `tf_keras` optimizer or its name.
-      objective: one of `tfvae.objectives`; None is the ELBO.
-      kl_schedule: a `tf_keras` learning-rate schedule whose value at the step
+      optimizer: A `tf_keras` optimizer or its name.
+      jit_compile: True compiles the step with XLA; with several replicas, the
+        part inside each of them, since XLA cannot compile the all-reduce. Free
+        bits and capacities of several replicas need one in between, and run
+        without XLA.
+      objective: One of `tfvae.objectives`; None is the ELBO.
+      kl_schedule: A `tf_keras` learning-rate schedule whose value at the step
         multiplies the KL's weight in training, such as
         `PolynomialDecay(0., steps, 1.)`, a linear warm-up; None is 1.
-      batch_fn: makes a `GlobalBatch` of an element of the data sets that `fit`
-        and `evaluate` are given, inside the compiled step; None is for data
-        sets of batches. It reads data, so a saved model is without it. The
-        data set of `fit` is endless, or ends where an execution does.
-      jit_compile: True compiles the step with XLA; with several replicas, what
-        happens inside each of them, since XLA cannot compile the all-reduce.
+        `evaluate` takes its final value.
+      batch_fn: Function that makes a `GlobalBatch` of an element of the data
+        sets that `fit` and `evaluate` are given, inside the compiled step; None
+        is for data sets of batches. It reads data, so a saved model is without
+        it, and it is responsible for what it reads. The data set of `fit` is
+        endless, or ends where an execution does.
+      check_data: Whether the values of the first batch of each pass must be
+        finite and in the support of the likelihood.
       **kwargs: `run_eagerly` and `steps_per_execution` of
         `tf_keras.Model.compile`.
 
     Raises:
-      ValueError: if a loss or metrics are given, which an objective has, or
-        the objective leaves a KL control without effect.
+      ValueError: If a loss or metrics are given, which an objective has; the
+        objective leaves a KL control without effect; an argument is of Keras
+        3; or networks compute in float16 and the optimizer scales no loss.
     """
+    kwargs = {name: value for name, value in kwargs.items()
+              if value is not None}  # `loss=None` is no loss.
     unknown = set(kwargs) - {'run_eagerly', 'steps_per_execution'}
     if unknown:
       raise ValueError('VAE has its own loss and metrics; compile takes '
                        'optimizer, jit_compile, objective, kl_schedule, '
-                       'run_eagerly and steps_per_execution. Received: '
-                       f'{sorted(unknown)}')
+                       'check_data, run_eagerly and steps_per_execution. '
+                       f'Received: {sorted(unknown)}')
+    keras_objects.check_is_tf_keras(
+        optimizer=optimizer, kl_schedule=kl_schedule)
     if objective is not None:
       objective.check_kl_controls(self._regularizers, kl_schedule)
     replicas = self.distribute_strategy.num_replicas_in_sync
     super().compile(optimizer, jit_compile=bool(jit_compile and replicas == 1),
                     **kwargs)
+    keras_objects.check_half_precision(self.submodules, self.optimizer)
     self._compile_in_replica(bool(
         jit_compile and replicas > 1 and not self._compares_batch(objective)))
     self._objective, self._kl_schedule = objective or _elbo, kl_schedule
-    self._batch_fn = batch_fn
+    self._final_kl_factor = 1.0 if kl_schedule is None else float(
+        kl_schedule(tf.constant(_LAST_STEP, tf.int64)))
+    self._batch_fn, self._reads_rows = batch_fn, batch_fn is not None
+    self._checks_data = check_data
     self._compile_arguments = kwargs | {
         'jit_compile': jit_compile, 'objective': objective,
-        'kl_schedule': kl_schedule}
+        'kl_schedule': kl_schedule, 'check_data': check_data}
 
   def infer(self, inputs: Any, draw: Draw,
             training: bool = False) -> Inference:
@@ -234,16 +262,36 @@ class LatentVariableModel(tf_keras.Model):
     return tf.reshape(-self._nll.call(target, likelihood), shape)
 
   def call(self, inputs: Any, training: bool | None = None):
-    """Returns p(x|z), z a draw from q(z|x) in training, else its mean."""
-    draw = tfd.Distribution.sample if training else tfd.Distribution.mean
-    latents, _ = self.draw_posterior(inputs, draw, bool(training))
-    return self.decode(latents, inputs, bool(training))
+    """Returns p(x|z), z a draw from q(z|x) in training, else its mean.
 
-  def make_train_function(self, force: bool = False):
-    """Makes the optimizer's variables first; see `tf_keras.Model`.
+    In training it adds the KL as its regularizers weigh it to the losses, so
+    that a model that is a layer of another one trains on −ELBO, with
+    `NegativeLogLikelihood` as the loss of the other.
+    """
+    if not training:
+      latents, _ = self.draw_posterior(inputs, tfd.Distribution.mean)
+      return self.decode(latents, inputs)
+    inference = self.infer(inputs, tfd.Distribution.sample, training=True)
+    penalty = self.kl_penalty(inference)
+    count = tf.cast(tf.size(penalty), penalty.dtype)
+    self.add_loss(tf.math.divide_no_nan(tf.reduce_sum(penalty), count))
+    return self.decode(inference.latents, inputs, training=True)
 
-    A step that made them would be traced twice: with them, and without. Where
-    a `batch_fn` reads the data, XLA compiles the steps of an execution as one.
+  def build_from_batch(self, spec: Any):
+    """Makes the weights of networks that did not know the shape of x."""
+    inputs, _ = unpack_batch(spec)
+    rows = tf.nest.map_structure(
+        lambda part: tf.zeros([1, *part.shape[1:]], part.dtype), inputs)
+    with self.distribute_strategy.scope():
+      self(rows)
+    self._set_built()
+    self.optimizer.build(self.trainable_variables)
+
+  def _make_step_function(self, force: bool) -> Any:
+    """Returns the train function, whose steps XLA may compile as one.
+
+    It makes the optimizer's variables first: a step that made them would be
+    traced twice, with them and without.
     """
     if self.built:
       self.optimizer.build(self.trainable_variables)
@@ -251,10 +299,8 @@ class LatentVariableModel(tf_keras.Model):
     if self._batch_fn and self.jit_compile and not self.run_eagerly:
       steps = self._steps_per_execution.numpy().item()
     if steps == 1:
-      return super().make_train_function(force)
-    if self.train_function is None or force:
-      self.train_function = compiled_execution(self, steps)
-    return self.train_function
+      return super()._make_step_function(force)
+    return compiled_execution(self, steps)
 
   def train_step(self, data: Any) -> dict[str, tf.Tensor]:
     """Takes one gradient step; see `tf_keras.Model.train_step`.
@@ -282,7 +328,7 @@ class LatentVariableModel(tf_keras.Model):
 
   def predict_step(self, data: Any) -> tf.Tensor:
     """Returns E[x|z] at the posterior mean of z, `[b, *event_shape]`."""
-    x, _ = _unpack(data)
+    x, _ = unpack_batch(data)
     return self(x, training=False).mean()
 
   def sample(self, n: int, seed: int | None = None, mean: bool = False,
@@ -290,21 +336,29 @@ class LatentVariableModel(tf_keras.Model):
     """Draws from the model: z ~ p(z), then x ~ p(x|z).
 
     Args:
-      n: how many.
-      seed: makes the draws reproducible.
-      mean: return E[x|z] in place of a draw of x; pictures are clearer so.
-      inputs: for a conditional model a dictionary with 'y', `[n, classes]`.
+      n: Number of samples, at least 1.
+      seed: Integer that makes the draws reproducible.
+      mean: Whether to return E[x|z] in place of a draw of x; pictures are
+        clearer so.
+      inputs: For a conditional model a dictionary with the one-hot labels 'y',
+        `[n, classes]`.
 
     Returns:
       A tensor `[n, *event_shape]`.
+
+    Raises:
+      ValueError: If `n` is not a positive integer, the labels are not one-hot
+        rows for each sample, or the networks have no weights yet.
     """
+    self._check_sample(n, inputs)
     seed = tfp.random.sanitize_seed(None if seed is None else [seed, 0])
     z_seed, x_seed = tfp.random.split_seed(seed, n=2)
     likelihood = self.decode(self.sample_prior(n, z_seed, inputs), inputs)
     return likelihood.mean() if mean else likelihood.sample(seed=x_seed)
 
-  def _values(self, inputs, target, seed, kl_factor=1.0, training=False):
+  def _values(self, inputs, target, seed, kl_factor, training=False):
     """Returns the loss, a scalar, and the ELBO's parts, `[b]` each."""
+    self._clear_losses()  # Those of a call from outside have no part in it.
     values = self._objective(self, inputs, target, seed, kl_factor, training)
     nats = values.pop('objective')
     count = tf.cast(tf.size(nats), nats.dtype)
@@ -326,6 +380,27 @@ class LatentVariableModel(tf_keras.Model):
         self._regularizers[name].penalty(
             kl, inference.posteriors[name], inference.priors[name])
         for name, kl in inference.kl.items()])
+
+  def _check_sample(self, n: int, inputs: Any):
+    if not tf.is_tensor(n) and (
+        not isinstance(n, int | np.integer) or n < 1):
+      raise ValueError('sample draws a positive whole number of x. Received: '
+                       f'n={n!r}')
+    if not self.built:
+      raise ValueError(
+          'The networks have no weights yet: begin them with an Input, or call '
+          f'fit or predict first. Received: {self.name!r}, which is not built')
+    observed = {'y': self.observed_shapes['y']} if (
+        'y' in self.observed_shapes) else {}
+    given = dict(inputs) if isinstance(inputs, dict) else {}
+    if inputs is not None and (
+        not isinstance(inputs, dict) or set(given) - {'x'} - set(observed)):
+      raise ValueError(
+          'inputs is a dictionary with the one-hot labels y of a conditional '
+          "model, {'y': tf.one_hot(labels, classes)}, and None for others. "
+          f'Received: inputs={batch_checks.describe(inputs)}')
+    if 'y' in given:
+      batch_checks.check_observed({'y': given['y']}, observed)
 
   def _compares_batch(self, objective: Any) -> bool:
     """Returns whether a loss needs the KLs of all replicas.
@@ -349,11 +424,12 @@ class LatentVariableModel(tf_keras.Model):
     batch = self._part(data, replica_id, step)
     with part_of_batch(batch.start, batch.size):
       return self._values(
-          *_unpack(batch.inputs), self._seed(batch.step, _EVALUATION))
+          *unpack_batch(batch.inputs), self._seed(batch.step, _EVALUATION),
+          self._final_kl_factor)
 
   def _loss_and_gradients(self, data, replica_id, step, kl_factor, share):
     batch = self._part(data, replica_id, step)
-    x, target = _unpack(batch.inputs)
+    x, target = unpack_batch(batch.inputs)
     if batch.size is not None:
       share = global_batch.num_rows(target) / tf.cast(batch.size, tf.float32)
     with part_of_batch(batch.start, batch.size), tf.GradientTape() as tape:
@@ -420,18 +496,6 @@ def _elbo(model, inputs, target, seed, kl_factor, training):
   objective = kl_factor * model.kl_penalty(inference) - reconstruction
   return {'objective': objective, 'elbo': reconstruction - kl,
           'reconstruction': reconstruction, 'kl': kl}
-
-
-def _unpack(data: Any) -> tuple[Any, tf.Tensor]:
-  """Returns what the encoder sees, and what p(x|z) is to explain."""
-  x, target, sample_weight = tf_keras.utils.unpack_x_y_sample_weight(data)
-  if sample_weight is not None:
-    raise ValueError('VAE takes no sample_weight or class_weight: it would '
-                     'weigh the reconstruction and not the KL. Received: '
-                     f'sample_weight={sample_weight}')
-  if target is None:
-    target = x['x'] if isinstance(x, dict) else x
-  return x, target
 
 
 def _repeat(rows: tf.Tensor | None, copies: tf.Tensor) -> tf.Tensor | None:

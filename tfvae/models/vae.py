@@ -9,6 +9,8 @@ import tf_keras
 
 from tfvae import regularizers
 from tfvae.layers import conversion
+from tfvae.models import batch_checks
+from tfvae.models import keras_objects
 from tfvae.models.inference import Draw
 from tfvae.models.inference import Inference
 from tfvae.models.latent_variable_model import LatentVariableModel
@@ -44,6 +46,8 @@ class VAE(LatentVariableModel):
       ValueError: if the encoder has no `KLDivergenceRegularizer`, or several.
     """
     super().__init__(**kwargs)
+    keras_objects.check_is_tf_keras(encoder=encoder, decoder=decoder)
+    batch_checks.check_decoder(decoder, _latent_size(encoder))
     self.encoder = encoder
     self.decoder = decoder
     self._finish({'z': _kl_regularizer(encoder)}, seed)
@@ -53,10 +57,17 @@ class VAE(LatentVariableModel):
   def _posterior(self, inputs: Any,
                  training: bool = False) -> tfd.Distribution:
     """Returns q(z|x) without the tensor and the loss its layer makes of it."""
+    inputs = inputs['x'] if isinstance(inputs, dict) else inputs
+    batch_checks.check_observed({'x': inputs}, self.observed_shapes)
     with conversion.convert_with(tfd.Distribution.mean), (
         regularizers.suspended()):
       posterior = self.encoder(inputs, training=training)
     return getattr(posterior, 'tensor_distribution', posterior)
+
+  @property
+  def observed_shapes(self) -> batch_checks.Shapes:
+    """Shape of one x, or None if the encoder does not know it yet."""
+    return {'x': batch_checks.shape_of_input(self.encoder)}
 
   @property
   def prior(self) -> Any:
@@ -126,6 +137,11 @@ class VAE(LatentVariableModel):
     for part in ('encoder', 'decoder'):
       config[part] = tf_keras.saving.deserialize_keras_object(config[part])
     return cls(**config)
+
+
+def _latent_size(encoder: tf_keras.Model) -> int | None:
+  """Returns the dimensions of z, or None where the encoder does not say."""
+  return getattr(batch_checks.last_layer(encoder), 'event_size', None)
 
 
 def _kl_regularizer(

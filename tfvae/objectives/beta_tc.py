@@ -32,9 +32,11 @@ class BetaTC(Objective):
 
     log q(z_i) ≈ log Σ_j q(z_i|x_j) − log(N M),  M examples in the minibatch,
 
-  and log q(z_i,d) likewise. So the objective depends on the batch size, and
-  with several replicas on that of each replica. It takes memory for M × M × d
-  densities.
+  and log q(z_i,d) likewise. Of this estimate the objective leaves out what is a
+  constant, (β − 1)(d − 1) log N, and so is the ELBO with the total correlation
+  of the minibatch's mixture (1/M) Σ_j q(z|x_j). It depends on the batch size,
+  and with several replicas on that of each replica. It takes memory for
+  M × M × d densities.
   """
 
   uses_kl_penalty = False
@@ -44,8 +46,8 @@ class BetaTC(Objective):
 
     Args:
       beta: weight of the total correlation, at least 0.
-      num_examples: N, of the training set, at least 1. It moves the terms by
-        constants, and not their gradients.
+      num_examples: N, size of the training set, at least 1. It moves `terms`
+        by constants; the objective does not depend on it.
 
     Raises:
       ValueError: if a number is out of range.
@@ -67,9 +69,11 @@ class BetaTC(Objective):
     log_likelihood = model.log_likelihood(
         inference.latents, target, inputs, training)
     terms = self.terms(inference)
+    size = next(iter(inference.latents.values())).shape[-1]
+    constant = (self.beta - 1) * (size - 1) * math.log(self.num_examples)
     penalty = (terms['mutual_information']
                + self.beta * terms['total_correlation']
-               + terms['dimension_wise_kl'])
+               + terms['dimension_wise_kl'] - constant)
     return {'objective': kl_factor * penalty - log_likelihood} | elbo_parts(
         inference, log_likelihood)
 

@@ -40,6 +40,7 @@ class Prior(tf_keras.layers.Layer):
           'out to have float32 under any policy. Received: '
           f'dtype={self.compute_dtype}')
     self.event_size = event_size
+    self.built = True  # Its weights are made with it, and it is never called.
 
   def distribution(self) -> tfd.Distribution:
     """Returns p(z; θ) for the present θ.

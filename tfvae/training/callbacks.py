@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfvae.models.skipped_steps import check_finite
 from tfvae.training import strategies
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.averaging import averaged
@@ -18,7 +19,6 @@ from tfvae.training.checkpoints import CheckpointStore
 from tfvae.training.config import Config
 from tfvae.training.interruption import Interruption
 from tfvae.training.interruption import TrainingInterruptedError
-from tfvae.training.skipped_steps import check_finite
 
 
 class History(tf_keras.callbacks.Callback):
@@ -80,11 +80,11 @@ class History(tf_keras.callbacks.Callback):
 
 
 class Checkpoint(tf_keras.callbacks.Callback):
-  """Keeps what resuming needs, and the weights that validated best.
+  """Keeps what resuming needs, and the weights that are delivered.
 
   A checkpoint holds the model, the optimizer's state, the number of steps done,
-  the means of the epoch so far, and the weights with the best validation ELBO,
-  averaged where the optimizer averages them. Data order, noise and schedules
+  the means of the epoch so far, and the weights of the epoch that is best by
+  `--select_by`, averaged where the optimizer averages them. Data order, noise and schedules
   are functions of the seed and the step, so nothing of them needs saving. There
   is one after each epoch, and within epochs as often as the settings say and
   when a signal ends the run.
@@ -109,12 +109,13 @@ class Checkpoint(tf_keras.callbacks.Callback):
     with tf.device('CPU'):
       self.step = tf.Variable(0, dtype=tf.int64)
       self.best_epoch = tf.Variable(0, dtype=tf.int64)
-      self.best_elbo = tf.Variable(-math.inf)
+      self.best_score = tf.Variable(-math.inf)
       self._seconds = tf.Variable(0, dtype=tf.float64)
       self._best = [tf.Variable(weight.numpy()) for weight in model.weights]
     self._checkpoint = tf.train.Checkpoint(
         model=model, step=self.step, best_epoch=self.best_epoch,
-        best_elbo=self.best_elbo, best=self._best, means=list(model.metrics),
+        # Under the name it had when the ELBO was the only score.
+        best_elbo=self.best_score, best=self._best, means=list(model.metrics),
         seconds=self._seconds)
     self._stores = contextlib.ExitStack()
     self._store = CheckpointStore(
@@ -147,7 +148,7 @@ class Checkpoint(tf_keras.callbacks.Callback):
       yield
 
   def best_weights(self) -> list[np.ndarray]:
-    """Returns the weights that validated best."""
+    """Returns the weights of the epoch that is kept."""
     return [weight.numpy() for weight in self._best]
 
   def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None):
@@ -178,8 +179,9 @@ class Checkpoint(tf_keras.callbacks.Callback):
   def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
     """Saves; a kill at any moment leaves the last state or this."""
     check_finite(self.model)
-    if logs['val_elbo'] > float(self.best_elbo):
-      self.best_elbo.assign(logs['val_elbo'])
+    score = self._score(epoch, logs)
+    if score > float(self.best_score):
+      self.best_score.assign(score)
       self.best_epoch.assign(epoch + 1)
       with averaged(self.model):
         for kept, weight in zip(self._best, self.model.weights, strict=True):
@@ -189,6 +191,15 @@ class Checkpoint(tf_keras.callbacks.Callback):
     if strategies.sum_over_workers(
         self._strategy, [int(self._interruption.signal is not None)])[0]:
       self._stop(step)
+
+  def _score(self, epoch: int, logs: dict[str, Any]) -> float:
+    """Returns the figure by which the epoch with the highest is kept."""
+    match self._config.select_by:
+      case 'objective':
+        return -logs['val_loss']
+      case 'elbo':
+        return logs['val_elbo']
+    return float(epoch)
 
   def _is_due(self, step: int) -> bool:
     steps = self._config.checkpoint_every_steps

@@ -9,6 +9,7 @@ import tf_keras
 from tfvae import data
 from tfvae.models import LatentVariableModel
 from tfvae.models.global_batch import BatchFn
+from tfvae.models.skipped_steps import SkippedSteps
 from tfvae.training import callbacks
 from tfvae.training import strategies
 from tfvae.training.averaging import AveragedValidation
@@ -19,11 +20,15 @@ from tfvae.training.building import build_model
 from tfvae.training.building import compile_model
 from tfvae.training.building import initialize_priors
 from tfvae.training.config import Config
-from tfvae.training.skipped_steps import SkippedSteps
 from tfvae.training.tensorboard import TensorBoard
 from tfvae.training.validation import CoordinatorValidation
 
 _LOGGER = logging.getLogger(__name__)
+
+# What ends the messages of steps that are not finite.
+SKIPPED_REMEDY = (
+    'The last good checkpoint is kept. Try a lower --learning_rate, or '
+    '--clip_norm=1, in a new workdir; with --precision=float16, bfloat16.')
 
 # Images of the validation split that TensorBoard shows.
 _PICTURE_IMAGES = 10
@@ -77,7 +82,8 @@ def fit(model: LatentVariableModel, config: Config, images: data.ImageData,
                  config.epochs)
   validation, validating = _validation(model, config, images)
   skipped = SkippedSteps(
-      config.max_skipped_steps, int(history.total('skipped_steps')))
+      config.max_skipped_steps, int(history.total('skipped_steps')),
+      SKIPPED_REMEDY, adds_to_logs=True)
   callback_list = [*validating, skipped, history]
   if is_chief:
     board = TensorBoard(workdir, _pictures(images, config), epoch, config.seed)
@@ -100,7 +106,7 @@ def fit(model: LatentVariableModel, config: Config, images: data.ImageData,
 
 def best(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
          config: Config, images: data.ImageData) -> LatentVariableModel:
-  """Returns the model with the weights that validated best, on one device.
+  """Returns the model with the weights that are kept, on one device.
 
   Args:
     model: which `fit` trained.

@@ -6,11 +6,11 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from tfvae.models.skipped_steps import check_finite
+from tfvae.models.skipped_steps import SkippedSteps
 from tfvae.training import callbacks
 from tfvae.training import Config
 from tfvae.training.building import build_model
-from tfvae.training.skipped_steps import check_finite
-from tfvae.training.skipped_steps import SkippedSteps
 
 
 class SkippedStepsTest(tf.test.TestCase):
@@ -29,11 +29,11 @@ class SkippedStepsTest(tf.test.TestCase):
     checkpoint = callbacks.Checkpoint(model, workdir, config, 10, history)
     with self.assertRaisesRegex(
         FloatingPointError,
-        'Training stopped in step 30: 5 steps in a row.*lower --learning_rate'):
+        'Training stopped in step 30: 5 steps in a row.*lower the learning rate'):
       model.fit(
           tf.data.Dataset.from_tensor_slices(x), epochs=4, steps_per_epoch=10,
           validation_data=(x[0], x[0]), verbose=0, callbacks=[
-              SkippedSteps(4), history, checkpoint])
+              SkippedSteps(4, adds_to_logs=True), history, checkpoint])
     path = os.path.join(workdir, 'history.csv')
     with open(path, encoding='utf-8') as file:
       rows = list(csv.DictReader(file))
@@ -43,6 +43,28 @@ class SkippedStepsTest(tf.test.TestCase):
     self.assertEqual(checkpoint.restore(model), 20)
     self.assertAllEqual(model.skipped_steps, 2)
     self.assertAllEqual(model.optimizer.iterations, 18)
+
+  def _fit(self, x, batch_size, **kwargs):
+    model = build_model(
+        Config(latents='z:2', hidden_units=(3,), jit='false'), (3, 3, 1), 40)
+    model.fit(x, batch_size=batch_size, shuffle=False, verbose=0, **kwargs)
+    return model
+
+  def test_fit_warns_of_a_few(self):
+    x = np.zeros([40, 3, 3, 1], np.float32)
+    x[20] = np.nan
+    with self.assertLogs('tfvae', 'WARNING') as logs:
+      model = self._fit(x, 4)
+    self.assertRegex(
+        logs.output[0], r'1 of 10 steps \(10%\) of epoch 1 were skipped.*NaN')
+    self.assertAllEqual(model.skipped_steps, 1)
+
+  def test_fit_ends_where_most_are_skipped(self):
+    x = np.zeros([90, 3, 3, 1], np.float32)
+    x[6::7] = np.nan  # A cell of every seventh row; the first batch is whole.
+    with self.assertRaisesRegex(
+        FloatingPointError, r'12 of 15 steps \(80%\).*NaN or infinite values'):
+      self._fit(x, 6)
 
   def test_state_that_is_not_finite(self):
     model = build_model(

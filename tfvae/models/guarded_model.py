@@ -1,0 +1,258 @@
+"""Keras's interface to a model, with checks of what it is given."""
+
+import inspect
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from tfvae.models import batch_checks
+from tfvae.models import keras_objects
+from tfvae.models.first_batch import FirstBatchChecked
+from tfvae.models.first_batch import StepFunction
+from tfvae.models.skipped_steps import SkippedSteps
+
+_FIT = inspect.signature(tf_keras.Model.fit)
+_EVALUATE = inspect.signature(tf_keras.Model.evaluate)
+
+
+class GuardedModel(tf_keras.Model):
+  """A `tf_keras.Model` that checks data, callbacks and files beforehand.
+
+  Bad input is a `ValueError` that says what to do, in place of an error from
+  inside Keras or of a training that goes wrong silently. Shapes are checked of
+  all data, values on the first batch of each pass, and so nothing is computed
+  per step; `compile(check_data=False)` leaves values unchecked.
+
+  A subclass has a `decoder`, the property `observed_shapes`, the method
+  `build_from_batch`, and a `compile` that sets `_checks_data` and
+  `_reads_rows`.
+  """
+
+  _checks_data = True
+  _reads_rows = False  # Whether data sets hold rows that the step looks up.
+
+  @property
+  def observed_shapes(self) -> batch_checks.Shapes:
+    """Shape of one example of x and of y, by name; None if not known yet."""
+    raise NotImplementedError
+
+  @property
+  def likelihood(self) -> Any:
+    """The layer that makes p(x|z); None where the decoder does not say."""
+    return batch_checks.last_layer(self.decoder)
+
+  @property
+  def event_shape(self) -> tuple[int, ...] | None:
+    """Shape of one example of p(x|z); None where it is not known."""
+    return getattr(self.likelihood, 'event_shape', None)
+
+  def build_from_batch(self, spec: Any):
+    """Makes weights that wait for the shape of the data.
+
+    Args:
+      spec: Structure of `tf.TensorSpec`s of a batch, as `fit` takes it.
+    """
+    raise NotImplementedError
+
+  def fit(self, *args, **kwargs) -> tf_keras.callbacks.History:
+    """Trains the model; see `tf_keras.Model.fit`.
+
+    At the end of an epoch in which steps were skipped it says so; see
+    `SkippedSteps`. A bare `validation_data=x` stands for `(x,)`.
+
+    Raises:
+      ValueError: If the data, a weight or a callback is not as the model takes
+        it.
+      FloatingPointError: If too many steps are skipped, their loss or gradient
+        not being finite.
+    """
+    given = _FIT.bind(self, *args, **kwargs).arguments
+    given.pop('self')
+    batch_checks.refuse_weights(
+        sample_weight=given.get('sample_weight'),
+        class_weight=given.get('class_weight'))
+    keras_objects.check_callbacks(given.get('callbacks'))
+    validation = given.get('validation_data')
+    if validation is not None and (
+        isinstance(validation, dict) or hasattr(validation, '__array__')):
+      given['validation_data'] = (validation,)
+    given['callbacks'] = _with_skipped_steps(given.get('callbacks'))
+    self._check_distributed(given)
+    self._expect_data('train_function')
+    return super().fit(**given)
+
+  def evaluate(self, *args, **kwargs) -> Any:
+    """Estimates the ELBO; see `tf_keras.Model.evaluate`.
+
+    Raises:
+      ValueError: If the data or a weight is not as the model takes it.
+    """
+    given = _EVALUATE.bind(self, *args, **kwargs).arguments
+    batch_checks.refuse_weights(sample_weight=given.get('sample_weight'))
+    # Within `fit` the same data are checked once.
+    is_repeated = kwargs.get('_use_cached_eval_dataset') and isinstance(
+        self.test_function, FirstBatchChecked)
+    if not is_repeated:
+      self._check_distributed(given)
+      self._expect_data('test_function')
+    return super().evaluate(*args, **kwargs)
+
+  def predict(self, *args, **kwargs) -> Any:
+    """Returns E[x|z] at posterior means; see `tf_keras.Model.predict`.
+
+    Raises:
+      ValueError: If the data are not as the model takes them.
+    """
+    self._expect_data('predict_function')
+    return super().predict(*args, **kwargs)
+
+  def save(self, filepath: Any, overwrite: bool = True,
+           save_format: str | None = None, **kwargs):
+    """Saves the model as a `.keras` file; see `tf_keras.Model.save`.
+
+    Raises:
+      ValueError: If the path does not end in `.keras`, or a layer could not be
+        loaded again.
+    """
+    keras_objects.check_saved_as_keras(filepath, save_format)
+    keras_objects.check_can_be_saved(self.submodules)
+    super().save(filepath, overwrite=overwrite, **kwargs)
+
+  def _updated_config(self) -> dict[str, Any]:
+    """Returns what `to_json` writes, under the name that is registered."""
+    return super()._updated_config() | {
+        'class_name': tf_keras.saving.get_registered_name(type(self))}
+
+  def _trackable_children(self, save_type: str = 'checkpoint', **kwargs):
+    if save_type == 'savedmodel':  # Before Keras changes anything.
+      keras_objects.check_saved_as_keras('a SavedModel')
+    return super()._trackable_children(save_type, **kwargs)
+
+  @property
+  def input_shape(self) -> Any:
+    """Shape of a batch of x, or shapes by name for a conditional model."""
+    shapes = {name: shape and (None, *shape)
+              for name, shape in self.observed_shapes.items()}
+    return shapes if len(shapes) > 1 else shapes['x']
+
+  @property
+  def output_shape(self) -> tuple[int | None, ...] | None:
+    """Shape of a batch of p(x|z)."""
+    return self.event_shape and (None, *self.event_shape)
+
+  def check_batch(self, data: Any, needs_target: bool = True):
+    """Raises unless a batch has the structure and shapes of the model's data.
+
+    Args:
+      data: Batch as `fit` takes it, of tensors, arrays or specs.
+      needs_target: Whether p(x|z) is evaluated at the target.
+
+    Raises:
+      ValueError: If it has not.
+    """
+    batch_checks.check_batch(
+        data, self.observed_shapes, self.event_shape, needs_target)
+
+  def check_values(self, data: Any):
+    """Raises unless a batch is finite and in the support of the likelihood.
+
+    Args:
+      data: Batch as `fit` takes it, of tensors or arrays.
+
+    Raises:
+      ValueError: If it is not, unless `compile(check_data=False)` was called.
+    """
+    if self._checks_data:
+      batch_checks.check_values(data, self.likelihood)
+
+  def make_train_function(self, force: bool = False) -> StepFunction:
+    """Makes the function of training steps; see `tf_keras.Model`."""
+    if self.train_function is None or force:
+      self.train_function = self._checked(
+          self._make_step_function(force), is_training=True)
+    return self.train_function
+
+  def _make_step_function(self, force: bool) -> StepFunction:
+    """Returns the function of training steps that is then checked."""
+    return super().make_train_function(force)
+
+  def make_test_function(self, force: bool = False) -> StepFunction:
+    """Makes the function of evaluation steps; see `tf_keras.Model`."""
+    if self.test_function is None or force:
+      self.test_function = self._checked(super().make_test_function(force))
+    return self.test_function
+
+  def make_predict_function(self, force: bool = False) -> StepFunction:
+    """Makes the function of prediction steps; see `tf_keras.Model`."""
+    if self.predict_function is None or force:
+      self.predict_function = self._checked(
+          super().make_predict_function(force), needs_target=False)
+    return self.predict_function
+
+  def _checked(self, function: StepFunction, is_training: bool = False,
+               needs_target: bool = True) -> StepFunction:
+    """Returns a function that checks the first batch it is given."""
+    if self._reads_rows or self._cluster_coordinator is not None:
+      return function
+
+    def check_spec(spec):
+      self.check_batch(spec, needs_target)
+      if not self.built and needs_target:
+        self.build_from_batch(spec)
+
+    def check_values(data):
+      self.check_values(data)
+      if is_training:
+        self._adapt(data)
+
+    return FirstBatchChecked(
+        function, check_spec,
+        check_values if needs_target and self._checks_data else None)
+
+  def _expect_data(self, function: str):
+    """Has the next call of a function check the batch that it is given."""
+    made = getattr(self, function, None)
+    if isinstance(made, FirstBatchChecked):
+      made.is_pending = True
+
+  def _check_distributed(self, given: dict[str, Any]):
+    """Checks the first batch where several devices share out the data."""
+    x = given.get('x')
+    if self.distribute_strategy.num_replicas_in_sync < 2 or self._reads_rows:
+      return
+    if isinstance(x, tf.data.Dataset):
+      batches = list(x.take(1))
+    elif isinstance(x, dict) or hasattr(x, '__array__'):
+      rows = given.get('batch_size') or 32
+      first = lambda part: part[:rows]
+      y = given.get('y')
+      batches = [tf.nest.map_structure(first, x if y is None else (x, y))]
+    else:
+      return
+    for batch in batches:
+      self.check_batch(batch)
+      self.check_values(batch)
+
+  def _adapt(self, data: Any):
+    """Adapts a likelihood to the scale of the data before training begins."""
+    likelihood = self.likelihood
+    if not hasattr(likelihood, 'needs_adapting') or (
+        int(self.optimizer.iterations)):
+      return
+    target = batch_checks.unpack_batch(data)[1].numpy()
+    if likelihood.needs_adapting(target):
+      likelihood.adapt(target)
+      # They may have been traced with the scale as it was.
+      self.test_function = self.predict_function = None
+
+
+def _with_skipped_steps(callbacks: Any) -> Any:
+  """Returns callbacks of which one reports skipped steps."""
+  if isinstance(callbacks, tf_keras.callbacks.CallbackList):
+    return callbacks
+  found = [] if callbacks is None else (
+      list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks])
+  if any(isinstance(callback, SkippedSteps) for callback in found):
+    return found
+  return [SkippedSteps(), *found]
