@@ -25,6 +25,8 @@ import numpy as np
 
 # TF_DataType by NumPy's name of it; bytes are objects to NumPy.
 _DTYPES = {'float32': 1, 'int32': 3, 'object': 7}
+# TF_Code of what a client or a deployer gets wrong; a server replies 400 to 3.
+_CODES = {3: 'INVALID_ARGUMENT', 5: 'NOT_FOUND'}
 _POINTERS = (
     'TF_NewStatus', 'TF_NewSessionOptions', 'TF_NewGraph', 'TF_NewBuffer',
     'TF_LoadSessionFromSavedModel', 'TF_GraphOperationByName',
@@ -90,7 +92,8 @@ class CppLoader:
 
 
 class _Library:
-  """The C API; every method raises RuntimeError with TensorFlow's message."""
+  """The C API; every method raises RuntimeError with TensorFlow's code and
+  message."""
 
   def __init__(self):
     directory = pathlib.Path(
@@ -109,8 +112,10 @@ class _Library:
     status = ctypes.c_void_p(self._c.TF_NewStatus())
     try:
       result = getattr(self._c, name)(*arguments, status)
-      if self._c.TF_GetCode(status):
-        raise RuntimeError(self._c.TF_Message(status).decode())
+      if code := self._c.TF_GetCode(status):
+        # A message may quote a client's bytes, which need not be UTF-8.
+        message = self._c.TF_Message(status).decode(errors='replace')
+        raise RuntimeError(f'{_CODES.get(code, code)}: {message}')
       return result
     finally:
       self._c.TF_DeleteStatus(status)
@@ -136,7 +141,7 @@ class _Library:
 
   def tensor(self, array: np.ndarray) -> ctypes.c_void_p:
     """Returns a TF_Tensor; of bytes, it points into the array's elements."""
-    array = np.ascontiguousarray(array)
+    array = np.asarray(array, order='C')  # A scalar stays one.
     is_bytes = array.dtype == object
     size = array.size * ctypes.sizeof(_TString) if is_bytes else array.nbytes
     tensor = ctypes.c_void_p(self._c.TF_AllocateTensor(

@@ -409,13 +409,6 @@ class ErrorTest(tf.test.TestCase):
         ValueError, r"score, parse_example. Received: names=\('encoder',\)"):
       signatures(self._vae(input_shape=[3]), ['encoder'])
 
-  def test_other_rows_than_seeds(self):
-    score = signatures(self._vae(input_shape=[3]), ['score'])['score']
-    for rows, seeds in ((1, 3), (3, 1), (3, 2)):
-      with self.assertRaisesRegex(
-          tf.errors.InvalidArgumentError, 'a seed row for each example'):
-        score(x=tf.ones([rows, 3]), seed=tf.constant(_seeds(seeds)))
-
 
 if __name__ == '__main__':
   tf.test.main()

@@ -52,6 +52,21 @@ class TFLiteTest(tf.test.TestCase):
     for name, difference in differences.items():
       self.assertLess(difference, 1e-5, name)
 
+  def test_strict_resizing_refuses_other_shapes(self):
+    model = models.image_vae('z:2', (8, 8, 1), hidden_units=(3,))
+    paths = export_tflite(model, self.create_tempdir().full_path)
+    for name, row, wrong in (('encode', (8, 8, 1), [(64,), (8, 4, 1)]),
+                             ('decode', (2,), [(3,), (2, 2)])):
+      interpreter = tf.lite.Interpreter(paths[name])
+      index = interpreter.get_input_details()[0]['index']
+      for shape in wrong:
+        with self.assertRaises(RuntimeError):
+          interpreter.resize_tensor_input(index, [5, *shape], strict=True)
+      interpreter.resize_tensor_input(index, [5, *row], strict=True)
+      interpreter.allocate_tensors()
+      self.assertAllEqual(
+          interpreter.get_input_details()[0]['shape'], [5, *row])
+
   def test_int8_is_small_and_near(self):
     tf_keras.utils.set_random_seed(0)
     model = models.image_vae('z:16', (28, 28, 1), hidden_units=(100, 100))

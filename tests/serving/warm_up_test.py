@@ -64,6 +64,12 @@ _PREDICTION_LOG = _prediction_log_class()
 
 def _read(path):
   """Returns the signature and the inputs of each record."""
+  return [(name, {key: tf.make_ndarray(proto) for key, proto in inputs.items()})
+          for name, inputs in _read_protos(path)]
+
+
+def _read_protos(path):
+  """Returns the signature and the inputs, as TensorProtos, of each record."""
   requests = []
   for record in tf.data.TFRecordDataset(os.path.join(path, _FILE)):
     log = _PREDICTION_LOG.FromString(record.numpy())
@@ -73,9 +79,14 @@ def _read(path):
       assert not len(unknown_fields.UnknownFieldSet(message))
     assert list(log.ListFields()[0][0].name) == list('predict_log')
     requests.append((request.model_spec.signature_name, {
-        item.key: tf.make_ndarray(item.value) for item in request.inputs}))
+        item.key: item.value for item in request.inputs}))
   return requests
 
+
+# Its last bytes are zeros, which NumPy drops from a scalar.
+_EXAMPLE = tf.train.Example(features=tf.train.Features(feature={
+    name: tf.train.Feature(float_list=tf.train.FloatList(value=[0.0] * size))
+    for name, size in (('x', 6), ('y', 4))})).SerializeToString()
 
 # By signature and input: shape of a row and type.
 _INPUTS = {
@@ -153,6 +164,41 @@ class WarmUpTest(tf.test.TestCase, parameterized.TestCase):
                         for name, feature in features.items()},
                        {'x': [0.0] * 6, 'y': [0.0] * 4})
 
+  def test_one_row_and_the_largest_batch_by_default(self):
+    requests = warm_up.default_requests(self.path)
+    self.assertEqual(
+        [len(next(iter(inputs.values()))) for _, inputs in requests],
+        [rows for rows in (1, 256) for _ in _INPUTS])
+
+  @parameterized.parameters(
+      ((28, 28, 1), [1, 256]), ((128, 128, 1), [1, 256]),
+      ((128, 128, 3), [1, 85]), ((4096, 4096, 1), [1]))
+  def test_large_images_get_smaller_batches(self, shape, batch_sizes):
+    module = tf.Module()
+    module.f = tf.function(
+        lambda x: {'y': x[:, 0, 0]},
+        input_signature=[tf.TensorSpec([None, *shape], name='x')])
+    path = self.create_tempdir().full_path
+    tf.saved_model.save(module, path, signatures={'encode': module.f})
+    self.assertEqual(
+        [len(inputs['x']) for _, inputs in warm_up.default_requests(path)],
+        batch_sizes)
+
+  def test_equal_elements_take_the_bytes_of_one(self):
+    warm_up.write_warm_up_requests(self.path, [
+        ('decode', {'z': np.full([5000, 5], 0.5, np.float32)}),
+        ('generate', {'seed': np.full([5000, 2], -3, np.int32)}),
+        ('parse_example', {'examples': [_EXAMPLE] * 5000})])
+    self.assertLess(os.path.getsize(os.path.join(self.path, _FILE)), 1000)
+    values = [value for _, inputs in _read_protos(self.path)
+              for value in inputs.values()]
+    for proto, expected in zip(values, (
+        np.full([5000, 5], 0.5), np.full([5000, 2], -3),
+        np.array([_EXAMPLE] * 5000, object)), strict=True):
+      # By C++, as a server reads it.
+      self.assertAllEqual(tf.io.parse_tensor(
+          proto.SerializeToString(), tf.as_dtype(proto.dtype)), expected)
+
   def test_the_server_answers_what_was_written(self):
     warm_up.write_warm_up_requests(
         self.path, warm_up.default_requests(self.path, batch_sizes=[3]))
@@ -163,7 +209,7 @@ class WarmUpTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_given_requests_are_written_as_they_are(self):
     rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(300, 2, 3, 1)), rng.normal(size=(300, 4))
+    x, y = rng.normal(size=(900, 2, 3, 1)), rng.normal(size=(900, 4))
     feature = lambda values: tf.train.Feature(
         float_list=tf.train.FloatList(value=values))
     example = tf.train.Example(features=tf.train.Features(feature={

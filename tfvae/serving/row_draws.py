@@ -38,32 +38,20 @@ class RowSeededSample:
     """Returns a draw for each seed.
 
     Args:
-      distribution: batch shape `[b]`, row i for seed i, or `[]`, for all of
-        them.
+      distribution: Distribution of batch shape `[b]`, row i for seed i, or
+        `[]`, for all of them. Signatures check that there are b seeds.
 
     Returns:
       A tensor `[b, *event_shape]`.
-
-    Raises:
-      tf.errors.InvalidArgumentError: when it runs, if the batch has not as many
-        rows as there are seeds.
     """
     # A Keras layer's distribution is wrapped so as to pass for a tensor.
     distribution = getattr(distribution, 'tensor_distribution', distribution)
-    seeds = self._seeds
-    if distribution.batch_shape.rank:
-      # Whatever is drawn comes after the check, and so does its own error.
-      with tf.control_dependencies([tf.debugging.assert_equal(
-          distribution.batch_shape_tensor(), tf.shape(seeds)[:1],
-          'Give a seed row for each example.')]):
-        seeds = tf.identity(seeds)
     position, self._position = self._position, self._position + 1
-    return self._draw(distribution, seeds, position)
+    return self._draw(distribution, position)
 
-  def _draw(self, distribution: tfd.Distribution, seeds: tf.Tensor,
-            position: int) -> tf.Tensor:
+  def _draw(self, distribution: tfd.Distribution, position: int) -> tf.Tensor:
     def for_each_seed(draw_row):
-      return self._map(draw_row, seeds, position, distribution)
+      return self._map(draw_row, position, distribution)
 
     if isinstance(distribution, tfd.MultivariateNormalLinearOperator):
       noise = for_each_seed(lambda seed, i: tf.random.stateless_normal(
@@ -75,15 +63,14 @@ class RowSeededSample:
     if hasattr(distribution, 'bijector'):
       # Of the whole batch, since a flow may hold a context for each row.
       return distribution.bijector.forward(
-          self._draw(distribution.distribution, seeds, position))
+          self._draw(distribution.distribution, position))
     if distribution.batch_shape.rank:
       return for_each_seed(
           lambda seed, i: distribution[i:i + 1].sample(seed=seed)[0])
     return for_each_seed(lambda seed, i: distribution.sample(seed=seed))
 
   def _map(self, draw_row: Callable[[tf.Tensor, tf.Tensor], tf.Tensor],
-           seeds: tf.Tensor, position: int,
-           distribution: tfd.Distribution) -> tf.Tensor:
+           position: int, distribution: tfd.Distribution) -> tf.Tensor:
     """Returns `draw_row(seed, i)` for each row i, stacked."""
     def draw(elements):
       seed, i = elements
@@ -91,6 +78,6 @@ class RowSeededSample:
           seed, position, alg='philox'), i)
 
     return tf.map_fn(
-        draw, (seeds, tf.range(tf.shape(seeds)[0])),
+        draw, (self._seeds, tf.range(tf.shape(self._seeds)[0])),
         fn_output_signature=tf.TensorSpec(
             distribution.event_shape, distribution.dtype))

@@ -17,7 +17,7 @@ from tfvae.serving.signatures import signatures
 def export_saved_model(model: LatentVariableModel,
                        base_path: str | os.PathLike[str],
                        keep: int | None = None,
-                       batch_sizes: Iterable[int] = (1,)) -> str:
+                       batch_sizes: Iterable[int] | None = None) -> str:
   """Writes a model as the next version under a base path.
 
   The version has the functions of `serving.signatures` and the warm-up requests
@@ -26,11 +26,16 @@ def export_saved_model(model: LatentVariableModel,
   its C++ without Python; see `docs/serving.md`.
 
   Args:
-    model: a `GraphVAE` or a `VAE` that knows the shape of x. One in mixed
-      precision is exported with float32 networks.
-    base_path: the model's directory, the `base_path` of a server's config.
-    keep: how many versions stay, this one and those before it; None is all.
-    batch_sizes: for which numbers of rows the server is to warm up.
+    model: `GraphVAE` or `VAE` that knows the shape of x. One in mixed precision
+      is exported with float32 networks.
+    base_path: Directory of the model, the `base_path` of a server's config.
+    keep: Number of versions that stay, this one and those before it; None keeps
+      all. At least 2 where exports follow each other faster than a server
+      loads them.
+    batch_sizes: Numbers of rows of the warm-up requests. None is 1 and 256, the
+      largest batch with `serving/batching.config`, fewer for large images
+      (`serving.warm_up`). A server with --enable_batching and a
+      `max_batch_size` below 256 does not load the model: give (1,) for it.
 
   Returns:
     The path of the version, `<base_path>/<N>`.

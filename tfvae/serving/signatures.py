@@ -3,7 +3,8 @@
 A signature takes and returns tensors by name: float32, but for int32 seeds and
 the strings of serialized examples. Each has a leading dimension of any size,
 one row an example. The outputs are a function of the inputs: nothing is drawn
-but from the client's seeds, a row of two integers for each example.
+but from the client's seeds, a row of two integers for each example. A request
+whose shapes or numbers of rows do not fit fails (`serving.request_checks`).
 
   signature      inputs    outputs
   reconstruct    x         mean: of p(x|z) at the posterior mean
@@ -31,12 +32,12 @@ from tfvae.layers import conversion
 from tfvae.models import GraphVAE
 from tfvae.models import LatentVariableModel
 from tfvae.models import VAE
+from tfvae.serving import request_checks
+from tfvae.serving.request_checks import Shapes
+from tfvae.serving.request_checks import Tensors
 from tfvae.serving.row_draws import RowSeededSample
 
 tfd = tfp.distributions
-
-Tensors = dict[str, tf.Tensor]
-Shapes = dict[str, tuple[int, ...]]
 
 _DTYPES = {'seed': tf.int32, 'examples': tf.string}
 
@@ -136,8 +137,8 @@ def _trace(function: Callable[..., Tensors],
   """Returns the function as a graph of rows of these shapes."""
   @tf.function(autograph=False)
   def with_float_outputs(**inputs):
-    return {name: tf.cast(value, tf.float32)
-            for name, value in function(**inputs).items()}
+    outputs = function(**request_checks.checked_inputs(inputs, shapes))
+    return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
 
   return with_float_outputs.get_concrete_function(**{
       name: tf.TensorSpec([None, *shape], _DTYPES.get(name, tf.float32), name)

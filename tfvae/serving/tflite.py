@@ -27,6 +27,11 @@ def export_tflite(model: LatentVariableModel, directory: str,
   loc = encode(x=images)['loc']
   ```
 
+  LiteRT has no operation that checks a shape: a runner answers a request of a
+  wrong shape, or with another number of rows for x than for y, with numbers
+  that mean nothing. `Interpreter.resize_tensor_input(…, strict=True)` refuses
+  every shape but that of the input, with any number of rows.
+
   Args:
     model: a `GraphVAE` or a `VAE`.
     directory: where to write; it is made if it is missing.

@@ -1,0 +1,41 @@
+"""Checks in a signature's graph of the requests that it answers.
+
+Only Python compares a request with the signature's shapes. TF Serving and the
+C++ loader feed whatever a client sends, and a network that begins with a
+`Flatten` answers `[1, 64]` or `[2, 8, 4, 1]` in place of `[1, 8, 8, 1]`.
+"""
+
+import tensorflow as tf
+
+Tensors = dict[str, tf.Tensor]
+Shapes = dict[str, tuple[int, ...]]
+
+
+def checked_inputs(inputs: Tensors, shapes: Shapes) -> Tensors:
+  """Returns the inputs; whatever is computed from them runs after the checks.
+
+  Args:
+    inputs: Tensors by name.
+    shapes: Shape of one row of each input, by the same names.
+
+  Returns:
+    Tensors of the same values. A request that has another shape, or not the
+    same number of rows in every input, fails with an InvalidArgumentError that
+    names the inputs, with the expected and the received shape or the numbers
+    of rows.
+  """
+  # The error says 'check_shape_of_x: Shape of tensor … [1,64] is not compatible
+  # with expected shape [?,8,8,1].'
+  inputs = {
+      name: tf.ensure_shape(
+          value, (None, *shapes[name]), name=f'check_shape_of_{name}')
+      for name, value in inputs.items()}
+  if len(inputs) < 2:
+    return inputs
+  rows = {name: tf.shape(value)[0] for name, value in inputs.items()}
+  first, *others = rows.values()
+  is_same = tf.reduce_all([tf.equal(first, count) for count in others])
+  message = ['Give every input the same number of rows. Received:', *(
+      part for name, count in rows.items() for part in (f'{name}:', count))]
+  with tf.control_dependencies([tf.debugging.Assert(is_same, message)]):
+    return {name: tf.identity(value) for name, value in inputs.items()}
