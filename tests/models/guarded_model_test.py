@@ -26,10 +26,11 @@ _MISSHAPEN = {
     'channels_first': (
         lambda x: x.transpose(0, 3, 1, 2), r'channels last.*\[b, 1, 2, 3\]'),
     'other_size': (
-        lambda x: np.zeros([3, 5, 5, 1], np.float32), r'Resize.*\[b, 5, 5, 1\]'),
+        lambda x: np.zeros([3, 5, 5, 1]), r'Resize.*\[b, 5, 5, 1\]'),
     'no_batch': (lambda x: x[0], r'Received: float32 \[b, 3, 1\]'),
     'unbatched': (
-        tf.data.Dataset.from_tensor_slices, r'dataset.batch\(100\).*\[2, 3, 1\]'),
+        tf.data.Dataset.from_tensor_slices,
+        r'dataset.batch\(100\).*\[2, 3, 1\]'),
     'key': (lambda x: {'image': x}, "'x': x}.*Received: {'image'"),
     'key_beside_x': (lambda x: {'x': x, 'label': x}, "Received: {'x'.*'label'"),
 }
@@ -67,7 +68,8 @@ class ShapesTest(tf.test.TestCase, parameterized.TestCase):
         {'image': x, 'label': np.arange(3)}).batch(3)
     # As many labels as classes used to broadcast to `[b, b]`.
     for arguments, message in (
-        (({'x': x, 'y': np.arange(3)},), r'tf.one_hot\(labels, 3\).*int64 \[[b3]\]'),
+        (({'x': x, 'y': np.arange(3)},),
+         r'tf.one_hot\(labels, 3\).*int64 \[[b3]\]'),
         ((x, labels(3)), "pass labels as {'x': x, 'y': tf.one_hot"),
         ((pairs,), "pass labels as {'x': x, 'y': tf.one_hot"),
         ((rows,), r"dataset.map.*Received: {'image': .*'label': int64 \[b\]"),
@@ -112,7 +114,7 @@ class ValuesTest(tf.test.TestCase, parameterized.TestCase):
                if as_dataset else bad)
       for method in (model.fit, model.evaluate):
         with self.assertRaisesRegex(
-            ValueError, r'IndependentBernoulli takes.*Received: x\[.*check_data'):
+            ValueError, r'IndependentBernoulli takes.*check_data=False'):
           method(given, verbose=0)
       self.assertAllEqual(model.optimizer.iterations, 0)
 
@@ -122,7 +124,8 @@ class ValuesTest(tf.test.TestCase, parameterized.TestCase):
     model.fit(0.9 * x, x, verbose=0)  # A denoising autoencoder's.
     with self.assertRaisesRegex(ValueError, 'Received: x'):
       model.fit(x, 0.9 * x, verbose=0)
-    with self.assertRaisesRegex(ValueError, r'finite.*inputs\[0, 0, 0, 0\] = inf'):
+    with self.assertRaisesRegex(
+        ValueError, r'finite.*inputs\[0, 0, 0, 0\] = inf'):
       model.fit(np.full_like(x, np.inf), x, verbose=0)
 
   def test_check_can_be_switched_off(self):
@@ -199,7 +202,8 @@ class KerasTest(tf.test.TestCase, parameterized.TestCase):
     model, x = _MODELS[model](), data(4)
     model.compile('sgd')
     for target in ((), (x,)):
-      for weights in (dict(sample_weight=np.ones(4)), dict(class_weight={0: 2.})):
+      for weights in (dict(sample_weight=np.ones(4)),
+                      dict(class_weight={0: 2.})):
         with self.assertRaisesRegex(ValueError, 'does not support'):
           model.fit(x, *target, verbose=0, **weights)
     with self.assertRaisesRegex(ValueError, 'does not support sample_weight'):
@@ -213,8 +217,8 @@ class KerasTest(tf.test.TestCase, parameterized.TestCase):
     model.compile('sgd')
     one = model.fit(x, validation_data=x, verbose=0).history
     self.assertAllClose(
-        one['val_elbo'][0], model.evaluate(x, verbose=0, return_dict=True)['elbo'],
-        rtol=1e-5)
+        one['val_elbo'][0],
+        model.evaluate(x, verbose=0, return_dict=True)['elbo'], rtol=1e-5)
 
   @parameterized.parameters('val_elbo', 'elbo', 'val_reconstruction')
   def test_callback_that_keeps_the_worst_epoch(self, monitor):
@@ -304,7 +308,8 @@ class KerasTest(tf.test.TestCase, parameterized.TestCase):
             tf_keras.layers.Dense(tril.params_size(2)), layer]),
         small_vae.decoder(input_shape=[2]))
     path = os.path.join(self.get_temp_dir(), 'tril.keras')
-    with self.assertRaisesRegex(ValueError, 'tfvae.layers.*MultivariateNormalTriL'):
+    with self.assertRaisesRegex(
+        ValueError, 'tfvae.layers.*MultivariateNormalTriL'):
       model.save(path)
     self.assertFalse(os.path.exists(path))
 

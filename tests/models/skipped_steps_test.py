@@ -29,7 +29,7 @@ class SkippedStepsTest(tf.test.TestCase):
     checkpoint = callbacks.Checkpoint(model, workdir, config, 10, history)
     with self.assertRaisesRegex(
         FloatingPointError,
-        'Training stopped in step 30: 5 steps in a row.*lower the learning rate'):
+        'stopped in step 30: 5 steps in a row.*lower the learning rate'):
       model.fit(
           tf.data.Dataset.from_tensor_slices(x), epochs=4, steps_per_epoch=10,
           validation_data=(x[0], x[0]), verbose=0, callbacks=[

@@ -31,6 +31,7 @@ class GuardedModel(tf_keras.Model):
 
   _checks_data = True
   _reads_rows = False  # Whether data sets hold rows that the step looks up.
+  _is_validation_checked = False  # Whether those of the present `fit` are.
 
   @property
   def observed_shapes(self) -> batch_checks.Shapes:
@@ -80,6 +81,7 @@ class GuardedModel(tf_keras.Model):
     given['callbacks'] = _with_skipped_steps(given.get('callbacks'))
     self._check_distributed(given)
     self._expect_data('train_function')
+    self._is_validation_checked = False
     return super().fit(**given)
 
   def evaluate(self, *args, **kwargs) -> Any:
@@ -90,12 +92,12 @@ class GuardedModel(tf_keras.Model):
     """
     given = _EVALUATE.bind(self, *args, **kwargs).arguments
     batch_checks.refuse_weights(sample_weight=given.get('sample_weight'))
-    # Within `fit` the same data are checked once.
-    is_repeated = kwargs.get('_use_cached_eval_dataset') and isinstance(
-        self.test_function, FirstBatchChecked)
-    if not is_repeated:
+    # The validation data of a `fit` are checked once.
+    is_validation = bool(kwargs.get('_use_cached_eval_dataset'))
+    if not (is_validation and self._is_validation_checked):
       self._check_distributed(given)
       self._expect_data('test_function')
+      self._is_validation_checked = is_validation
     return super().evaluate(*args, **kwargs)
 
   def predict(self, *args, **kwargs) -> Any:

@@ -26,8 +26,8 @@ def check_is_tf_keras(**objects: Any):
       for candidate in (part, getattr(part, '_learning_rate', None)):
         if _is_keras3(candidate):
           raise ValueError(
-              'This is an object of Keras 3 (what tf.keras is today), and tfvae '
-              'trains on tf_keras: `import tf_keras` and make it there. '
+              'This is an object of Keras 3 (what tf.keras is today), and '
+              'tfvae trains on tf_keras: `import tf_keras` and make it there. '
               'tfvae.serving.to_keras3 turns a trained model into one of Keras '
               f'3. Received: {name}={candidate!r}')
 

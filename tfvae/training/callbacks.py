@@ -84,10 +84,10 @@ class Checkpoint(tf_keras.callbacks.Callback):
 
   A checkpoint holds the model, the optimizer's state, the number of steps done,
   the means of the epoch so far, and the weights of the epoch that is best by
-  `--select_by`, averaged where the optimizer averages them. Data order, noise and schedules
-  are functions of the seed and the step, so nothing of them needs saving. There
-  is one after each epoch, and within epochs as often as the settings say and
-  when a signal ends the run.
+  `--select_by`, averaged where the optimizer averages them. Data order,
+  noise and schedules are functions of the seed and the step, so nothing of them
+  needs saving. There is one after each epoch, and within epochs as often as the
+  settings say and when a signal ends the run.
 
   With several workers all of them take part, as some variables are summed when
   they are saved, and the chief's stays. They need one workdir. Where they train

@@ -168,9 +168,9 @@ class Config:
       'normals', only_with={'objective': ('info_vae',)}, above=0)
 
   select_by: str = setting(
-      'objective', 'training', 'validation figure whose best epoch is kept: the '
-      'objective that is trained, at the end of its KL schedule; the ELBO at '
-      'β = 1, whatever is trained; or last, which keeps the last epoch',
+      'objective', 'training', 'validation figure whose best epoch is kept: '
+      'the objective that is trained, at the end of its KL schedule; the ELBO '
+      'at β = 1, whatever is trained; or last, which keeps the last epoch',
       choices=('objective', 'elbo', 'last'))
   epochs: int = setting(100, 'training', 'passes over the data', at_least=1)
   batch_size: int = setting(100, 'training', 'examples a step', at_least=1)

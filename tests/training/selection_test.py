@@ -1,0 +1,95 @@
+"""Which epoch is kept: by the objective, by the ELBO, or the last one."""
+
+import csv
+import os
+import shutil
+import tempfile
+
+from absl.testing import parameterized
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from tfvae.training import callbacks
+from tfvae.training import Config
+from tfvae.training import train_and_evaluate
+from tfvae.training.building import build_model
+
+# Validation figures of four epochs in which each rule keeps another one.
+_LOSSES, _ELBOS = [5., 2., 3., 4.], [-8., -7., -6., -9.]
+_KEPT = {'objective': 2, 'elbo': 3, 'last': 4}
+
+
+def _config(**settings):
+  return Config(**dict(latents='z:2', hidden_units=(4,), jit='false',
+                       steps_per_execution='1') | settings)
+
+
+class CheckpointTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.product(select_by=list(_KEPT), is_resumed=[False, True])
+  def test_keeps_the_epoch(self, select_by, is_resumed):
+    workdir, config = self.create_tempdir().full_path, _config(
+        select_by=select_by)
+    model = build_model(config, (3, 3, 1), 24)
+
+    def checkpoint():
+      made = callbacks.Checkpoint(
+          model, workdir, config, 1, callbacks.History(workdir, 24))
+      made.set_model(model)
+      made.restore(model)
+      return made
+
+    made, size = checkpoint(), model.count_params()
+    for epoch, (loss, elbo) in enumerate(zip(_LOSSES, _ELBOS, strict=True)):
+      if is_resumed:
+        made = checkpoint()
+      model.set_weights([np.full(w.shape, epoch + 1.)
+                         for w in model.get_weights()])
+      made.on_epoch_begin(epoch)
+      made.on_epoch_end(epoch, {'val_loss': loss, 'val_elbo': elbo})
+    self.assertAllEqual(made.best_epoch, _KEPT[select_by])
+    self.assertEqual(sum(map(np.sum, made.best_weights())),
+                     size * _KEPT[select_by])
+
+
+class RunTest(tf.test.TestCase, parameterized.TestCase):
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.data_dir = tempfile.mkdtemp()
+    cls.addClassCleanup(shutil.rmtree, cls.data_dir)
+
+  @parameterized.named_parameters(
+      ('weighted_kl', dict(kl_weight=0.01)),
+      ('averaged', dict(kl_weight=0.01, ema_decay=0.9)),
+      ('weighted_kl_by_elbo', dict(kl_weight=0.01, select_by='elbo')),
+      ('weighted_kl_by_last', dict(kl_weight=0.01, select_by='last')),
+      ('info_vae', dict(objective='info_vae', info_alpha=1.0,
+                        info_lambda=1000.0)))
+  def test_delivers_the_epoch_with_the_best_figure(self, settings):
+    workdir = os.path.join(self.data_dir, self.id().split('.')[-1])
+    config = _config(
+        data_dir=self.data_dir, epochs=8, learning_rate=0.02, export=False,
+        evaluations=('importance_weighted',), eval_importance_samples=1,
+        eval_importance_examples=1, steps_per_execution='auto', **settings)
+    metrics = train_and_evaluate(config, workdir)
+    with open(os.path.join(workdir, 'history.csv'), encoding='utf-8') as file:
+      rows = list(csv.DictReader(file))
+    losses, elbos = (np.array([float(row[name]) for row in rows])
+                     for name in ('val_loss', 'val_elbo'))
+    # Otherwise this shows nothing: the two rules differ.
+    self.assertNotEqual(np.argmin(losses), np.argmax(elbos))
+    best = {'objective': np.argmin(losses), 'elbo': np.argmax(elbos),
+            'last': 7}[config.select_by]
+    self.assertEqual(metrics['best_epoch'], best + 1)
+    # The weights are those of that epoch.
+    self.assertAllClose(
+        metrics['validation']['objective'], losses[best], rtol=1e-5)
+    model = tf_keras.models.load_model(os.path.join(workdir, 'model.keras'))
+    self.assertIsNotNone(model.get_compile_config())
+
+
+if __name__ == '__main__':
+  tf.test.main()
