@@ -45,8 +45,9 @@ def likelihood_mean(head: layers.Likelihood, params: Tensor) -> Tensor:
 
 def soft_bound(value: Tensor, lower: float, upper: float) -> Tensor:
   """Bounds a parameter as `tfvae.layers.likelihood.soft_bound` does."""
-  value = upper - 1. - ops.elu(upper - 1. - value)
-  return lower + 1. + ops.elu(value - lower - 1.)
+  low, high = lower + 1., upper - 1.
+  value = ops.minimum(value, high) - ops.expm1(ops.minimum(high - value, 0.))
+  return ops.maximum(value, low) + ops.expm1(ops.minimum(value - low, 0.))
 
 
 def _exp_of_first(parts: Sequence[Tensor]) -> Tensor:
