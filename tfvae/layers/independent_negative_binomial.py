@@ -20,9 +20,9 @@ tfd = tfp.distributions
 class NegativeBinomial(tfd.NegativeBinomial):
   """`tfd.NegativeBinomial` of log-means whose log-density does not cancel.
 
-  TFP's terms of x log x cancel in float32: an error of 20 nats at x = 10⁷.
-  Here they are float64, and their sum is rounded once. Unlike TFP's it can be
-  sampled under XLA.
+  TFP's terms cancel in float32, the more the larger r is: an error of 1e-3
+  nats at r = 665, of 0.1 at r = 10⁵. Here they are float64, and their sum is
+  rounded once. Unlike TFP's it can be sampled under XLA.
   """
 
   def __init__(self, total_count: tf.Tensor, log_mean: tf.Tensor,

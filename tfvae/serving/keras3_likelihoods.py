@@ -56,15 +56,18 @@ def _exp_of_first(parts: Sequence[Tensor]) -> Tensor:
 
 def _continuous_bernoulli(parts: Sequence[Tensor]) -> Tensor:
   logits = soft_bound(parts[0], -MAX_LOGIT, MAX_LOGIT)
-  # 1 / (1 − exp(−l)) − 1 / l, but where the two nearly cancel its series
-  # ½ + l/12 − l³/720 + l⁵/30240, of which the next term is below 1e-8.
-  is_small = ops.abs(logits) < 0.5
+  # 1 / (1 − exp(−l)) − 1 / l of |l|, whose exponential cannot overflow, but
+  # where the two nearly cancel the series ½ + l/12 − l³/720 + l⁵/30240, of
+  # which the next term is below 1e-8.
+  size = ops.abs(logits)
+  is_small = size < 0.5
   square = ops.square(logits)
   series = 0.5 + logits * (
       1 / 12 + square * (-1 / 720 + square * (1 / 30240)))
-  logits = ops.where(is_small, 1., logits)
+  size = ops.where(is_small, 1., size)
+  low = 1. / size + ops.exp(-size) / ops.expm1(-size)
   return ops.where(
-      is_small, series, -1. / ops.expm1(-logits) - 1. / logits)
+      is_small, series, ops.where(logits > 0., 1. - low, low))
 
 
 def _discretized_logistic(parts: Sequence[Tensor]) -> Tensor:
