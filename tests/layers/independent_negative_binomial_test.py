@@ -140,6 +140,15 @@ class IndependentNegativeBinomialTest(
       error = np.abs(draws.mean(0) - np.exp(1.5)) / np.sqrt(variance / 4000)
       self.assertAllLess(error, 4.5)  # Standard errors.
 
+  def test_at_bound(self):
+    layer = IndependentNegativeBinomial(1)
+    self.assertIsNone(layer.at_bound())
+    layer.log_shared.assign(7.5)
+    self.assertRegex(layer.at_bound(), 'total_count .* upper.* 2.98e.*Poisson')
+    layer.log_shared.assign(-7.5)
+    self.assertRegex(layer.at_bound(), 'lower bound 0.000335.*per_pixel')
+    self.assertIsNone(IndependentPoisson(1).at_bound())
+
   def test_refuses_total_count(self):
     with self.assertRaisesRegex(ValueError, 'Received: total_count=-2'):
       IndependentNegativeBinomial(3, total_count=-2)

@@ -39,6 +39,8 @@ class Keras3LikelihoodsTest(tf.test.TestCase, parameterized.TestCase):
       (layers.IndependentBernoulli(1), special.expit),
       (layers.IndependentNormal(1), lambda loc: loc),
       (layers.IndependentNormal(1, 'per_pixel'), lambda loc, _: loc),
+      (layers.IndependentNormal(1, data_loc=-3., data_scale=50.),
+       lambda loc: 50 * loc - 3),
       (layers.IndependentPoisson(1), np.exp),
       (layers.IndependentNegativeBinomial(1, 'per_pixel'),
        lambda log_mean, _: np.exp(log_mean)),

@@ -104,6 +104,11 @@ class IndependentNegativeBinomial(TwoParameterLikelihood):
   parameters = 'log-means and, per pixel, log total counts'
   second_name = 'total_count'
   log_bounds = (-8.0, 8.0)
+  bound_remedies = (
+      'Nearly all counts are 0 and a few are large: leave out the dimensions '
+      "that are hardly ever counted, or choose total_count='per_pixel'.",
+      'The counts vary hardly more than those of a Poisson: choose '
+      'IndependentPoisson.')
 
   def __init__(
       self,

@@ -150,6 +150,10 @@ class Likelihood(DistributionLayer):
     """
     check_support(x, cls.support, cls.__name__)
 
+  def at_bound(self) -> str | None:
+    """Returns a sentence if a learned scale has reached its bound, or None."""
+    return None
+
   def get_config(self) -> dict[str, Any]:
     """Returns names and numbers from which `from_config` makes the layer."""
     return super().get_config() | self.settings | {
