@@ -1,5 +1,7 @@
 """The reconstruction loss."""
 
+import functools
+
 from absl.testing import parameterized
 import numpy as np
 from scipy import stats
@@ -49,6 +51,35 @@ class NegativeLogLikelihoodTest(tf.test.TestCase, parameterized.TestCase):
   def test_refuses_a_tensor(self):
     with self.assertRaisesRegex(ValueError, 'ends in a distribution layer'):
       tfvae.NegativeLogLikelihood().call(tf.zeros([4, 6]), tf.zeros([4, 6]))
+
+  @parameterized.parameters(False, True)
+  def test_refuses_weights_and_trains_without(self, jit_compile):
+    inputs = tf_keras.layers.Input([6])
+    posterior = tfvae.layers.MultivariateNormalDiag(
+        2, activity_regularizer=tfvae.KLDivergenceRegularizer(
+            tfvae.priors.StandardNormal(2)))
+    z = posterior(tf_keras.layers.Dense(4)(inputs))
+    model = tf_keras.Model(
+        inputs, IndependentBernoulli(6)(tf_keras.layers.Dense(6)(z)))
+    x = np.eye(6, dtype=np.float32)
+    compile_model = functools.partial(
+        model.compile, 'sgd', tfvae.NegativeLogLikelihood(),
+        jit_compile=jit_compile)
+    for weights in ({'sample_weight': np.ones(6)},
+                    {'class_weight': {0: 1., 1: 2.}}):
+      compile_model()
+      with self.assertRaisesRegex(ValueError, 'takes no weights.*Leave out'):
+        # Keras looks up class weights by labels of one column.
+        y = x[:, :1] if 'class_weight' in weights else x
+        model.fit(x, y, verbose=0, **weights)
+    with self.assertRaisesRegex(ValueError, 'takes no weights'):
+      model.evaluate(x, x, verbose=0, sample_weight=np.ones(6))
+    compile_model()
+    before = model.get_weights()
+    loss = model.fit(x, x, verbose=0).history['loss']
+    self.assertAllInRange(loss, 0., 50.)
+    self.assertNotAllEqual(before[0], model.get_weights()[0])
+    self.assertAllInRange(model.evaluate(x, x, verbose=0), 0., 50.)
 
 
 if __name__ == '__main__':

@@ -26,6 +26,24 @@ class NegativeLogLikelihood(tf_keras.losses.Loss):
     """Initialises the loss. Args: those of `tf_keras.losses.Loss`."""
     super().__init__(name=name, **kwargs)
 
+  def __call__(self, y_true: tf.Tensor, y_pred: tfd.Distribution,
+               sample_weight: tf.Tensor | None = None) -> tf.Tensor:
+    """Returns the reduced loss of a batch; see `tf_keras.losses.Loss`.
+
+    Raises:
+      ValueError: If there are sample weights: Keras hands them to the loss, and
+        the KL, a regularizer, would stay unweighted. Class weights and masks
+        arrive as sample weights too.
+    """
+    if sample_weight is not None:
+      raise ValueError(
+          'NegativeLogLikelihood takes no weights: they would weigh the '
+          'reconstruction and not the KL, which is no longer the ELBO. Leave '
+          'out sample_weight, class_weight and masks, and compile the model '
+          'again; to weigh examples, repeat them or draw them in proportion. '
+          f'Received: sample_weight={sample_weight!r}')
+    return super().__call__(y_true, y_pred)
+
   def call(self, y_true: tf.Tensor, y_pred: tfd.Distribution) -> tf.Tensor:
     """Returns −log p(x|z) of each example, shape `[b]`.
 

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.layers.autoregressive_network import autoregressive_masks
+from tfvae.layers.autoregressive_network import AutoregressiveNetwork
 from tfvae.layers.autoregressive_network import MaskedDense
 
 
@@ -49,6 +50,20 @@ class MaskedDenseTest(tf.test.TestCase, parameterized.TestCase):
     copy = MaskedDense.from_config(layer.get_config())
     self.assertEqual(copy.units, 2)
     self.assertEqual(copy.get_config(), layer.get_config())
+
+
+class AutoregressiveNetworkTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.product(hidden_units=[(), (4,), (5, 5)], context_size=[0, 3],
+                         reverse=[False, True])
+  def test_begins_at_the_identity(self, hidden_units, context_size, reverse):
+    network = AutoregressiveNetwork(
+        3, hidden_units, reverse=reverse, context_size=context_size)
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=[7, 3]).astype(np.float32)
+    context = rng.normal(size=[7, 3]).astype(np.float32)
+    for outputs in network(z, context if context_size else None):
+      self.assertAllEqual(outputs, np.zeros([7, 3]))
 
 
 if __name__ == '__main__':

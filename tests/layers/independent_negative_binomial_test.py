@@ -3,6 +3,7 @@
 from absl.testing import parameterized
 import numpy as np
 from scipy import optimize
+from scipy import special
 from scipy import stats
 import tensorflow as tf
 import tf_keras
@@ -19,6 +20,12 @@ def _scipy(log_mean, log_total_count):
   return stats.nbinom(r, r / (r + mean))
 
 
+def _log_prob(x, mean, r):
+  """SciPy's `nbinom` goes by a probability, which is rounded near 1."""
+  return (special.gammaln(x + r) - special.gammaln(r) - special.gammaln(x + 1)
+          - r * np.log1p(mean / r) + x * np.log(mean / (r + mean)))
+
+
 class IndependentNegativeBinomialTest(
     tf.test.TestCase, parameterized.TestCase):
 
@@ -33,7 +40,45 @@ class IndependentNegativeBinomialTest(
       x = np.full([len(_LOG_MEANS), 1], count)
       expected = _scipy(_LOG_MEANS, log_total_count).logpmf(count)
       for each in (likelihood, fixed):
-        self.assertAllClose(each.log_prob(x), expected, rtol=5e-5, atol=1e-5)
+        self.assertAllClose(each.log_prob(x), expected, rtol=1e-6, atol=1e-5)
+
+  @parameterized.product(log_total_count=[-2., 1., 6.5],
+                         deviations=[-1, 0, 1, 3], jit_compile=[False, True])
+  def test_is_exact_near_the_peak(
+      self, log_total_count, deviations, jit_compile):
+    # μ of 1e-3 to 1e7, x that many standard deviations off.
+    log_means = (np.log(10.) * np.linspace(-3, 7, 41)).astype(np.float32)
+    mean = np.exp(np.float64(log_means))
+    r = np.exp(np.float64(np.float32(log_total_count)))
+    x = np.maximum(
+        np.round(mean + deviations * np.sqrt(mean + mean**2 / r)), 0.)
+    layer = IndependentNegativeBinomial(1, total_count='per_pixel')
+    params = tf.constant(np.stack(
+        [log_means, np.full_like(log_means, log_total_count)], axis=-1))
+
+    @tf.function(jit_compile=jit_compile)
+    def value_and_gradient(x):
+      with tf.GradientTape() as tape:
+        tape.watch(params)
+        log_prob = layer(params).log_prob(x)
+      return log_prob, tape.gradient(log_prob, params)
+
+    log_prob, gradient = value_and_gradient(
+        tf.constant(x[:, None], tf.float32))
+    self.assertAllClose(log_prob, _log_prob(x, mean, r), rtol=1e-7, atol=1e-5)
+    by_log_r = r * (special.digamma(x + r) - special.digamma(r)
+                    - np.log1p(mean / r) + (mean - x) / (r + mean))
+    self.assertAllClose(gradient[:, 0], r * (x - mean) / (r + mean),
+                        rtol=1e-6, atol=1e-7)
+    self.assertAllClose(gradient[:, 1], by_log_r, rtol=1e-6, atol=1e-5)
+
+  def test_parameters_make_the_distribution_again(self):
+    params = np.float32([[0., 1.], [2., -1.]])
+    likelihood = IndependentNegativeBinomial(1, 'per_pixel').distribution(
+        params)
+    self.assertAllEqual(likelihood[1:].mean(), likelihood.mean()[1:])
+    self.assertAllEqual(likelihood.copy().log_prob([[3.], [4.]]),
+                        likelihood.log_prob([[3.], [4.]]))
 
   def test_moments_are_those_of_draws(self):
     log_means, log_total_counts = np.float32([-1., 0., 2., 4.]), np.float32(
@@ -94,6 +139,15 @@ class IndependentNegativeBinomialTest(
       variance = _scipy(1.5, 0. if kind == 'shared' else 1.5).var()
       error = np.abs(draws.mean(0) - np.exp(1.5)) / np.sqrt(variance / 4000)
       self.assertAllLess(error, 4.5)  # Standard errors.
+
+  def test_at_bound(self):
+    layer = IndependentNegativeBinomial(1)
+    self.assertIsNone(layer.at_bound())
+    layer.log_shared.assign(7.5)
+    self.assertRegex(layer.at_bound(), 'total_count .* upper.* 2.98e.*Poisson')
+    layer.log_shared.assign(-7.5)
+    self.assertRegex(layer.at_bound(), 'lower bound 0.000335.*per_pixel')
+    self.assertIsNone(IndependentPoisson(1).at_bound())
 
   def test_refuses_total_count(self):
     with self.assertRaisesRegex(ValueError, 'Received: total_count=-2'):

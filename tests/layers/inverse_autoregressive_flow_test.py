@@ -11,6 +11,7 @@ import tf_keras
 
 import tfvae
 from tfvae.layers import InverseAutoregressiveFlow
+from tfvae.layers.inverse_autoregressive_flow import BASES
 
 _CONTEXT = 4
 
@@ -120,16 +121,31 @@ class InverseAutoregressiveFlowTest(tf.test.TestCase, parameterized.TestCase):
     area = np.prod([axis[1] - axis[0] for axis in axes])
     self.assertAllClose(density.sum() * area, 1, atol=0.01)
 
-  def test_begins_as_the_normal_it_starts_at(self):
-    layer = InverseAutoregressiveFlow(3, 'normal_tril')
+  @parameterized.parameters(*[
+      (base, num_flows, (), 3) for base in BASES for num_flows in (1, 2, 3)],
+                            ('normal_tril', 2, (5,), 3),
+                            ('normal_diag', 2, (), 1))
+  def test_begins_as_the_normal_it_starts_at(
+      self, base, num_flows, hidden_units, event_size):
+    layer = InverseAutoregressiveFlow(
+        event_size, base, num_flows, hidden_units, context_size=4)
     params = _parameters(layer)
-    z = layer.distribution(params).sample(seed=0)
-    base = tfvae.layers.MultivariateNormalTriL.new(
-        tf.constant(params[:, :9]), 3)
-    self.assertAllClose(layer.distribution(params).log_prob(z),
-                        base.log_prob(z), rtol=1e-5)
-    self.assertAllClose(layer.distribution(params).mean(), base.mean(),
+    posterior = layer.distribution(params)
+    z = posterior.sample(seed=0)
+    start = BASES[base].new(tf.constant(params[:, :-4]), event_size)
+    # The log-ratio, whose mean is the KL, is zero at every draw.
+    self.assertAllClose(posterior.log_prob(z), start.log_prob(z), rtol=1e-5,
                         atol=1e-5)
+    self.assertAllClose(posterior.mean(), start.mean(), atol=1e-5)
+
+  def test_context_alone_moves_the_outputs(self):
+    layer = InverseAutoregressiveFlow(2, hidden_units=(), context_size=4)
+    params = tf.constant(_parameters(layer))
+    with tf.GradientTape() as tape:
+      loss = tf.reduce_sum(layer.distribution(params).sample(seed=0))
+    kernels = [network._context.kernel for network in layer.networks]
+    for gradient in tape.gradient(loss, kernels):
+      self.assertGreater(np.abs(gradient).max(), 0.)
 
   def test_mean_and_stddev_are_estimates_of_those_of_draws(self):
     layer = _layer(3)

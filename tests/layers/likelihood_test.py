@@ -224,13 +224,27 @@ class SoftBoundTest(tf.test.TestCase):
 
   def test_is_the_identity_within_and_bounded_without(self):
     inside = np.linspace(-2., 4., 50, dtype=np.float32)
-    self.assertAllClose(soft_bound(inside, -3., 5.), inside, atol=1e-6)
+    self.assertAllEqual(soft_bound(inside, -3., 5.), inside)
+    # Where the last bit of a float32 count's log-rate decides.
+    self.assertAllEqual(soft_bound(np.float32([16.1, 0.1]), -18., 18.),
+                        np.float32([16.1, 0.1]))
     outside = tf.Variable([-1e30, -10., -2.5, 4.5, 10., 1e30])
     with tf.GradientTape() as tape:
       bounded = soft_bound(outside, -3., 5.)
     self.assertAllInRange(bounded, -3., 5.)
     self.assertAllGreaterEqual(np.diff(bounded), 0.)
     self.assertAllInRange(tape.gradient(bounded, outside), 0., 1.)
+
+  def test_equals_its_formula_with_a_continuous_gradient(self):
+    value = tf.constant([-1e3, -4., -2.1, -2., 0., 4., 4.1, 7., 1e3])
+    with tf.GradientTape() as tape:
+      tape.watch(value)
+      bounded = soft_bound(value, -3., 5.)
+    below, above = np.minimum(value + 2., 0.), np.minimum(4. - value, 0.)
+    self.assertAllClose(
+        bounded, np.clip(value, -2., 4.) + np.expm1(below) - np.expm1(above))
+    self.assertAllClose(
+        tape.gradient(bounded, value), np.exp(below) * np.exp(above))
 
 
 if __name__ == '__main__':

@@ -45,9 +45,10 @@ class FlowPriorTest(tf.test.TestCase, parameterized.TestCase):
         prior.distribution().log_prob(z), _numerical_log_prob(prior, noise),
         rtol=1e-7, atol=1e-7)
 
-  @parameterized.product(kind=_KINDS, num_layers=[1, 2, 3])
-  def test_begins_as_the_identity(self, kind, num_layers):
-    prior = FlowPrior(3, kind, num_layers)
+  @parameterized.product(kind=_KINDS, num_layers=[1, 2, 3],
+                         hidden_units=[(), (6,)])
+  def test_begins_as_the_identity(self, kind, num_layers, hidden_units):
+    prior = FlowPrior(3, kind, num_layers, hidden_units)
     noise = np.random.default_rng(0).normal(size=(9, 3)).astype(np.float32)
     distribution = prior.distribution()
     self.assertAllClose(distribution.bijector.forward(noise), noise)

@@ -39,6 +39,8 @@ class Keras3LikelihoodsTest(tf.test.TestCase, parameterized.TestCase):
       (layers.IndependentBernoulli(1), special.expit),
       (layers.IndependentNormal(1), lambda loc: loc),
       (layers.IndependentNormal(1, 'per_pixel'), lambda loc, _: loc),
+      (layers.IndependentNormal(1, data_loc=-3., data_scale=50.),
+       lambda loc: 50 * loc - 3),
       (layers.IndependentPoisson(1), np.exp),
       (layers.IndependentNegativeBinomial(1, 'per_pixel'),
        lambda log_mean, _: np.exp(log_mean)),
@@ -56,6 +58,16 @@ class Keras3LikelihoodsTest(tf.test.TestCase, parameterized.TestCase):
         mean[:, 0], [expected(*row) for row in params.astype(np.float64)],
         rtol=2e-6, atol=2e-6)
 
+  def test_mean_of_large_logits_has_a_gradient(self):
+    likelihood = layers.IndependentContinuousBernoulli(1)
+    logits = tf.constant([[-990.], [-100.], [0.], [0.3], [100.], [990.]])
+    with tf.GradientTape() as tape:
+      tape.watch(logits)
+      mean = likelihood_mean(likelihood, logits)
+    variance = [1 / 990**2, 1e-4, 1 / 12, 1 / 12 - 0.3**2 / 240, 1e-4,
+                1 / 990**2]
+    self.assertAllClose(tape.gradient(mean, logits)[:, 0], variance, rtol=5e-5)
+
   @parameterized.parameters(
       (layers.IndependentPoisson(1),), (layers.DiscretizedLogistic(1),),
       (layers.IndependentContinuousBernoulli(1),),
@@ -63,7 +75,8 @@ class Keras3LikelihoodsTest(tf.test.TestCase, parameterized.TestCase):
   def test_extreme_parameters_are_bounded_as_in_the_layer(self, likelihood):
     size = likelihood.params_size(1, **likelihood.settings)
     params = np.array(np.meshgrid(*[
-        [-1e6, -40., -15., -7.5, 7.5, 15., 30.5, 1e6]] * size), np.float32)
+        [-1e6, -999.5, -40., -15., -7.5, 7.5, 15., 30.5, 999.5, 1e6]
+    ] * size), np.float32)
     params = params.reshape(size, -1).T
     x = keras.Input([size])
     mean = keras.Model(x, likelihood_mean(likelihood, x))(params)

@@ -84,6 +84,23 @@ class TFLiteTest(tf.test.TestCase):
     for name, difference in differences.items():
       self.assertBetween(difference, 1e-5, 0.03, name)
 
+  def test_unit_of_adapted_data(self):
+    model = models.image_vae('z:2', (2, 3, 1), hidden_units=(4,),
+                             likelihood='normal')
+    likelihood = model.decoder.layers[-1]
+    likelihood.data_loc, likelihood.data_scale = -300., 50.
+    root = self.create_tempdir().full_path
+    export_tflite(model, root)
+    x = np.random.default_rng(0).normal(size=[3, 2, 3, 1]).astype(np.float32)
+    for name, parts in reused_case.inputs_and_outputs(
+        model, {'x': x, 'y': np.zeros([3, 0])}).items():
+      reused_case.save(root, name, *parts)
+      if name == 'decode':
+        self.assertAllClose(parts[1]['mean'], tf.fill([3, 2, 3, 1], -300.),
+                            atol=200.)
+    for difference in reused_case.differences(_PROGRAM, [root]).values():
+      self.assertLess(difference, 1e-5)
+
   def test_names_the_operation_that_is_missing(self):
     diagonal = tf_keras.layers.Lambda(
         lambda x: tf.linalg.diag_part(x[:, :, None] * x[:, None, :]))

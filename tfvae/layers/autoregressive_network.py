@@ -53,8 +53,10 @@ class AutoregressiveNetwork(tf_keras.layers.Layer):
     for layer, mask in zip(self._masked, masks, strict=True):
       layer.build([None, len(mask)])
     if context_size:
+      # Without hidden layers the context feeds the outputs, which begin at 0.
       self._context = tf_keras.layers.Dense(
-          masks[0].shape[1], use_bias=False, dtype=self.dtype)
+          masks[0].shape[1], use_bias=False, dtype=self.dtype,
+          kernel_initializer='glorot_uniform' if hidden_units else 'zeros')
       self._context.build([None, context_size])
 
   def call(self, z: tf.Tensor,

@@ -150,6 +150,10 @@ class Likelihood(DistributionLayer):
     """
     check_support(x, cls.support, cls.__name__)
 
+  def at_bound(self) -> str | None:
+    """Returns a sentence if a learned scale has reached its bound, or None."""
+    return None
+
   def get_config(self) -> dict[str, Any]:
     """Returns names and numbers from which `from_config` makes the layer."""
     return super().get_config() | self.settings | {
@@ -159,12 +163,16 @@ class Likelihood(DistributionLayer):
 def soft_bound(value: tf.Tensor, lower: float, upper: float) -> tf.Tensor:
   """Bounds a parameter smoothly to (lower, upper).
 
-  The identity up to 1 from a bound; from there on the bound is approached
-  exponentially: b(v) = c − ELU(c − v) with c = upper − 1, and likewise below.
-  The gradient is continuous, and positive until it underflows.
+  The identity, to the last bit, up to 1 from a bound; from there on the bound
+  is approached exponentially: b(v) = min(v, c) + 1 − exp(min(c − v, 0)) with
+  c = upper − 1, and likewise below. The gradient is continuous, and positive
+  until it underflows.
   """
-  value = upper - 1. - tf.nn.elu(upper - 1. - value)
-  return lower + 1. + tf.nn.elu(value - lower - 1.)
+  # Where both arguments are equal, `tf.minimum` gives the gradient to the
+  # first, so that one of the two has it and not both.
+  low, high = lower + 1., upper - 1.
+  value = tf.minimum(value, high) - tf.math.expm1(tf.minimum(0., high - value))
+  return tf.maximum(value, low) + tf.math.expm1(tf.minimum(0., value - low))
 
 
 def bits_per_dim(nll_nats: Any, event_shape: Shape) -> Any:

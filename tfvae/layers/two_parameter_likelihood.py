@@ -4,6 +4,7 @@ import math
 from typing import Any, ClassVar
 
 import tensorflow as tf
+import tf_keras
 
 from tfvae.layers import conversion
 from tfvae.layers.likelihood import Likelihood
@@ -24,12 +25,15 @@ class TwoParameterLikelihood(Likelihood):
   Attributes:
     second_name: class attribute, what s is called.
     log_bounds: class attribute, (lower, upper) of log s.
+    bound_remedies: class attribute, what to do where a shared s has reached its
+      lower and its upper bound.
     second: a number, 'shared' or 'per_pixel'.
     log_shared: w, or None where it is not shared.
   """
 
   second_name: ClassVar[str]
   log_bounds: ClassVar[tuple[float, float]]
+  bound_remedies: ClassVar[tuple[str, str]]
 
   def __init__(
       self,
@@ -67,6 +71,31 @@ class TwoParameterLikelihood(Likelihood):
       return self.settings
     return {self.second_name: self.second_parameter(
         self.log_shared, self.second, self.log_shared.dtype)}
+
+  def at_bound(self) -> str | None:
+    """Returns a sentence if a shared s is within 1 nat of a bound, or None.
+
+    From there on `soft_bound` is no longer the identity, and the optimum may
+    lie beyond. The sentence has the value and what to do. Call it outside of
+    `tf.function`.
+    """
+    if self.log_shared is None:
+      return None
+    value = float(tf_keras.backend.get_value(self.log_shared))
+    lower, upper = self.log_bounds
+    if lower + 1. < value < upper - 1.:
+      return None
+    is_upper = value > lower + 1.
+    bound = self._unit() * math.exp(upper if is_upper else lower)
+    reached = self._unit() * float(
+        tf.exp(soft_bound(tf.constant(value, tf.float64), lower, upper)))
+    return (f'{self.second_name} of {type(self).__name__} is {reached:.3g}, at '
+            f'its {"upper" if is_upper else "lower"} bound {bound:.3g}. '
+            f'{self.bound_remedies[is_upper]}')
+
+  def _unit(self) -> float:
+    """Returns what exp b(w) is multiplied by."""
+    return 1.0
 
   def _check_variables(self, created_variables, accessed_variables):
     """Says nothing: Keras takes a replica's copy of w for an untracked one."""

@@ -40,33 +40,42 @@ def likelihood_mean(head: layers.Likelihood, params: Tensor) -> Tensor:
     params = keras.layers.Reshape(shape)(params)
   count = head.params_per_dim(**head.settings)
   parts = ops.split(params, count, axis=-1) if count > 1 else [params]
-  return _MEANS[type(head)](parts)
+  return _MEANS[type(head)](head, parts)
 
 
 def soft_bound(value: Tensor, lower: float, upper: float) -> Tensor:
   """Bounds a parameter as `tfvae.layers.likelihood.soft_bound` does."""
-  value = upper - 1. - ops.elu(upper - 1. - value)
-  return lower + 1. + ops.elu(value - lower - 1.)
+  low, high = lower + 1., upper - 1.
+  value = ops.minimum(value, high) - ops.expm1(ops.minimum(high - value, 0.))
+  return ops.maximum(value, low) + ops.expm1(ops.minimum(value - low, 0.))
 
 
-def _exp_of_first(parts: Sequence[Tensor]) -> Tensor:
+def _exp_of_first(head: layers.Likelihood, parts: Sequence[Tensor]) -> Tensor:
+  del head
   return ops.exp(soft_bound(parts[0], -MAX_LOG_RATE, MAX_LOG_RATE))
 
 
-def _continuous_bernoulli(parts: Sequence[Tensor]) -> Tensor:
+def _continuous_bernoulli(head: layers.Likelihood,
+                          parts: Sequence[Tensor]) -> Tensor:
+  del head
   logits = soft_bound(parts[0], -MAX_LOGIT, MAX_LOGIT)
-  # 1 / (1 − exp(−l)) − 1 / l, but where the two nearly cancel its series
-  # ½ + l/12 − l³/720 + l⁵/30240, of which the next term is below 1e-8.
-  is_small = ops.abs(logits) < 0.5
+  # 1 / (1 − exp(−l)) − 1 / l of |l|, whose exponential cannot overflow, but
+  # where the two nearly cancel the series ½ + l/12 − l³/720 + l⁵/30240, of
+  # which the next term is below 1e-8.
+  size = ops.abs(logits)
+  is_small = size < 0.5
   square = ops.square(logits)
   series = 0.5 + logits * (
       1 / 12 + square * (-1 / 720 + square * (1 / 30240)))
-  logits = ops.where(is_small, 1., logits)
+  size = ops.where(is_small, 1., size)
+  low = 1. / size + ops.exp(-size) / ops.expm1(-size)
   return ops.where(
-      is_small, series, -1. / ops.expm1(-logits) - 1. / logits)
+      is_small, series, ops.where(logits > 0., 1. - low, low))
 
 
-def _discretized_logistic(parts: Sequence[Tensor]) -> Tensor:
+def _discretized_logistic(head: layers.Likelihood,
+                          parts: Sequence[Tensor]) -> Tensor:
+  del head
   count = max(1, len(parts) // 3)  # One component has no logits.
   *logits, locs, log_scales = (
       ops.stack(parts[start:start + count], axis=-1)
@@ -85,11 +94,14 @@ def _discretized_logistic(parts: Sequence[Tensor]) -> Tensor:
   return ops.sum(mean, axis=-1)
 
 
-# From the parameters, each a tensor of the shape of x, to the mean.
-_MEANS: dict[type[layers.Likelihood], Callable[[Sequence[Tensor]], Tensor]] = {
-    layers.IndependentBernoulli: lambda parts: ops.sigmoid(parts[0]),
+# From the layer and the parameters, each a tensor of the shape of x, to the
+# mean.
+_MEANS: dict[type[layers.Likelihood],
+             Callable[[Any, Sequence[Tensor]], Tensor]] = {
+    layers.IndependentBernoulli: lambda head, parts: ops.sigmoid(parts[0]),
     layers.IndependentContinuousBernoulli: _continuous_bernoulli,
-    layers.IndependentNormal: lambda parts: parts[0],
+    layers.IndependentNormal: lambda head, parts: (
+        head.data_loc + head.data_scale * parts[0]),
     layers.DiscretizedLogistic: _discretized_logistic,
     layers.IndependentPoisson: _exp_of_first,
     layers.IndependentNegativeBinomial: _exp_of_first,
