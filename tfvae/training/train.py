@@ -141,7 +141,7 @@ def _load(config: Config) -> data.ImageData:
       validation_split=config.validation_split, test_split=config.test_split,
       validation_fraction=config.validation_fraction,
       image_key=config.image_key, label_key=config.label_key,
-      seed=config.seed, cache=config.cache, cache_dir=config.cache_dir)
+      seed=config.eval_seed, cache=config.cache, cache_dir=config.cache_dir)
   _check_support(config, images)
   if config.graph().is_conditional and not images.num_classes:
     raise ValueError(
