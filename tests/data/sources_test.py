@@ -86,7 +86,7 @@ class SourcesTest(parameterized.TestCase, tf.test.TestCase):
     self.assertContainsSubset(f'name={name!r}', str(caught.exception))
 
   @parameterized.parameters(
-      ('photos', 'a folder'), ('./photos', 'a folder'),
+      ('photos', 'a folder'), ('./photos', 'a folder'), ('saved', 'a folder'),
       ('~/photos/', 'a folder'), ('../elsewhere/missing', 'a path'),
       ('./missing', 'a path'), ('data.npz', 'a NumPy archive'),
       ('data.npy', 'a NumPy array'), ('./table.csv', 'a CSV file'),
@@ -95,7 +95,7 @@ class SourcesTest(parameterized.TestCase, tf.test.TestCase):
   def test_paths_are_answered_in_one_line(self, name, kind):
     home = self.enterContext(tempfile.TemporaryDirectory())
     for file in ('photos/cat.jpg', 'data.npz', 'data.npy', 'table.csv',
-                 'TABLE.CSV', 'notes'):
+                 'TABLE.CSV', 'notes', 'saved/dataset_info.json'):
       path = pathlib.Path(home, file)
       path.parent.mkdir(exist_ok=True)
       path.touch()

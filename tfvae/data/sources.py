@@ -179,14 +179,10 @@ def _check_is_name(name: str) -> None:
   TFDS itself answers a path with the syntax of its names, in 17 lines.
   """
   path = os.path.expanduser(name)
-  if os.path.isfile(os.path.join(path, 'dataset_info.json')):
-    found = tfds.builder_from_directory(path)
-    *full_name, _ = found.info.full_name.split('/')  # The version is last.
-    root = os.path.normpath(os.path.join(path, '..', *['..'] * len(full_name)))
-    raise ValueError(
-        'This is a data set that TFDS prepared. Pass '
-        f'--dataset={"/".join(full_name)} --data_dir={root} instead. '
-        f'Received: name={name!r}')
+  flags = _prepared_flags(path)
+  if flags is not None:
+    raise ValueError('This is a data set that TFDS prepared. Pass '
+                     f'{flags} instead. Received: name={name!r}')
   kind = _kind(path)
   if kind is not None:
     raise ValueError(
@@ -194,6 +190,17 @@ def _check_is_name(name: str) -> None:
         'mnist. Prepare your own images by a TFDS builder and `tfds build`, '
         'see https://www.tensorflow.org/datasets/add_dataset, and pass the '
         f'name of the builder. Received: name={name!r}')
+
+
+def _prepared_flags(path: str) -> str | None:
+  """Returns the flags of a data set that TFDS prepared in a folder."""
+  try:
+    full_name = tfds.builder_from_directory(path).info.full_name
+  except Exception:  # Another folder; others write a dataset_info.json too.
+    return None
+  *names, _ = full_name.split('/')  # The version is last.
+  root = os.path.normpath(os.path.join(path, '..', *['..'] * len(names)))
+  return f'--dataset={"/".join(names)} --data_dir={root}'
 
 
 def _kind(path: str) -> str | None:

@@ -235,9 +235,9 @@ class Config:
       'what is measured beside the ELBO, separated by commas; what does not '
       'apply to the data is left out', choices=('all', *EVALUATIONS))
   eval_seed: int = setting(
-      0, 'evaluation', 'seed of the binary pixels that every evaluation sees, '
-      'and of the choice of the carved validation images; the same for all '
-      'values of --seed', at_least=0, below=2**31)
+      0, 'evaluation', 'seed of the binary pixels in validation and evaluation '
+      'and of the choice of the carved validation images, which --seed leaves '
+      'alone', at_least=0, below=2**31)
   eval_batch_size: int = setting(
       200, 'evaluation', 'examples at a time', at_least=1)
   eval_chunk: int = setting(
