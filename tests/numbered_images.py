@@ -23,17 +23,19 @@ class TfvaeTestNumbered(tfds.core.GeneratorBasedBuilder):
   """Train is 0, 1, ..., test goes on from there; a label is the last digit.
 
   The config 'bits' has zeros and ones alone, 'float' numbers from 0 to 1, and
-  'bright' is 'float' with a last image out of that range.
+  'bright' is 'float' with a last image out of that range; 'unlabeled' has -1
+  for a label of 9 in train, and no other label in the split 'unlabeled'.
   """
 
   VERSION = tfds.core.Version('1.0.0')
   BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=name)
-                     for name in ('grey', 'bits', 'float', 'bright')]
+                     for name in ('grey', 'bits', 'float', 'bright',
+                                  'unlabeled')]
 
   def _info(self):
     feature = (
         tfds.features.Image(shape=(4, 3, 1))
-        if self.builder_config.name in ('grey', 'bits')
+        if self.builder_config.name in ('grey', 'bits', 'unlabeled')
         else tfds.features.Tensor(shape=(4, 3, 1), dtype=np.float32))
     return tfds.core.DatasetInfo(
         builder=self, features=tfds.features.FeaturesDict({
@@ -41,16 +43,22 @@ class TfvaeTestNumbered(tfds.core.GeneratorBasedBuilder):
             'label': tfds.features.ClassLabel(num_classes=10)}))
 
   def _split_generators(self, dl_manager):
-    return {'train': self._generate_examples(0, NUM_TRAIN),
-            'test': self._generate_examples(NUM_TRAIN, NUM_TRAIN + NUM_TEST)}
+    test = self._generate_examples(NUM_TRAIN, NUM_TRAIN + NUM_TEST)
+    if self.builder_config.name == 'unlabeled':
+      return {'train': self._generate_examples(0, NUM_TRAIN, num_labels=9),
+              'unlabeled': self._generate_examples(0, NUM_TEST, num_labels=0),
+              'test': test}
+    return {'train': self._generate_examples(0, NUM_TRAIN), 'test': test}
 
-  def _generate_examples(self, start, stop):
+  def _generate_examples(self, start, stop, num_labels=10):
     convert = {'grey': lambda x: x, 'bits': lambda x: x // 128,
+               'unlabeled': lambda x: x,
                'float': lambda x: np.float32(x / 255),
                'bright': lambda x: np.float32(x / 100)}
     for number in range(start, stop):
       pixels = convert[self.builder_config.name](image(number))
-      yield number, {'image': pixels, 'label': number % 10}
+      label = number % 10 if number % 10 < num_labels else -1
+      yield number, {'image': pixels, 'label': label}
 
 
 def prepare(data_dir, config='grey'):

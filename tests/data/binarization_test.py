@@ -1,6 +1,7 @@
 """Tests of binarisation: exact probabilities, by counting all 65,536 draws."""
 
 from unittest import mock
+import zlib
 
 from absl.testing import parameterized
 import numpy as np
@@ -104,7 +105,34 @@ class BernoulliDrawTest(parameterized.TestCase, tf.test.TestCase):
       self.assertNear(agree, 0.5, 4 * 0.5 / 80)
 
 
-class FixedBinarizationTest(tf.test.TestCase):
+class FixedBinarizationTest(parameterized.TestCase, tf.test.TestCase):
+
+  def drawn(self, images, *keys):
+    """Draws images, a part for each key, from the words of Philox in NumPy."""
+    bits = []
+    for part, key in zip(np.array_split(images, len(keys)), keys, strict=True):
+      words = tf.random.stateless_uniform(
+          [part.size], tf.constant(key, tf.int64), minval=None, maxval=None,
+          dtype=tf.uint32, alg='philox').numpy()
+      u = words.view(np.uint16)[:part.size].reshape(part.shape)
+      bits.append(u < (65536 * part.astype(int) + 127) // 255)
+    return np.concatenate(bits)
+
+  @parameterized.parameters('train', 'validation', 'test')
+  def test_keys(self, split):
+    images = np.random.default_rng(0).integers(0, 256, [6, 5, 4, 1], np.uint8)
+    code = 1 + (zlib.crc32(split.encode()) & 0x3fffffff)
+    with mock.patch.object(binarization, '_CHUNK_PIXELS', 60):  # Three images.
+      bits = data.fixed_binarization(images, 3, split)
+      static = binarization.static_binarization(images, 3)
+    self.assertAllEqual(bits, self.drawn(
+        images, [3, -1 - code * 2**32], [3, -2 - code * 2**32]))
+    self.assertAllEqual(static, self.drawn(images, [3, -1], [3, -2]))
+
+  def test_test_is_the_split_that_is_not_named(self):
+    images = np.full([10, 8, 8, 1], 128, np.uint8)
+    self.assertAllEqual(data.fixed_binarization(images, 1),
+                        data.fixed_binarization(images, 1, split='test'))
 
   def test_digits_are_not_inverted(self):
     digits = datasets.load_digits().images[..., None]

@@ -1,5 +1,6 @@
 """The cache on the disk, against the same data in memory."""
 
+import functools
 import itertools
 import os
 import shutil
@@ -13,6 +14,7 @@ import tensorflow_datasets as tfds
 
 from tests import numbered_images
 from tfvae import data
+from tfvae.data import binarization
 from tfvae.data import disk_cache
 from tfvae.data import stored_images
 
@@ -81,6 +83,20 @@ class DiskCacheTest(parameterized.TestCase, tf.test.TestCase):
               d.train.images, 5, 7, 'dynamic').as_numpy_iterator()))
           for d in (self.memory, self.disk))
     self.assertAllEqual(one, other)
+
+  def test_bits_of_each_split_and_of_training_have_files_of_their_own(self):
+    cache_dir = self.create_tempdir().full_path
+    images = self.load(cache_dir=cache_dir).train.images
+    count = len(self.files(cache_dir))
+    # The name and the bits that all fixed bits had in earlier versions.
+    draws = [binarization.static_binarization] + [
+        functools.partial(data.fixed_binarization, split=split)
+        for split in ('train', 'validation', 'test')]
+    for done, draw in enumerate(draws, 1):
+      for _ in range(2):  # Written, then found.
+        self.assertAllEqual(np.asarray(draw(images, 7)),
+                            draw(self.memory.train.images, 7))
+        self.assertLen(self.files(cache_dir), count + done)
 
   def test_counts_are_not_scaled(self):
     images = self.load('bits').train.images

@@ -8,11 +8,15 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae import data
+from tfvae.data import binarization as binarization_lib
 
 _N, _BATCH = 23, 5  # Five batches, the last of three images.
 _NUMBERED = np.tile(np.arange(_N, dtype=np.uint8)[:, None, None, None],
                     [1, 4, 3, 1])
 _NUMBERED[:, 0, 0] = 255  # Or the images would be taken for bits.
+_NUMBERED_40 = np.tile(np.arange(40, dtype=np.uint8)[:, None, None, None],
+                       [1, 4, 3, 1])
+_NUMBERED_40[:, 0, 0] = 255
 _GREY = np.random.default_rng(0).integers(0, 256, [_N, 4, 3, 1], np.uint8)
 
 
@@ -81,10 +85,26 @@ class TrainingBatchesTest(parameterized.TestCase, tf.test.TestCase):
             for e in _epochs(epochs, _NUMBERED, 'none')]
 
   def test_static_bits_stay(self):
-    bits = data.fixed_binarization(_GREY, seed=7)
+    bits = binarization_lib.static_binarization(_GREY, seed=7)
     for batches, order in zip(_epochs(3, _GREY, 'static'), self.order(3),
                               strict=True):
       self.assertAllEqual(np.concatenate(batches), bits[order])
+
+  @parameterized.parameters('dynamic', 'static')
+  def test_bits_are_independent_of_those_of_evaluation(self, binarization):
+    half = np.full([40, 30, 30, 1], 0.5, np.float32)
+    training, = _epochs(1, half, binarization, batch_size=40)
+    # The order of equal images is that of any others.
+    order = np.concatenate(_numbers(
+        _epochs(1, _NUMBERED_40, 'none', batch_size=40)[0]))
+    bits = np.empty_like(half)
+    bits[order] = training[0]
+    for split in ('train', 'validation', 'test'):
+      batches = data.evaluation_batches(half, 40, 7, binarization, split=split)
+      evaluated = next(iter(batches)).numpy()
+      # Independent fair bits agree half the time: 5 standard errors.
+      self.assertNear(np.mean(bits == evaluated), 0.5,
+                      5 * 0.5 / np.sqrt(half.size))
 
   def test_dynamic_bits_are_drawn_anew_with_the_right_mean(self):
     count = 1_000

@@ -1,6 +1,8 @@
 """Tests of finding and preparing TFDS data sets, mostly of the failures."""
 
+import contextlib
 import os
+import pathlib
 import tempfile
 import time
 from unittest import mock
@@ -11,6 +13,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
+from tests import numbered_images
 from tfvae.data import sources
 
 
@@ -81,6 +84,49 @@ class SourcesTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(ValueError, message) as caught:
       sources.open_builder(name)
     self.assertContainsSubset(f'name={name!r}', str(caught.exception))
+
+  @parameterized.parameters(
+      ('photos', 'a folder'), ('./photos', 'a folder'), ('saved', 'a folder'),
+      ('~/photos/', 'a folder'), ('../elsewhere/missing', 'a path'),
+      ('./missing', 'a path'), ('data.npz', 'a NumPy archive'),
+      ('data.npy', 'a NumPy array'), ('./table.csv', 'a CSV file'),
+      ('TABLE.CSV', 'a CSV file'), ('missing.parquet', 'a Parquet file'),
+      ('photos/cat.jpg', 'an image'), ('notes', 'a file'))
+  def test_paths_are_answered_in_one_line(self, name, kind):
+    home = self.enterContext(tempfile.TemporaryDirectory())
+    for file in ('photos/cat.jpg', 'data.npz', 'data.npy', 'table.csv',
+                 'TABLE.CSV', 'notes', 'saved/dataset_info.json'):
+      path = pathlib.Path(home, file)
+      path.parent.mkdir(exist_ok=True)
+      path.touch()
+    self.enterContext(contextlib.chdir(home))
+    self.enterContext(mock.patch.dict(os.environ, HOME=home))
+    with self.assertRaisesRegex(
+        ValueError, f'^This is {kind}, and tfvae takes data sets of TFDS.*tfds '
+        'build.*pass the name of the builder. Received: name=') as caught:
+      sources.open_builder(name)
+    self.assertNotIn('\n', str(caught.exception))
+    self.assertEndsWith(str(caught.exception), f'name={name!r}')
+
+  @parameterized.parameters('photos.v2', '')
+  def test_syntax_of_names_is_not_listed(self, name):
+    with self.assertRaisesRegex(ValueError, 'cannot open.*catalog') as caught:
+      sources.open_builder(name)
+    self.assertLen(str(caught.exception).splitlines(), 2)
+
+  def test_name_of_a_data_set_wins_over_a_folder(self):
+    self.enterContext(contextlib.chdir(
+        self.enterContext(tempfile.TemporaryDirectory())))
+    os.mkdir('mnist')
+    self.assertEqual(sources.open_builder('mnist').name, 'mnist')
+
+  def test_path_of_a_prepared_data_set_is_answered_by_its_name(self):
+    data_dir = self.enterContext(tempfile.TemporaryDirectory())
+    name = numbered_images.prepare(data_dir)
+    path = sources.open_builder(name, data_dir).data_dir
+    with self.assertRaisesRegex(
+        ValueError, f'Pass --dataset={name} --data_dir={data_dir} instead'):
+      sources.open_builder(path)
 
   def test_data_dir_must_be_a_directory(self):
     for path in (__file__, '/no/such/directory'):

@@ -105,6 +105,36 @@ class BatchesTest(parameterized.TestCase, tf.test.TestCase):
           self.assertAllEqual(rows, part.inputs[name])
       self.assertAllEqual(local(step['start']), [p.start for p in expected])
 
+  def evaluated(self, images, split, **settings):
+    config = Config(eval_batch_size=40, **settings)
+    return np.concatenate(
+        list(batches.evaluation_batches(images, split, config)))
+
+  def test_evaluation_is_that_of_its_own_seed(self):
+    half = data.Split(np.full([40, 30, 30, 1], 128, np.uint8))
+    images = data.ImageData('half', half, half, half)
+    splits = {split: self.evaluated(images, split)
+              for split in ('train', 'validation', 'test')}
+    for split, bits in splits.items():
+      for seed in range(1, 6):
+        self.assertAllEqual(self.evaluated(images, split, seed=seed), bits)
+    others = [self.evaluated(images, 'test', eval_seed=1), *splits.values()]
+    for one, other in itertools.combinations(others, 2):
+      # Independent fair bits agree half the time: 5 standard errors.
+      self.assertNear(np.mean(one == other), 0.5,
+                      5 * 0.5 / np.sqrt(one.size))
+
+  @parameterized.parameters(*data.CACHES)
+  def test_carved_images_are_those_of_the_evaluation_seed(self, cache):
+    def carved(**settings):
+      images = self.load(cache, **settings)[1]
+      return numbered_images.numbers(images.validation.images[:])
+
+    expected = carved()
+    self.assertEqual(carved(seed=1), expected)
+    self.assertEqual(carved(seed=5), expected)
+    self.assertNotEqual(carved(eval_seed=1), expected)
+
   def test_evaluation_is_that_of_one_worker(self):
     means = []
     for strategy in (None, _two_replicas()):

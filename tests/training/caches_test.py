@@ -44,7 +44,8 @@ class CachesTest(parameterized.TestCase, tf.test.TestCase):
       self.assertEqual([len(b['x']) for b in taken], [20, 20, 20, 20, 13] * 2)
       trained[cache] = np.concatenate([b['x'] for b in taken])
       evaluated[cache] = np.concatenate([
-          b['x'] for b in batches.evaluation_batches(images, 'train', config)])
+          b['x'] for split in ('train', 'validation', 'test')
+          for b in batches.evaluation_batches(images, split, config)])
     self.assertAllEqual(trained['disk'], trained['memory'])
     self.assertNotAllEqual(trained['none'], trained['memory'])
     for cache in ('disk', 'none'):

@@ -89,6 +89,8 @@ class ConfigTest(tf.test.TestCase, parameterized.TestCase):
       (dict(validation_fraction=1.), '--validation_fraction must be below 1'),
       (dict(kl_weight=-1.), '--kl_weight must be at least 0'),
       (dict(seed=2**31), '--seed must be below'),
+      (dict(eval_seed=-1), '--eval_seed must be at least 0'),
+      (dict(eval_seed=2**31), '--eval_seed must be below'),
       (dict(network='rnn'), "--network must be one of mlp, conv.*'rnn'"),
       (dict(binarization='some'), '--binarization must be one of auto'),
       (dict(cache='ram'), '--cache must be one of memory, disk, none'),

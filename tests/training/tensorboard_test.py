@@ -204,8 +204,8 @@ class ServedTest(tf.test.TestCase):
   def test_reconstructions_are_under_the_same_images_each_epoch(self):
     pictures = self._decoded('validation', 'reconstructions')
     validation = data.evaluation_batches(
-        self.images.validation.images, 10, self.config.seed,
-        self.config.data_binarization())
+        self.images.validation.images, 10, self.config.eval_seed,
+        self.config.data_binarization(), split='validation')
     originals = next(iter(validation)).numpy()
     for picture in pictures:
       self.assertEqual(picture.shape, (2 * 9 - 1, 10 * 9 - 1, 1))

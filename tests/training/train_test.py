@@ -89,7 +89,7 @@ class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
     images = data.load_images('digits', data_dir=self.data_dir)
     means = model.evaluate(
         data.evaluation_batches(
-            images.test.images, config.eval_batch_size, config.seed,
+            images.test.images, config.eval_batch_size, config.eval_seed,
             config.data_binarization()), return_dict=True, verbose=0)
     for name in ('elbo', 'reconstruction', 'kl'):
       self.assertAllClose(means[name], metrics['test'][name], rtol=1e-5)

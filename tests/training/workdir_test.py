@@ -1,9 +1,11 @@
 """One process a workdir."""
 
 import os
+import pathlib
 import subprocess
 import sys
 
+from absl.testing import parameterized
 import tensorflow as tf
 
 from tfvae.training import Config
@@ -67,6 +69,46 @@ class HeldTest(tf.test.TestCase):
   def test_directory_that_is_not_there(self):
     with workdir_lib.held(self.workdir):
       self.assertFalse(os.path.exists(self.workdir))
+
+
+class RunsBeforeEvalSeedTest(parameterized.TestCase, tf.test.TestCase):
+  """Runs whose flags.txt has no --eval_seed."""
+
+  def run_of(self, config, *files):
+    """Leaves a run that began before there was --eval_seed."""
+    workdir = self.create_tempdir().full_path
+    with workdir_lib.prepared(workdir, config):
+      pass
+    path = pathlib.Path(workdir, workdir_lib.FLAGS_FILE)
+    lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
+    path.write_text(''.join(
+        line for line in lines if 'eval_seed' not in line), encoding='utf-8')
+    for file in files:
+      pathlib.Path(workdir, file).write_text('{"seconds": 1}', encoding='utf-8')
+    return workdir
+
+  def test_unfinished_run_keeps_its_validation_images(self):
+    workdir = self.run_of(Config(seed=3))
+    with self.assertRaisesRegex(
+        ValueError, '--eval_seed: 3 there, 0 here'), (
+            workdir_lib.prepared(workdir, Config(seed=3))):
+      self.fail()
+    with workdir_lib.prepared(workdir, Config(seed=3, eval_seed=3)) as finished:
+      self.assertIsNone(finished)
+
+  @parameterized.parameters({}, {'seed': 3, 'validation_split': 'test'})
+  def test_run_with_the_same_validation_images_resumes(self, **settings):
+    config = Config(**settings)
+    with workdir_lib.prepared(self.run_of(config), config) as finished:
+      self.assertIsNone(finished)
+
+  def test_finished_run_stays_finished(self):
+    config = Config(seed=3)
+    workdir = self.run_of(config, workdir_lib.METRICS_FILE)
+    with workdir_lib.prepared(workdir, config) as finished:
+      self.assertEqual(finished, {'seconds': 1})
+    self.assertEqual(workdir_lib.finished_metrics(workdir, config),
+                     {'seconds': 1})
 
 
 if __name__ == '__main__':

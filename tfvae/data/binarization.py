@@ -10,6 +10,7 @@ Importance Weighted Autoencoders, ICLR 2016 (the dynamic form).
 """
 
 from collections.abc import Iterator
+import zlib
 
 import numpy as np
 import tensorflow as tf
@@ -24,8 +25,11 @@ from tfvae.data.stored_images import StoredImages
 
 BINARIZATIONS = ('dynamic', 'static', 'none')
 
-# `fixed_binarization` draws this many pixels at a time: 16 MiB of float32.
+# Fixed bits are drawn for this many pixels at a time: 16 MiB of float32.
 _CHUNK_PIXELS = 2**22
+
+# The stream of the bits that static training draws; see `evaluation_stream`.
+_STATIC_STREAM = 0
 
 
 def unit_interval(images: tf.Tensor) -> tf.Tensor:
@@ -77,64 +81,104 @@ def _draw(images: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
   return tf.reshape(tf.cast(ones, tf.float32), tf.shape(images))
 
 
-def fixed_binarization(images: Images, seed: int) -> Images:
-  """Binarises an array once, for static training and for every evaluation.
+def fixed_binarization(images: Images, seed: int,
+                       split: str = 'test') -> Images:
+  """Binarizes images once, for every evaluation of them.
 
-  The bits of image i depend on the seed, on i and on its pixels, and on
-  nothing else: the first thousand images get the same bits alone as among
-  ten thousand.
+  The bits of image i are a function of the seed, the split's name, i and the
+  image's pixels: the first thousand images get the same bits alone as among
+  ten thousand. Splits with different names share no random number.
 
   Args:
-    images: uint8, or floating in [0, 1], `[n, ...]`.
-    seed: an integer. The bits differ from those that `training_batches` draws
-      dynamically from the same seed.
+    images: Grey images, uint8, or floating in [0, 1], `[n, ...]`.
+    seed: Integer, `--eval_seed` of a run.
+    split: Name of the split. A run evaluates 'train', 'validation' and 'test'.
 
   Returns:
     Zeros and ones, uint8, of the shape of `images`, read-only; of `FileImages`,
     in a file beside theirs.
 
   Raises:
-    ValueError: if they do not fit in memory beside the images.
+    ValueError: If they do not fit in memory beside the images.
   """
+  return _binarized(images, seed, evaluation_stream(split))
+
+
+def static_binarization(images: Images, seed: int) -> Images:
+  """Binarizes training images once, for `binarization='static'`.
+
+  Args:
+    images: Grey images, as for `fixed_binarization`.
+    seed: Integer, that of the training. Evaluations share none of its bits.
+
+  Returns:
+    Zeros and ones, as `fixed_binarization` returns them.
+
+  Raises:
+    ValueError: If they do not fit in memory beside the images.
+  """
+  return _binarized(images, seed, _STATIC_STREAM)
+
+
+def evaluation_stream(split: str) -> int:
+  """Returns the number of the random stream that evaluates a split.
+
+  Args:
+    split: Name of the split.
+
+  Returns:
+    1 + (CRC-32 of the name mod 2^30): the same on every machine, and never 0,
+    the stream of static training.
+  """
+  return 1 + zlib.crc32(split.encode()) % 2**30
+
+
+def fixed_chunk(images: Images) -> int:
+  """Returns the number of images whose fixed bits are drawn at a time."""
+  return max(1, _CHUNK_PIXELS // max(1, int(np.prod(images.shape[1:]))))
+
+
+def fixed_draw(images: tf.Tensor, seed: int, stream: int,
+               chunk: tf.Tensor) -> tf.Tensor:
+  """Draws the fixed bits of a chunk of images, float32.
+
+  Args:
+    images: Images of the chunk, on the scale of `full_range`.
+    seed: Integer.
+    stream: Number of the random stream, see `evaluation_stream`.
+    chunk: Number of the chunk in the split, int64.
+  """
+  # Dynamic draws use seeds whose second word is positive: see pipeline.py.
+  key = tf.stack([tf.cast(seed, tf.int64), -1 - stream * 2**32 - chunk])
+  return _draw(images, _whole_blocks(tf.size(images), key))
+
+
+def _binarized(images: Images, seed: int, stream: int) -> Images:
+  """Returns the fixed bits of a stream, in memory or in a file."""
   grey = stored(images).full_range()
   if not is_in_memory(images):
-    return grey.converted(
-        f'bits-{seed}', lambda grey: _fixed_bits(grey, seed))
+    # Before there were streams, all files of fixed bits were 'bits-{seed}', and
+    # held what static training still draws.
+    name = f'bits-{seed}' + (f'-{stream}' if stream != _STATIC_STREAM else '')
+    return grey.converted(name, lambda grey: _fixed_bits(grey, seed, stream))
   check_memory(images.nbytes + images.size, 'fixed bits of '
                f'{len(images):,} images of shape {images.shape[1:]}')
   bits, done = aligned_empty(images.shape, np.uint8), 0
-  for chunk in _fixed_bits(grey, seed):
+  for chunk in _fixed_bits(grey, seed, stream):
     bits[done:done + len(chunk)] = chunk
     done += len(chunk)
   bits.setflags(write=False)
   return bits
 
 
-def fixed_chunk(images: Images) -> int:
-  """Returns the images of a chunk of `fixed_binarization`."""
-  return max(1, _CHUNK_PIXELS // max(1, int(np.prod(images.shape[1:]))))
-
-
-def fixed_draw(images: tf.Tensor, seed: int, chunk: tf.Tensor) -> tf.Tensor:
-  """Draws the fixed bits of a chunk of images, float32.
-
-  Args:
-    images: those of the chunk, on the scale of `full_range`.
-    seed: an integer.
-    chunk: int64, its number.
-  """
-  # Dynamic draws use seeds whose second word is positive: see pipeline.py.
-  return _draw(images, _whole_blocks(
-      tf.size(images), tf.stack([tf.cast(seed, tf.int64), -1 - chunk])))
-
-
-def _fixed_bits(images: StoredImages, seed: int) -> Iterator[np.ndarray]:
+def _fixed_bits(images: StoredImages, seed: int,
+                stream: int) -> Iterator[np.ndarray]:
   """Yields the fixed bits, uint8, chunk after chunk."""
   count = fixed_chunk(images)
   for chunk, start in enumerate(range(0, len(images), count)):
     with tf.device('CPU'):
       grey = as_tensor(images[start:start + count])
-      bits = fixed_draw(grey, seed, tf.constant(chunk, tf.int64))
+      bits = fixed_draw(grey, seed, stream, tf.constant(chunk, tf.int64))
     yield bits.numpy().astype(np.uint8)
 
 

@@ -82,7 +82,7 @@ def load_images(name: str, data_dir: str | None = None,
     image_key: the feature that is the image.
     label_key: the feature that is the label. Labels are left out if it is
       None, or if it is 'label' and there is none. It may be a factor too.
-    seed: fixes which images are carved.
+    seed: Integer that fixes which images are carved, `--eval_seed` of a run.
     cache: where the decoded images are: 'memory'; 'disk', in files written
       once and read as they are needed; or 'none', which keeps those of
       validation and test in memory, and decodes those of training in each pass.

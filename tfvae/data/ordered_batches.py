@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tfvae.data.binarization import evaluation_stream
 from tfvae.data.binarization import fixed_chunk
 from tfvae.data.binarization import fixed_draw
 from tfvae.data.binarization import unit_interval
@@ -12,19 +13,21 @@ from tfvae.data.stored_images import StoredImages
 
 def ordered_batches(images: StoredImages, batch_size: int, seed: int,
                     binarization: str, labels: np.ndarray | None = None,
-                    as_counts: bool = False) -> tf.data.Dataset:
+                    as_counts: bool = False,
+                    split: str = 'test') -> tf.data.Dataset:
   """Returns the images once, in their order, as `evaluation_batches` does.
 
-  They are read and binarised by the chunks of `fixed_binarization`, so that the
+  They are read and binarized by the chunks of `fixed_binarization`, so that the
   bits are the same as those of an array, and cut into batches after that.
 
   Args:
     images: `[n, height, width, channels]`.
     batch_size: images a batch; the last one holds what is left.
-    seed: an integer that fixes the binarisation.
+    seed: Integer that fixes the binarization, with `split`.
     binarization: 'dynamic', 'static', or 'none' for grey values in [0, 1].
     labels: one-hot `[n, classes]`, or None.
     as_counts: with 'none', keep the numbers as they are, as counts.
+    split: Name of the split.
 
   Returns:
     A data set of float32 `[b, height, width, channels]`, `b <= batch_size`;
@@ -36,8 +39,9 @@ def ordered_batches(images: StoredImages, batch_size: int, seed: int,
         lambda x: tf.cast(x, tf.float32) if as_counts else unit_interval(x),
         num_parallel_calls=tf.data.AUTOTUNE)
   else:
+    stream = evaluation_stream(split)
     batches = images.dataset(fixed_chunk(images)).enumerate().map(
-        lambda chunk, x: fixed_draw(x, seed, chunk),
+        lambda chunk, x: fixed_draw(x, seed, stream, chunk),
         num_parallel_calls=tf.data.AUTOTUNE).rebatch(batch_size)
   if labels is not None:
     one_hot = sliced(np.asarray(labels, np.float32), batch_size)

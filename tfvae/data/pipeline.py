@@ -1,14 +1,17 @@
-"""Batches from arrays: shuffled and binarised statelessly, in any epoch.
+"""Batches from arrays: shuffled and binarized statelessly, in any epoch.
 
 Nothing here has a state. Each random number is a function of the seed, the
 epoch and the step, by a counter-based generator (philox) with these keys:
 
   order of epoch e                       (seed, e 2^32)
   binary pixels of epoch e, step s       (seed, e 2^32 + 1 + s)
-  fixed binarisation, chunk k            (seed, -1 - k)
+  static binarization, chunk k           (seed, -1 - k)
+  evaluation of split n, chunk k         (evaluation seed, -1 - c(n) 2^32 - k)
 
-so a run that was killed goes on from an epoch bit for bit as if it had not
-been, with no iterator to save.
+with c(n) = 1 + (CRC-32 of the split's name mod 2^30), so a run that was killed
+goes on from an epoch bit for bit as if it had not been, with no iterator to
+save, and a split is the same in every evaluation. Keys that differ in either
+word give independent numbers.
 """
 
 from collections.abc import Callable
@@ -19,6 +22,7 @@ import tensorflow as tf
 from tfvae.data.binarization import bernoulli_draw
 from tfvae.data.binarization import check_binarization
 from tfvae.data.binarization import fixed_binarization
+from tfvae.data.binarization import static_binarization
 from tfvae.data.binarization import unit_interval
 from tfvae.data.memory import as_tensor
 from tfvae.data.ordered_batches import ordered_batches
@@ -114,8 +118,7 @@ class BatchReader:
     Args:
       images: uint8, or floating in [0, 1], `[n, height, width, channels]`.
       binarization: 'dynamic' draws binary pixels anew in every step, 'static'
-        once (those of `fixed_binarization`), 'none' keeps grey values in
-        [0, 1].
+        once, 'none' keeps grey values in [0, 1].
       seed: an integer that fixes the binarisation.
       labels: one-hot `[n, classes]`, or None.
       as_counts: with 'none', keep the numbers as they are, as counts.
@@ -128,7 +131,7 @@ class BatchReader:
     self._scale = _scale(binarization, as_counts)
     self._is_drawn, self._seed = binarization == 'dynamic', seed
     if binarization == 'static':
-      images = fixed_binarization(images, seed)
+      images = static_binarization(images, seed)
     images = stored(images)
     self._gather = (
         images if as_counts else images.full_range()).gather(device)
@@ -201,20 +204,23 @@ def training_batches(images: Images, batch_size: int, seed: int,
 def evaluation_batches(images: Images, batch_size: int, seed: int,
                        binarization: str,
                        labels: np.ndarray | None = None,
-                       as_counts: bool = False) -> tf.data.Dataset:
+                       as_counts: bool = False,
+                       split: str = 'test') -> tf.data.Dataset:
   """Returns the images once, in their order, the same on every pass.
 
   With 'dynamic' as with 'static' the pixels are those of
-  `fixed_binarization(images, seed)`, whatever the batch size: were they drawn
-  anew, scores of two passes or of two models would differ by the draw.
+  `fixed_binarization(images, seed, split)`, whatever the batch size. If they
+  were drawn again, scores of two passes or of two models would differ by the
+  draw.
 
   Args:
     images: uint8, or floating in [0, 1], `[n, height, width, channels]`.
     batch_size: images a batch; the last one holds what is left.
-    seed: an integer that fixes the binarisation.
+    seed: Integer that fixes the binarization, with `split`.
     binarization: 'dynamic', 'static', or 'none' for grey values in [0, 1].
     labels: one-hot `[n, classes]`, or None.
     as_counts: with 'none', keep the numbers as they are, as counts.
+    split: Name of the split, as for `fixed_binarization`.
 
   Returns:
     A data set of float32 `[b, height, width, channels]`, `b <= batch_size`;
@@ -228,9 +234,9 @@ def evaluation_batches(images: Images, batch_size: int, seed: int,
   _scale(binarization, as_counts)  # Refuses what does not go together.
   if binarization != 'none' and is_in_memory(images) and (
       images.size <= _KEPT_BITS):
-    images, binarization = fixed_binarization(images, seed), 'none'
+    images, binarization = fixed_binarization(images, seed, split), 'none'
   return ordered_batches(stored(images), batch_size, seed, binarization, labels,
-                         as_counts)
+                         as_counts, split)
 
 
 def _check_batch_size(batch_size: int) -> None:

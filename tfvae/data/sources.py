@@ -22,6 +22,16 @@ _LOGGER = logging.getLogger(__name__)
 # no network is told so. Four tries take 3 seconds.
 _DOWNLOAD_RETRIES = 4
 
+# What a path given for a name is, by the ending of its file.
+_FILE_KINDS = {
+    '.csv': 'a CSV file', '.gif': 'an image', '.h5': 'an HDF5 file',
+    '.hdf5': 'an HDF5 file', '.jpeg': 'an image', '.jpg': 'an image',
+    '.json': 'a JSON file', '.mat': 'a MATLAB file', '.npy': 'a NumPy array',
+    '.npz': 'a NumPy archive', '.parquet': 'a Parquet file',
+    '.png': 'an image', '.tar': 'an archive', '.tfrecord': 'a TFRecord file',
+    '.tgz': 'an archive', '.tsv': 'a table', '.zip': 'an archive',
+}
+
 
 def open_builder(name: str,
                  data_dir: str | None = None) -> tfds.core.DatasetBuilder:
@@ -48,10 +58,12 @@ def open_builder(name: str,
   try:
     return tfds.builder(name, data_dir=data_dir)
   except tfds.core.DatasetNotFoundError as error:  # Its text lists them all.
+    _check_is_name(name)
     raise ValueError(
         f'TFDS knows no such data set. {_suggestion(name)} '
         f'Received: name={name!r}') from error
   except Exception as error:  # No such config or version; a missing package.
+    _check_is_name(name)
     raise ValueError(
         f'TFDS cannot open this data set. {_suggestion(name)} '
         f'Received: name={name!r}\n{_described(error)}') from error
@@ -161,6 +173,46 @@ def _num_shared(one: tfds.core.SplitInfo, other: tfds.core.SplitInfo) -> int:
   return shared
 
 
+def _check_is_name(name: str) -> None:
+  """Raises a ValueError, in one line, if a name that TFDS refuses is no name.
+
+  TFDS itself answers a path with the syntax of its names, in 17 lines.
+  """
+  path = os.path.expanduser(name)
+  flags = _prepared_flags(path)
+  if flags is not None:
+    raise ValueError('This is a data set that TFDS prepared. Pass '
+                     f'{flags} instead. Received: name={name!r}')
+  kind = _kind(path)
+  if kind is not None:
+    raise ValueError(
+        f'This is {kind}, and tfvae takes data sets of TFDS, by names such as '
+        'mnist. Prepare your own images by a TFDS builder and `tfds build`, '
+        'see https://www.tensorflow.org/datasets/add_dataset, and pass the '
+        f'name of the builder. Received: name={name!r}')
+
+
+def _prepared_flags(path: str) -> str | None:
+  """Returns the flags of a data set that TFDS prepared in a folder."""
+  try:
+    full_name = tfds.builder_from_directory(path).info.full_name
+  except Exception:  # Another folder; others write a dataset_info.json too.
+    return None
+  *names, _ = full_name.split('/')  # The version is last.
+  root = os.path.normpath(os.path.join(path, '..', *['..'] * len(names)))
+  return f'--dataset={"/".join(names)} --data_dir={root}'
+
+
+def _kind(path: str) -> str | None:
+  """Returns what a path is, or None for what may be meant as a name."""
+  if os.path.isdir(path):
+    return 'a folder'
+  kind = _FILE_KINDS.get(os.path.splitext(path)[1].lower())
+  if kind is not None or os.path.isfile(path):
+    return kind or 'a file'
+  return 'a path' if path.startswith(('.', '/')) else None
+
+
 def _suggestion(name: str) -> str:
   known = tfds.list_builders(with_community_datasets=False)
   stem = re.split('[/:]', str(name))[0]
@@ -171,4 +223,6 @@ def _suggestion(name: str) -> str:
 
 
 def _described(error: Exception) -> str:
-  return f'{type(error).__name__}: {error}'
+  # What follows there is the syntax of the names of TFDS.
+  text, _, _ = str(error).partition('\nThe builder name string')
+  return f'{type(error).__name__}: {text}'

@@ -34,8 +34,38 @@ class Split:
   factors: np.ndarray | None = None
 
   def one_hot(self, num_classes: int) -> np.ndarray:
-    """Returns the labels as float32 `[n, num_classes]`."""
+    """Returns the labels as float32 `[n, num_classes]`.
+
+    Raises:
+      ValueError: If there are no labels, or one is not among the classes.
+    """
+    self.check_labels(num_classes)
     return np.eye(num_classes, dtype=np.float32)[self.labels]
+
+  def check_labels(self, num_classes: int, name: str = 'the images') -> None:
+    """Raises a ValueError unless every image has one of the classes.
+
+    Args:
+      num_classes: Number of classes, the labels 0, ..., num_classes - 1.
+      name: Name of the images in the message.
+    """
+    if self.labels is None:
+      raise ValueError(
+          'A conditional model needs labels. Name their feature by '
+          f'--label_key, or choose a model without y. Received: {name} without '
+          'labels')
+    wrong = (self.labels < 0) | (self.labels >= num_classes)
+    if not wrong.any():
+      return
+    count, fault = np.count_nonzero(wrong), 'outside the classes'
+    if (self.labels[wrong] == -1).all():  # TFDS's mark.
+      fault = '-1, which means unlabeled'
+    raise ValueError(
+        f'A conditional model needs one of the classes 0 to {num_classes - 1} '
+        f'for each image. Labels that are {fault}: {count:,} of {len(wrong):,} '
+        f'of {name}. Choose a split without them, another --label_key, or a '
+        f'model without y. Received: num_classes={num_classes}, labels from '
+        f'{self.labels.min()} to {self.labels.max()}')
 
   def rows(self, chosen: np.ndarray) -> 'Split':
     """Returns the rows that bool `[n]` or indices choose.

@@ -135,11 +135,11 @@ def distributed_evaluation(images: data.ImageData, split: str, config: Config,
 
 def evaluation_batches(images: data.ImageData, split: str,
                        config: Config) -> tf.data.Dataset:
-  """Returns the batches of a split, always the same."""
+  """Returns the batches of a split, the same for every training seed."""
   return data.evaluation_batches(
-      getattr(images, split).images, config.eval_batch_size, config.seed,
+      getattr(images, split).images, config.eval_batch_size, config.eval_seed,
       config.data_binarization(), labels_where_needed(images, split, config),
-      as_counts(config))
+      as_counts(config), split)
 
 
 def labels_where_needed(images: data.ImageData, split: str,

@@ -52,7 +52,8 @@ class Config:
   binarization: str = setting(
       'auto', 'data', 'x ~ Bernoulli(pixel): dynamic draws anew every epoch, '
       'static once, none keeps the pixels; auto is dynamic for the bernoulli '
-      'likelihood, none for others. Evaluation is always on one fixed draw',
+      'likelihood, none for others. Evaluation is on one fixed draw, that of '
+      '--eval_seed',
       choices=('auto', *BINARIZATIONS))
   cache: str = setting(
       'memory', 'data', 'where the decoded images are: in memory; on the disk, '
@@ -209,8 +210,8 @@ class Config:
       'distributions are float32 always, and exports compute in it',
       choices=('float32', 'bfloat16', 'float16'))
   seed: int = setting(
-      0, 'training', 'of data order, binarization, initial weights and noise',
-      at_least=0, below=2**31)
+      0, 'training', 'seed of data order, binarization in training, initial '
+      'weights and noise; evaluation has --eval_seed', at_least=0, below=2**31)
   jit: str = setting(
       'auto', 'training', 'compile the step with XLA, whose random normals are '
       'others; auto does, but on a CPU not for convolutions',
@@ -238,6 +239,10 @@ class Config:
       ('importance_weighted', 'latent_space', 'representation'), 'evaluation',
       'what is measured beside the ELBO, separated by commas; what does not '
       'apply to the data is left out', choices=('all', *EVALUATIONS))
+  eval_seed: int = setting(
+      0, 'evaluation', 'seed of the binary pixels in validation and evaluation '
+      'and of the choice of the carved validation images, which --seed leaves '
+      'alone', at_least=0, below=2**31)
   eval_batch_size: int = setting(
       200, 'evaluation', 'examples at a time', at_least=1)
   eval_chunk: int = setting(

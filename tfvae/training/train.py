@@ -141,13 +141,10 @@ def _load(config: Config) -> data.ImageData:
       validation_split=config.validation_split, test_split=config.test_split,
       validation_fraction=config.validation_fraction,
       image_key=config.image_key, label_key=config.label_key,
-      seed=config.seed, cache=config.cache, cache_dir=config.cache_dir)
+      seed=config.eval_seed, cache=config.cache, cache_dir=config.cache_dir)
   _check_support(config, images)
-  if config.graph().is_conditional and not images.num_classes:
-    raise ValueError(
-        "The graphical model has the label 'y', and the data set has no "
-        'classes; remove it, or name their feature by --label_key. Received: '
-        f'dataset={config.dataset!r}, label_key={config.label_key!r}')
+  if config.graph().is_conditional:
+    _check_labels(config, images)
   return images
 
 
@@ -171,6 +168,21 @@ def _check_support(config: Config, images: data.ImageData):
       for chunk in data.chunks(split.images):
         check_support(chunk, support, config.likelihood, first)
         first += len(chunk)
+
+
+def _check_labels(config: Config, images: data.ImageData):
+  """Raises a ValueError unless every image has a class."""
+  if not images.num_classes:
+    raise ValueError(
+        "The graphical model has the label 'y', and the data set has no "
+        'classes; remove it, or name their feature by --label_key. Received: '
+        f'dataset={config.dataset!r}, label_key={config.label_key!r}')
+  for part in ('train', 'validation', 'test'):
+    is_carved = part == 'validation' and config.validation_split is None
+    flag = 'train_split' if is_carved else f'{part}_split'
+    getattr(images, part).check_labels(
+        images.num_classes,
+        f'the {part} images (--{flag}={getattr(config, flag)!r})')
 
 
 def _evaluate(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,

@@ -171,10 +171,21 @@ def _read_flags(workdir: str) -> dict[str, str]:
     return dict(pairs)
 
 
+def _carved_by(flags: dict[str, str], workdir: str) -> dict[str, str]:
+  """Returns the flags of an unfinished run with the seed that carved its data.
+
+  Before there was --eval_seed, --seed chose the validation images. Resumed with
+  another choice, a run would be validated on images that it was trained on.
+  """
+  if 'validation_split' in flags or _read_metrics(workdir) is not None:
+    return flags
+  return {'eval_seed': flags.get('seed', '0')} | flags
+
+
 def _check_same_flags(workdir: str, config: Config, but: str | None = None):
   """Refuses other settings than the run's, but for those of one group."""
   # A run of a version that had not all flags had the defaults of the others.
-  before = Config().to_flags() | _read_flags(workdir)
+  before = Config().to_flags() | _carved_by(_read_flags(workdir), workdir)
   now = config.to_flags()
   different = [
       f'  --{field.name}: {before.get(field.name, "none")} there, '
