@@ -233,6 +233,10 @@ class Config:
       ('importance_weighted', 'latent_space', 'representation'), 'evaluation',
       'what is measured beside the ELBO, separated by commas; what does not '
       'apply to the data is left out', choices=('all', *EVALUATIONS))
+  eval_seed: int = setting(
+      0, 'evaluation', 'seed of the evaluation: the bits of the validation and '
+      'test images, the validation images that are carved, and every draw of '
+      'an evaluation', at_least=0, below=2**31)
   eval_batch_size: int = setting(
       200, 'evaluation', 'examples at a time', at_least=1)
   eval_chunk: int = setting(
