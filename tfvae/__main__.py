@@ -56,10 +56,16 @@ def main(argv: list[str]):
       raise
     _fail_on_disk(argv, workdir, reasons[0])
   for name, value in metrics.get('test', {}).items():
-    print(f'test {name}: {value:.2f}' if isinstance(value, float)
-          else f'test {name}: {value}')
+    if not isinstance(value, dict):  # Parts by latent are in the file.
+      print(f'test {name}: {_text(value)}')
   if metrics:
     print(f'Results are in {workdir}.')
+
+
+def _text(value: object) -> str:
+  if value is None:  # A NaN, null in JSON.
+    return 'not available'
+  return f'{value:.2f}' if isinstance(value, float) else str(value)
 
 
 def _fail_on_disk(argv: list[str], path: str, reason: object):

@@ -77,22 +77,43 @@ class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
                           rtol=1e-5)
     self.assertEqual(metrics['test']['examples'], 360)
     self.assertEqual(metrics['test']['iwae_examples'], 20)
-    # Best on validation: the weights kept give that epoch's validation ELBO.
+    # Best on validation: the weights kept give that epoch's validation loss,
+    # and, with other draws, its ELBO.
+    best = rows[metrics['best_epoch'] - 1]
+    validation = metrics['validation']
     self.assertAllClose(
-        metrics['validation']['elbo'], max(
-            float(row['val_elbo']) for row in rows), rtol=1e-5)
+        validation['objective'], float(best['val_loss']), rtol=1e-5)
+    self.assertBetween(
+        abs(validation['elbo'] - float(best['val_elbo'])), 1e-9,
+        5 * 2**0.5 * validation['elbo_standard_error'])
 
   def test_saved_model_gives_the_reported_numbers(self):
     config, metrics = self.config, self.metrics
     model = tf_keras.models.load_model(
         os.path.join(self.finished, 'model.keras'))
     images = data.load_images('digits', data_dir=self.data_dir)
-    means = model.evaluate(
-        data.evaluation_batches(
-            images.test.images, config.eval_batch_size, config.eval_seed,
-            config.data_binarization()), return_dict=True, verbose=0)
-    for name in ('elbo', 'reconstruction', 'kl'):
-      self.assertAllClose(means[name], metrics['test'][name], rtol=1e-5)
+    x = np.float32(data.fixed_binarization(images.test.images, seed=0))
+    means = model.evaluate(x, batch_size=config.eval_batch_size,
+                           return_dict=True, verbose=0)
+    test = metrics['test']
+    self.assertAllClose(means['loss'], test['objective'], rtol=1e-5)
+    # KL(N(μ, diag σ²) ‖ N(0, I)) = ½ Σ_d (σ_d² + μ_d² − 1 − log σ_d²)
+    q = model.infer(x, lambda posterior: posterior.mean()).posteriors['z']
+    loc, scale = np.float64(q.mean()), np.float64(q.stddev())
+    kl = 0.5 * np.sum(scale**2 + loc**2 - 1 - 2 * np.log(scale), axis=-1)
+    self.assertAllClose(test['kl'], kl.mean(), rtol=1e-5)
+    self.assertAllClose(
+        test['kl_standard_error'], kl.std(ddof=1) / 360**0.5, rtol=1e-5)
+    # log p(x|z) of other draws, with their standard error.
+    z = loc + scale * np.random.default_rng(0).normal(size=loc.shape)
+    p = np.clip(model.decode({'z': tf.constant(z, tf.float32)}).mean(), 1e-7,
+                1 - 1e-7)
+    log_likelihood = np.log(np.where(x == 1, p, 1 - p)).sum(axis=(1, 2, 3))
+    error = log_likelihood.std(ddof=1) / 360**0.5
+    self.assertNear(
+        test['reconstruction'], log_likelihood.mean(), 5 * 2**0.5 * error)
+    self.assertAllClose(
+        test['reconstruction_standard_error'], error, rtol=0.1)
 
   def test_tensorboard_holds_scalars_and_pictures(self):
     tags = {}

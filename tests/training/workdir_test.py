@@ -71,44 +71,53 @@ class HeldTest(tf.test.TestCase):
       self.assertFalse(os.path.exists(self.workdir))
 
 
-class RunsBeforeEvalSeedTest(parameterized.TestCase, tf.test.TestCase):
-  """Runs whose flags.txt has no --eval_seed."""
+class RunsOfEarlierVersionsTest(parameterized.TestCase, tf.test.TestCase):
+  """Runs whose flags.txt has neither --eval_seed nor --select_by."""
 
   def run_of(self, config, *files):
-    """Leaves a run that began before there was --eval_seed."""
     workdir = self.create_tempdir().full_path
     with workdir_lib.prepared(workdir, config):
       pass
     path = pathlib.Path(workdir, workdir_lib.FLAGS_FILE)
     lines = path.read_text(encoding='utf-8').splitlines(keepends=True)
     path.write_text(''.join(
-        line for line in lines if 'eval_seed' not in line), encoding='utf-8')
+        line for line in lines if not line.startswith(
+            ('--eval_seed', '--select_by'))), encoding='utf-8')
     for file in files:
       pathlib.Path(workdir, file).write_text('{"seconds": 1}', encoding='utf-8')
     return workdir
 
-  def test_unfinished_run_keeps_its_validation_images(self):
+  def test_keep_their_validation_images_and_their_rule(self):
     workdir = self.run_of(Config(seed=3))
-    with self.assertRaisesRegex(
-        ValueError, '--eval_seed: 3 there, 0 here'), (
-            workdir_lib.prepared(workdir, Config(seed=3))):
-      self.fail()
-    with workdir_lib.prepared(workdir, Config(seed=3, eval_seed=3)) as finished:
+    config = workdir_lib.settled(Config(seed=3), workdir)
+    self.assertEqual((config.eval_seed, config.select_by), (3, 'elbo'))
+    with workdir_lib.prepared(workdir, config) as finished:
       self.assertIsNone(finished)
 
-  @parameterized.parameters({}, {'seed': 3, 'validation_split': 'test'})
-  def test_run_with_the_same_validation_images_resumes(self, **settings):
-    config = Config(**settings)
-    with workdir_lib.prepared(self.run_of(config), config) as finished:
-      self.assertIsNone(finished)
+  def test_other_settings_are_refused(self):
+    workdir = self.run_of(Config(seed=3))
+    config = workdir_lib.settled(
+        Config(seed=3, eval_seed=4, select_by='last'), workdir)
+    with self.assertRaisesRegex(
+        ValueError, '--select_by: elbo there, last here'), (
+            workdir_lib.prepared(workdir, config)):
+      self.fail()
 
   def test_finished_run_stays_finished(self):
-    config = Config(seed=3)
-    workdir = self.run_of(config, workdir_lib.METRICS_FILE)
+    workdir = self.run_of(Config(seed=3), workdir_lib.METRICS_FILE)
+    config = workdir_lib.settled(Config(seed=3), workdir)
     with workdir_lib.prepared(workdir, config) as finished:
       self.assertEqual(finished, {'seconds': 1})
-    self.assertEqual(workdir_lib.finished_metrics(workdir, config),
+    self.assertEqual(workdir_lib.trained_metrics(workdir, config),
                      {'seconds': 1})
+
+  def test_runs_of_this_version_are_left_as_they_are(self):
+    workdir = self.create_tempdir().full_path
+    config = Config(seed=3)
+    self.assertEqual(workdir_lib.settled(config, workdir), config)
+    with workdir_lib.prepared(workdir, config):
+      pass
+    self.assertEqual(workdir_lib.settled(config, workdir), config)
 
 
 if __name__ == '__main__':

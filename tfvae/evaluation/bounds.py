@@ -28,7 +28,9 @@ class Estimate:
 
   @property
   def standard_error(self) -> float:
-    """The standard error of the mean over the examples."""
+    """The standard error of the mean over the examples; NaN of a single one."""
+    if len(self.values) < 2:
+      return math.nan
     return float(np.std(self.values, ddof=1) / math.sqrt(len(self.values)))
 
 

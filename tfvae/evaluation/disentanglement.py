@@ -16,6 +16,24 @@ from tfvae.evaluation.factor_prediction import gap
 from tfvae.evaluation.factor_prediction import sap
 
 
+def why_not(factors: np.ndarray) -> str | None:
+  """Returns why the scores of factors are undefined, or None if they are not.
+
+  Args:
+    factors: Integer array `[n, f]`.
+  """
+  factors = np.asarray(factors)
+  if factors.ndim != 2 or factors.shape[1] < 2:
+    return 'the scores compare factors, and the data set has only one'
+  for column, values in enumerate(factors.T):
+    counts = np.unique(values, return_counts=True)[1]
+    if len(counts) < 2:
+      return f'factor {column} has only one value'
+    if counts.min() < 2:
+      return f'a value of factor {column} occurs only once'
+  return None
+
+
 def disentanglement_scores(codes: np.ndarray, factors: np.ndarray,
                            seed: int = 0) -> dict[str, float]:
   """Returns every score of this file by name.

@@ -45,6 +45,29 @@ def posterior_means(
           for name in parts[0]}
 
 
+def why_not(train_labels: np.ndarray, num_neighbors: int = 10) -> str | None:
+  """Returns why labels cannot be predicted from means, or None if they can.
+
+  Args:
+    train_labels: Integer array `[n]`; −1 marks an unlabeled example.
+    num_neighbors: Neighbors of the nearest-neighbor classifier.
+  """
+  labels = np.asarray(train_labels)
+  classes = np.unique(labels)
+  if len(labels) < num_neighbors:
+    return (f'there are {len(labels)} training examples, fewer than the '
+            f'{num_neighbors} neighbors of the kNN classifier')
+  if classes[0] < 0:
+    return (f'{np.count_nonzero(labels < 0)} of {len(labels)} training '
+            'examples are unlabeled, their label is −1')
+  if len(classes) < 2:
+    return 'all training examples have one label'
+  if 2 * len(classes) > len(labels):
+    return (f'{len(labels)} training examples are fewer than two for each of '
+            f'{len(classes)} classes')
+  return None
+
+
 def representation_accuracy(
     train_means: np.ndarray,
     train_labels: np.ndarray,

@@ -6,6 +6,7 @@ import html
 import numpy as np
 from scipy import stats
 
+from tfvae.report.arguments import UNLABELED
 from tfvae.report.latent_map import LatentMap
 from tfvae.report.svg import Axes
 from tfvae.report.svg import number
@@ -156,15 +157,20 @@ def map_axes(plane: LatentMap, size: float = 480) -> Axes:
   return Axes(*limits, size, size, left=4, bottom=4, right=4, top=4)
 
 
+def dot_class(label: int) -> str:
+  """Returns the class that colors the dots of a label."""
+  return 'unlabeled' if label == UNLABELED else f'c{label % 10}'
+
+
 def map_content(plane: LatentMap, axes: Axes, labels: np.ndarray | None,
                 names: Sequence[str]) -> str:
-  """Draws posterior means coloured by label over the prior's regions.
+  """Draws posterior means, colored by label, over the prior's regions.
 
   Args:
     plane: what to draw.
     axes: of `map_axes`.
-    labels: int `[n]`, or None.
-    names: of the labels.
+    labels: int `[n]`, −1 for an unlabeled image; or None.
+    names: Names of the labels 0, 1, …
   """
   parts, levels = [], []
   for level, outlines in plane.contours.items():
@@ -176,16 +182,19 @@ def map_content(plane: LatentMap, axes: Axes, labels: np.ndarray | None,
     levels.append(tag('text', f'{level:.0%}', class_='level', x=f'{x:.1f}',
                       y=f'{y - 5:.1f}', text_anchor='middle'))
   places = axes.place(plane.points)
-  groups = [np.ones(len(places), bool)] if labels is None else [
-      labels == label for label in range(len(names))]
-  for label, chosen in enumerate(groups):
+  groups = {0: np.ones(len(places), bool)}
+  if labels is not None:
+    groups = {label: labels == label for label in range(len(names))}
+    if UNLABELED in labels:
+      groups = {UNLABELED: labels == UNLABELED} | groups
+  for label, chosen in groups.items():
     # Lines of no length with round ends: the shortest way to write dots.
     dots = ''.join(f'M{x:.1f} {y:.1f}h0' for x, y in places[chosen])
-    parts.append(tag('path', class_=f'dots c{label % 10}', d=dots,
+    parts.append(tag('path', class_=f'dots {dot_class(label)}', d=dots,
                      data_label=label))
   parts += levels
-  for label, chosen in enumerate(groups if labels is not None else ()):
-    if chosen.any():
+  for label, chosen in (groups if labels is not None else {}).items():
+    if chosen.any() and label != UNLABELED:
       x, y = np.median(places[chosen], axis=0)
       parts.append(tag('text', html.escape(names[label]), class_='class',
                        x=f'{x:.1f}', y=f'{y + 5:.1f}', text_anchor='middle'))

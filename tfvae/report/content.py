@@ -1,4 +1,4 @@
-"""What a report is made of: what its caller gave, and what follows from it."""
+"""The content of a report: the arguments, and what is computed from them."""
 
 from collections.abc import Mapping, Sequence
 import dataclasses
@@ -11,8 +11,11 @@ import tensorflow as tf
 from tfvae.evaluation.latent_measures import ACTIVE_VARIANCE
 from tfvae.graph import GraphicalModel
 from tfvae.models import LatentVariableModel
+from tfvae.report.arguments import label_numbers
+from tfvae.report.arguments import UNLABELED
 from tfvae.report.elbo_parts import elbo_parts
 from tfvae.report.elbo_parts import ElboParts
+from tfvae.report.elbo_parts import parts_of_metrics
 from tfvae.report.explorer import Explorer
 from tfvae.report.explorer import explorer
 from tfvae.report.latent_map import latent_map
@@ -21,17 +24,17 @@ from tfvae.report.latent_pictures import distinct
 from tfvae.report.latent_walk import Base
 from tfvae.report.latent_walk import LatentWalk
 
-_MAX_IMAGES = 2000  # Of the map and of the ELBO's parts; more is no clearer.
+_MAX_IMAGES = 2000  # Of the map and the estimates; more is no clearer.
 _FEW_IMAGES = 10  # Of interpolations and bases.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Content:
-  """The arguments of `write_report`, and what is computed of them once."""
+  """The arguments of `write_report`, and what is computed from them once."""
 
   model: LatentVariableModel
   inputs: Any
-  labels: np.ndarray | None
+  labels: Any
   graph: GraphicalModel | None
   history: Sequence[Mapping[str, Any]]
   metrics: Mapping[str, Any]
@@ -51,9 +54,14 @@ class Content:
     return LatentWalk(self.model, few, self.seed)
 
   @functools.cached_property
-  def parts(self) -> ElboParts:
-    """The ELBO's parts on the images of the walk."""
+  def own_parts(self) -> ElboParts:
+    """Estimates of the ELBO's parts on the images of the walk."""
     return elbo_parts(self.model, self.walk.inputs, self.seed)
+
+  @functools.cached_property
+  def test_parts(self) -> ElboParts | None:
+    """The ELBO's parts on the test set, where the metrics have them."""
+    return parts_of_metrics(self.metrics.get('test', {}), list(self.walk.means))
 
   @functools.cached_property
   def plane(self) -> LatentMap | None:
@@ -61,19 +69,33 @@ class Content:
     return latent_map(self.walk) if min(self.walk.top_means.shape) > 1 else None
 
   @functools.cached_property
-  def shown_labels(self) -> np.ndarray | None:
-    """The labels of the walk's images, `[n]`, or None."""
-    if self.labels is not None:
-      return np.asarray(self.labels)[:len(self.walk.x)]
-    return None if self.walk.y is None else self.walk.y.argmax(axis=1)
+  def _labels(self) -> tuple[np.ndarray | None, list[str]]:
+    labels, y = self.labels, self.walk.y
+    if labels is None and y is None:
+      return None, []
+    if labels is None:
+      names = label_numbers(
+          np.arange(y.shape[1]), y.shape[1], self.class_names)[1]
+      return y.argmax(axis=1), names
+    numbers, names = label_numbers(
+        labels, len(tf.nest.flatten(self.inputs)[0]), self.class_names)
+    return numbers[:len(self.walk.x)], names
 
-  @functools.cached_property
+  @property
+  def shown_labels(self) -> np.ndarray | None:
+    """The labels of the walk's images, `[n]`, −1 for unlabeled; or None."""
+    return self._labels[0]
+
+  @property
   def names(self) -> list[str]:
-    """The names of the labels, by number."""
-    if self.shown_labels is None:
-      return []
-    count = int(self.shown_labels.max()) + 1
-    return [*self.class_names, *map(str, range(len(self.class_names), count))]
+    """The names of the labels, from 0."""
+    return self._labels[1]
+
+  @property
+  def has_unlabeled(self) -> bool:
+    """Whether there are labels, and some image has none."""
+    return self.shown_labels is not None and (
+        UNLABELED in self.shown_labels)
 
   @functools.cached_property
   def examples(self) -> list[int]:
@@ -82,9 +104,11 @@ class Content:
     return distinct(self.shown_labels, few)
 
   def title_of(self, index: int) -> str:
-    """Returns what an image is called."""
+    """Returns the caption of an image."""
     if self.shown_labels is None:
       return f'image {index + 1}'
+    if self.shown_labels[index] == UNLABELED:
+      return f'unlabeled, image {index + 1}'
     return f'“{self.names[self.shown_labels[index]]}”, image {index + 1}'
 
   @functools.cached_property
@@ -104,12 +128,31 @@ class Content:
 
   @functools.cached_property
   def kl(self) -> Mapping[str, np.ndarray]:
-    """By latent, the KL of each dimension, where it is known."""
+    """The KL of each dimension by latent, where it is known, in nats."""
     return {name: np.asarray(nats, np.float64) for name, nats in (
-        self.kl_per_dimension or self.parts.kl_per_dimension).items()}
+        self.kl_per_dimension or self._of_latents('kl_per_dimension')
+        or self.own_parts.kl_per_dimension).items()}
+
+  @property
+  def estimates_kl(self) -> bool:
+    """Whether `kl` is estimated from the images of the walk."""
+    return not (self.kl_per_dimension or self._of_latents('kl_per_dimension'))
 
   def is_active(self, name: str) -> np.ndarray:
     """Returns whether each dimension of a latent is active, `[size]`."""
     if name in self.active:
       return np.asarray(self.active[name], bool)
-    return self.walk.means[name].var(axis=0) > ACTIVE_VARIANCE
+    variances = self._of_latents('variances').get(name)
+    if variances is None:
+      variances = self.walk.means[name].var(axis=0)
+    return variances > ACTIVE_VARIANCE
+
+  def _of_latents(self, key: str) -> dict[str, np.ndarray]:
+    """Returns a measure of the metrics' latent space by latent, `[size]`."""
+    latents = self.metrics.get('latent_space', {}).get('latents', {})
+    # A null becomes a NaN.
+    measures = {name: np.asarray(latent[key], np.float64)
+                for name, latent in latents.items() if latent.get(key)}
+    return {name: values for name, values in measures.items()
+            if name in self.walk.means
+            and values.shape == self.walk.means[name].shape[1:]}

@@ -1,13 +1,18 @@
-"""What each figure of a run means, in one sentence."""
+"""One-sentence explanations of the figures of a run."""
 
 # By key of `metrics.json`. Likelihoods and divergences are in nats.
 EXPLANATIONS = {
     'elbo': 'Evidence lower bound, E[log p(x|z)] − KL(q(z|x) ‖ p(z)), in nats '
-            'an image: the objective, and at most log p(x).',
+            'per image: on average at most log p(x).',
     'reconstruction': 'E[log p(x|z)] in nats: how well a draw of the posterior '
                       'explains the image it was inferred from.',
     'kl': 'KL(q(z|x) ‖ p(z)) in nats: what the latents spend to tell images '
           'apart, on average at least the mutual information.',
+    'kl_by_latent': 'The part of the KL that this latent spends, in nats.',
+    'objective': 'The loss that training minimizes, with the KL weight at the '
+                 'end of its schedule: −ELBO, but for other objectives and '
+                 'weights.',
+    'not_computed': 'The reason why figures are missing or were not replaced.',
     'examples': 'Images that the figures are means over.',
     'iwae_nll': 'Upper bound on −log p(x) in nats from K importance samples; '
                 'it falls to −log p(x) as K grows.',

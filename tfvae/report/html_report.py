@@ -1,4 +1,4 @@
-"""The report: one page that shows what a model learned, for people."""
+"""The report: one page of pictures and figures of a trained model."""
 
 from collections.abc import Mapping, Sequence
 import html
@@ -13,6 +13,8 @@ from tfvae.report import figure_sections
 from tfvae.report import latent_sections
 from tfvae.report import model_sections
 from tfvae.report import picture_sections
+from tfvae.report.arguments import check_by_latent
+from tfvae.report.arguments import check_inputs
 from tfvae.report.content import Content
 from tfvae.report.page import read
 from tfvae.report.page import template
@@ -40,7 +42,7 @@ def write_report(
     path: str,
     model: LatentVariableModel,
     inputs: Any,
-    labels: np.ndarray | None = None,
+    labels: Any = None,
     *,
     graph: GraphicalModel | None = None,
     history: Sequence[Mapping[str, Any]] = (),
@@ -56,40 +58,49 @@ def write_report(
 ):
   """Writes a page of pictures, charts and figures of a trained model.
 
-  The page is one file that asks nothing of the network: images, style and
-  script are inside. It suits a phone, a dark room, a keyboard and a screen
-  reader. Sections that nothing is given for are left out.
+  The page is one file that loads nothing from the network: images, style and
+  script are inside. It works on phones, in dark mode, with a keyboard and with
+  a screen reader. Sections without data are left out.
 
   Args:
-    path: of the HTML file, which is replaced whole.
-    model: a trained model of images.
-    inputs: test images as the model takes them, `[n, h, w, c]`, or a dictionary
-      of them as 'x' and one-hot labels as 'y'. A few are shown; of the first
-      2,000 come the map and the ELBO's parts.
-    labels: integers `[n]`, to colour the map by.
-    graph: the factorisation; the model's own by default.
-    history: a row an epoch with the keys 'epoch', 'elbo', 'val_elbo' and
-      likewise 'reconstruction' and 'kl', as `history.csv` has.
-    metrics: nested figures, as `metrics.json` has.
-    title: of the page.
-    command: repeats the run.
-    warnings: sentences for the top of the page, such as that the posterior has
-      collapsed.
-    kl_per_dimension: by latent, nats `[size]`; by default those in closed form.
-    active: by latent, whether each dimension is active, `[size]`; by default
+    path: Path of the HTML file, which is replaced atomically.
+    model: Trained model of images.
+    inputs: Test images as the model takes them, `[n, h, w, c]`, or a dictionary
+      of them as 'x' and one-hot labels as 'y'. A few are shown; the map and
+      estimates use the first 2,000.
+    labels: Labels that color the map: integers `[n]`, −1 for an unlabeled
+      image, whole floats, booleans, strings, or one-hot rows `[n, classes]`.
+    graph: Factorization; that of the model by default.
+    history: Row for each epoch with the keys 'epoch', 'elbo', 'val_elbo' and
+      likewise 'reconstruction' and 'kl', as in `history.csv`.
+    metrics: Nested figures as in `metrics.json`. The parts of the ELBO, the KL
+      of each dimension and the active units come from here; what is missing is
+      estimated from `inputs`, and the page says so.
+    title: Title of the page.
+    command: Command that repeats the run.
+    warnings: Sentences for the top of the page, for example that the posterior
+      has collapsed.
+    kl_per_dimension: Nats by latent, `[size]`, instead of the metrics' ones.
+    active: Whether each dimension is active by latent, `[size]`; by default
       those whose posterior mean has a variance above 0.01.
-    rank_histograms: by latent, counts `[size, bins]` of the ranks of
-      simulation-based calibration.
-    class_names: of the labels 0, 1, …
-    seed: of the draws.
+    rank_histograms: Counts of the ranks of simulation-based calibration by
+      latent, `[size, bins]`.
+    class_names: Names of the labels 0, 1, …
+    seed: Seed of the draws.
 
   Raises:
-    ValueError: if the data are no images.
+    ValueError: If inputs or labels are not as described, or an array does not
+      have the size of its latent.
   """
+  check_inputs(model, inputs)
   content = Content(
       model, inputs, labels, graph, history, metrics or {}, title, command,
       warnings, kl_per_dimension or {}, active or {}, rank_histograms or {},
       class_names, seed)
+  sizes = {name: z.shape[1] for name, z in content.walk.means.items()}
+  check_by_latent('kl_per_dimension', content.kl_per_dimension, sizes)
+  check_by_latent('active', content.active, sizes)
+  check_by_latent('rank_histograms', content.rank_histograms, sizes, rank=2)
   made = [section for make in _SECTIONS if (section := make(content))]
   page = template(
       'report.html', title=html.escape(title), style=read('report.css'),

@@ -44,14 +44,17 @@ class LatentMap:
 def latent_map(walk: LatentWalk) -> LatentMap:
   """Projects posterior means and prior on the means' principal plane.
 
-  A top latent of two dimensions is its own plane. The prior's regions are
+  A top latent of two dimensions is its own plane, and means that do not vary
+  are shown in the plane of the first two dimensions. The prior's regions are
   ellipses where it is normal; otherwise they are of a smoothed histogram of
   its projected draws.
   """
   means = np.float64(walk.top_means)
   size = means.shape[1]
   axes, centre, explained = np.eye(2), np.zeros(2), 1.0
-  if size > 2:
+  if size > 2 and not np.ptp(means, axis=0).any():
+    axes, centre = np.eye(2, size), means[0]
+  elif size > 2:
     pca = decomposition.PCA(2).fit(means)
     axes, centre = pca.components_, pca.mean_
     explained = float(pca.explained_variance_ratio_.sum())

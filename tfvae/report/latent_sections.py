@@ -6,6 +6,7 @@ import json
 import numpy as np
 
 from tfvae.report import charts
+from tfvae.report.arguments import UNLABELED
 from tfvae.report.content import Content
 from tfvae.report.inline_images import data_uri
 from tfvae.report.inline_images import img
@@ -42,13 +43,16 @@ def latent_map(content: Content) -> Section:
 
 
 def _label_buttons(content):
-  if not content.names:
+  names = dict(enumerate(content.names))
+  if content.has_unlabeled:
+    names[UNLABELED] = 'unlabeled'
+  if not names:
     return ''
   return '<h3>Show one label</h3><ul class="legend">' + ''.join(
       f'<li><button type="button" aria-pressed="false" data-label="{label}">'
       '<svg viewBox="0 0 12 12" aria-hidden="true"><path class="dots '
-      f'c{label % 10}" d="M6 6h0"/></svg>{html.escape(name)}</button></li>'
-      for label, name in enumerate(content.names)) + '</ul>'
+      f'{charts.dot_class(label)}" d="M6 6h0"/></svg>{html.escape(name)}'
+      '</button></li>' for label, name in names.items()) + '</ul>'
 
 
 def _regions(plane):

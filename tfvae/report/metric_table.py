@@ -1,4 +1,4 @@
-"""Tables of a run's figures, each explained in one sentence."""
+"""Tables of the figures of a run, each explained in one sentence."""
 
 from collections.abc import Mapping, Sequence
 import html
@@ -14,6 +14,7 @@ _ABBREVIATIONS = {word.lower(): word for word in (
     'AIS', 'DCI', 'ELBO', 'FactorVAE', 'IWAE', 'KL', 'kNN', 'MIG', 'NLL',
     'SAP')}
 _CHARTED = ('rank_histograms',)  # And in no table.
+_MISSING = 'not available'  # Of a NaN or an infinity, null in JSON.
 _FEW = 8  # Numbers of a list that are written out.
 _LINE = 40  # Characters; what is longer is set as words, in several lines.
 
@@ -22,8 +23,8 @@ def metric_tables(metrics: Mapping[str, Any]) -> str:
   """Returns tables of nested figures: splits side by side, then each block.
 
   Args:
-    metrics: as `metrics.json`; 'versions' are left out. A key that ends in
-      `_standard_error` or `_error` is shown behind the key before.
+    metrics: Nested figures as in `metrics.json`; 'versions' are left out. A key
+      that ends in `_standard_error` or `_error` is shown behind its figure.
   """
   metrics = {key: value for key, value in metrics.items() if key != 'versions'}
   splits = {name: _flat(metrics.pop(name)) for name in _SPLITS
@@ -84,9 +85,9 @@ def _cell(values, key):
   shown = text(values.get(key, ''))
   css = ' class="words"' if len(shown) > _LINE else ''
   for suffix in _ERRORS:
-    error = values.get((*key[:-1], key[-1] + suffix))
-    if isinstance(error, float):
-      shown += f' <small>± {text(error, 2)}</small>'
+    error_key = (*key[:-1], key[-1] + suffix)
+    if isinstance(values.get(error_key, ''), float | None):
+      shown += f' <small>± {text(values[error_key], 2)}</small>'
       break
   return f'<td{css}>{shown}</td>'
 
@@ -96,6 +97,8 @@ def _name(key):
   # Of the coverage at a level, say, the explanation is that of coverage.
   explanation = next((EXPLANATIONS[part] for part in reversed(key)
                       if part in EXPLANATIONS), None)
+  if key[-2:-1] == ('kl_by_latent',):
+    return f'KL of {html.escape(key[-1])}', explanation
   *path, last = (part for part in key if part != 'latents')
   if path and re.fullmatch(r'[\d.]+', last):
     last = f'{path.pop()}_{last}'
@@ -115,14 +118,20 @@ def _words(key):
 
 
 def text(value: Any, digits: int = 4) -> str:
-  """Returns any value of `metrics.json` for people, as HTML."""
+  """Returns any value of `metrics.json` as readable HTML."""
+  if value is None:
+    return _MISSING
   if isinstance(value, bool):
     return 'yes' if value else 'no'
-  if isinstance(value, str) or value is None:
-    return html.escape(str(value))
+  if isinstance(value, str):
+    return html.escape(value)
   if not isinstance(value, Sequence):
     return number(value, digits)
-  if len(value) > _FEW and all(isinstance(v, int | float) for v in value):
-    return (f'{len(value)} values, {number(min(value), 3)} to '
-            f'{number(max(value), 3)}')
+  known = [v for v in value if v is not None]
+  if len(value) > _FEW and known and all(
+      isinstance(v, int | float) for v in known):
+    missing = len(value) - len(known)
+    return (f'{len(value)} values, {number(min(known), 3)} to '
+            f'{number(max(known), 3)}'
+            + (f', {missing} {_MISSING}' if missing else ''))
   return ', '.join(text(part, digits) for part in value) or 'none'

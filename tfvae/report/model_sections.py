@@ -11,6 +11,7 @@ from tfvae.graph import GraphicalModel
 from tfvae.report import charts
 from tfvae.report.content import Content
 from tfvae.report.graph_picture import draw_graph
+from tfvae.report.metric_table import text
 from tfvae.report.page import line_legend
 from tfvae.report.page import Section
 from tfvae.report.page import section
@@ -47,21 +48,28 @@ def header(content: Content) -> str:
 def _headline(content):
   """Name, value and note of each figure of the headline."""
   test, metrics = content.metrics.get('test', {}), content.metrics
-  samples = test.get('iwae_samples')
-  bound = f'nats an image, K = {samples}' if samples else 'nats an image'
+  nats = _per_image(test.get('examples'))
+  bound = _per_image(test.get('iwae_examples'), test.get('iwae_samples'))
   for key, name, note in (
-      ('elbo', 'Test ELBO', 'nats an image'),
-      ('iwae_nll', 'Test −log p(x) ≤', bound),
-      ('bits_per_dim', 'Bits a dimension', 'at most'),
-      ('kl', 'KL(q ‖ p)', 'nats an image')):
+      ('elbo', 'Test ELBO', nats), ('iwae_nll', 'Test −log p(x) ≤', bound),
+      ('bits_per_dim', 'Bits per dimension', 'at most'),
+      ('kl', 'KL(q ‖ p)', nats)):
     if key in test:
-      yield name, number(test[key]), note
+      yield name, text(test[key]), note
   units = np.concatenate([content.is_active(z) for z in content.walk.means])
-  yield 'Active units', number(units.sum()), f'of {len(units)} dimensions'
+  yield ('Active units', text(test.get('active_units', int(units.sum()))),
+         f'of {len(units)} dimensions')
   if 'parameters' in metrics:
     seconds = metrics.get('seconds', {}).get('train')
     note = f'trained in {_duration(seconds)}' if seconds else 'learned'
     yield 'Parameters', number(metrics['parameters']), note
+
+
+def _per_image(count, samples=None):
+  """The unit of a mean in nats, and the numbers of images and of samples."""
+  return ', '.join(['nats per image', *(
+      [f'{count:,} image' + 's' * (count > 1)] if count else []), *(
+          [f'K = {samples:,}'] if samples else [])])
 
 
 def _duration(seconds):
@@ -130,13 +138,16 @@ def learning_curves(content: Content) -> Section | None:
 
 
 def elbo(content: Content) -> Section:
-  """The ELBO's parts."""
-  parts = content.parts
+  """Draws the parts of the ELBO: those of the metrics, or estimates."""
+  parts = content.test_parts or content.own_parts
+  source = (f'The figures of the {parts.num_images:,} test images, as in the '
+            'tables below.' if content.test_parts else
+            f'Estimated from {parts.num_images:,} images, with one draw of z '
+            'for each.')
   return section(
-      'elbo', 'ELBO', 'The ELBO’s parts',
-      'ELBO = E[log p(x|z)] − KL(q(z|x) ‖ p(z)): what the latents explain, '
-      'less the nats they cost. Here for '
-      f'{len(content.walk.x):,} images, with a draw of z for each.',
+      'elbo', 'ELBO', 'Parts of the ELBO',
+      'ELBO = E[log p(x|z)] − KL(q(z|x) ‖ p(z)): the fit to the data, less '
+      f'the nats that the latents cost. {source}',
       '<figure class="card wide">'
       + charts.elbo_waterfall(parts.reconstruction, parts.kl) + '</figure>')
 
@@ -157,5 +168,7 @@ def kl_per_dimension(content: Content) -> Section | None:
   return section(
       'dimensions', 'Dimensions', 'KL of each dimension',
       'The nats that each latent dimension spends on an image. One near 0 is '
-      'unused: its posterior is the prior.',
+      'unused: its posterior is the prior.' + (
+          f' Means over {content.own_parts.num_images:,} images.'
+          if content.estimates_kl else ''),
       f'{legend}<div class="row">{figures}</div>')

@@ -1,6 +1,7 @@
-"""The evaluations of a run, by name; each fills a block of `metrics.json`."""
+"""The evaluations of a run by name, each a block of `metrics.json`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+import copy
 import dataclasses
 import functools
 import logging
@@ -8,99 +9,57 @@ import time
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from tfvae import data
 from tfvae import evaluation
 from tfvae.layers import bits_per_dim
-from tfvae.models import LatentVariableModel
 from tfvae.training.batches import evaluation_batches
 from tfvae.training.batches import labels_where_needed
-from tfvae.training.config import Config
-from tfvae.training.execution import uses_jit
+from tfvae.training.evaluation_checks import PROBE_IMAGES
+from tfvae.training.evaluation_checks import why_not
+from tfvae.training.interruption import TrainingInterruptedError
+from tfvae.training.subject import elbo_of_split
+from tfvae.training.subject import Subject
+from tfvae.training.subject import with_errors
 
 _LOGGER = logging.getLogger(__name__)
 
-# The linear probe is fitted to so many training images at most: with more the
-# accuracy changes by less than its own noise on the test set.
-_PROBE_IMAGES = 10_000
-
-
-@dataclasses.dataclass(frozen=True)
-class Subject:
-  """What is evaluated: a trained model and the data of its run."""
-
-  model: LatentVariableModel
-  config: Config
-  images: data.ImageData
-  reconstruction: float | None = None  # E_q[log p(x|z)] of the test set.
-
-  @property
-  def jit_compile(self) -> bool:
-    """Whether XLA serves: on a CPU its convolutions are slow."""
-    return uses_jit(self.config) and self.config.network == 'mlp'
-
-  def test_batches(self, examples: int = 0) -> tf.data.Dataset:
-    """Returns the first so many test images in batches; all of them for 0."""
-    batches = evaluation_batches(self.images, 'test', self.config)
-    if not 0 < examples < len(self.images.test.images):
-      return batches
-    return batches.unbatch().take(examples).batch(self.config.eval_batch_size)
-
-  @functools.cached_property
-  def log_evidence(self) -> evaluation.Estimate:
-    """The estimate of log p(x) by annealing, for `ais` and for `gaps`."""
-    config = self.config
-    return evaluation.annealed_importance_sampling(
-        self.model, self.test_batches(config.eval_costly_examples),
-        config.eval_ais_steps, config.eval_ais_chains, seed=config.seed,
-        jit_compile=self.jit_compile, verbose=True)
-
-
-def elbo_means(subject: Subject) -> dict[str, Any]:
-  """Returns the ELBO's parts of every split, by one draw for each example."""
-  blocks = {}
-  for name in ('test', 'validation', 'train'):
-    means = subject.model.evaluate(
-        evaluation_batches(subject.images, name, subject.config),
-        return_dict=True, verbose=0)
-    blocks[name] = {part: means[part]
-                    for part in ('elbo', 'reconstruction', 'kl')}
-    blocks[name]['examples'] = len(getattr(subject.images, name).images)
-  return blocks
+SPLITS = ('test', 'validation', 'train')
+NOT_COMPUTED = 'not_computed'  # Key of the reason in a block.
 
 
 def importance_weighted(subject: Subject) -> dict[str, Any]:
-  """Returns the importance-weighted NLL, under the number of its samples."""
+  """Returns the importance-weighted NLL, and the ELBO of the same images."""
   config = subject.config
   nll = evaluation.importance_weighted_nll(
       subject.model, subject.test_batches(config.eval_importance_examples),
-      config.eval_importance_samples, config.eval_chunk, config.seed,
+      config.eval_importance_samples, config.eval_chunk, config.eval_seed,
       verbose=True)
-  block = {'iwae_nll': nll.mean, 'iwae_nll_standard_error': nll.standard_error,
-           'iwae_samples': config.eval_importance_samples,
-           'iwae_examples': len(nll.values)}
+  count = len(nll.values)
+  elbo = evaluation.Estimate(subject.test_elbo.elbo.values[:count])
+  block = with_errors({'iwae_nll': nll}) | {
+      'iwae_samples': config.eval_importance_samples, 'iwae_examples': count}
   if subject.model.decoder.layers[-1].is_discrete:
     block['bits_per_dim'] = bits_per_dim(nll.mean, subject.images.image_shape)
-  return block
+  return block | with_errors({'elbo': elbo})
 
 
 def latent_space(subject: Subject) -> dict[str, Any]:
-  """Returns how the test set's posteriors fill the latent space."""
+  """Returns measures of how the test set's posteriors fill the latent space."""
   space = evaluation.latent_space(
-      subject.model, subject.test_batches(), seed=subject.config.seed,
+      subject.model, subject.test_batches(), seed=subject.config.eval_seed,
       verbose=True)
   return space.to_dict() | {
       'collapse': evaluation.describe_collapse(
-          space, subject.reconstruction),
+          space, subject.test_elbo.reconstruction.mean),
       'examples': space.num_examples}
 
 
 def representation(subject: Subject) -> dict[str, Any]:
-  """Returns how well simple classifiers read the labels off the means."""
+  """Returns the accuracy of simple classifiers of the posterior means."""
   train, test = subject.images.train, subject.images.test
   few = dataclasses.replace(subject.images, train=data.Split(
-      train.images[:_PROBE_IMAGES], train.labels[:_PROBE_IMAGES]))
+      train.images[:PROBE_IMAGES], train.labels[:PROBE_IMAGES]))
   means = [
       np.concatenate(list(evaluation.posterior_means(
           subject.model, evaluation_batches(images, split, subject.config),
@@ -118,36 +77,31 @@ def annealed(subject: Subject) -> dict[str, Any]:
   count = len(nll.values)
   bound = evaluation.importance_weighted_nll(  # Of the same images.
       subject.model, subject.test_batches(count),
-      config.eval_importance_samples, config.eval_chunk, config.seed)
+      config.eval_importance_samples, config.eval_chunk, config.eval_seed)
   labels = labels_where_needed(subject.images, 'test', config)
   bounds = evaluation.bidirectional_bounds(
       subject.model, count, config.eval_ais_steps, config.eval_ais_chains,
       labels=None if labels is None else labels[:count],
-      seed=config.seed, jit_compile=subject.jit_compile, verbose=True)
+      seed=config.eval_seed, jit_compile=subject.jit_compile, verbose=True)
   return {
       'ais_nll': -nll.mean, 'ais_nll_standard_error': nll.standard_error,
       'iwae_nll': bound.mean, 'iwae_samples': config.eval_importance_samples,
       'steps': config.eval_ais_steps, 'chains': config.eval_ais_chains,
       'examples': count, 'simulated_lower': bounds.lower.mean,
       'simulated_upper': bounds.upper.mean,
-      'simulated_gap': bounds.gap.mean,
-      'simulated_gap_standard_error': bounds.gap.standard_error}
+  } | with_errors({'simulated_gap': bounds.gap})
 
 
 def gaps(subject: Subject) -> dict[str, Any]:
-  """Returns what amortization and the posterior's family cost, and save."""
+  """Returns the amortization and the approximation gap, and the times."""
   config = subject.config
   result = evaluation.inference_gaps(
       subject.model, subject.test_batches(config.eval_costly_examples),
-      subject.log_evidence, seed=config.seed,
+      subject.log_evidence, seed=config.eval_seed,
       jit_compile=subject.jit_compile, verbose=True)
-  block = {}
-  for name in ('encoder_elbo', 'optimized_elbo', 'cold_start_elbo',
-               'log_evidence', 'amortization_gap', 'approximation_gap'):
-    estimate = getattr(result, name)
-    block |= {name: estimate.mean,
-              f'{name}_standard_error': estimate.standard_error}
-  return block | {
+  return with_errors({name: getattr(result, name) for name in (
+      'encoder_elbo', 'optimized_elbo', 'cold_start_elbo', 'log_evidence',
+      'amortization_gap', 'approximation_gap')}) | {
       'seconds_per_example': dict(result.seconds_per_example),
       'saving': result.saving, 'examples': len(result.encoder_elbo.values)}
 
@@ -161,7 +115,7 @@ def calibration(subject: Subject) -> dict[str, Any]:
     inputs = {'y': np.eye(classes, dtype=np.float32)[
         np.arange(count) % classes]}
   result = evaluation.simulation_based_calibration(
-      subject.model, count, inputs=inputs, seed=config.seed, verbose=True)
+      subject.model, count, inputs=inputs, seed=config.eval_seed, verbose=True)
   return result.to_dict() | {
       'verdict': result.describe(), 'rank_histograms': {
           name: np.asarray(histogram).tolist()
@@ -175,7 +129,7 @@ def disentanglement(subject: Subject) -> dict[str, Any]:
   codes = np.concatenate(list(means.values()), axis=-1)
   factors = subject.images.test.factors
   return evaluation.disentanglement_scores(
-      codes, factors, seed=subject.config.seed) | {
+      codes, factors, seed=subject.config.eval_seed) | {
           'factors': list(subject.images.factor_names)}
 
 
@@ -185,65 +139,94 @@ EVALUATIONS: dict[str, Callable[[Subject], dict[str, Any]]] = {
     'calibration': calibration, 'disentanglement': disentanglement}
 
 
-def evaluate(subject: Subject, metrics: dict[str, Any]) -> dict[str, Any]:
+def evaluate(subject: Subject, metrics: Mapping[str, Any]) -> dict[str, Any]:
   """Runs the evaluations that the settings name.
 
+  An evaluation that does not apply or fails ends neither the others nor the
+  run: its block has the reason under 'not_computed'. Figures of an earlier
+  evaluation stay beside the reason of a failure.
+
   Args:
-    subject: the model and its data.
-    metrics: those there are; a block that is there already is replaced, all
-      others stay. The importance-weighted NLL is kept for each number of
-      samples; that of the most images, and then of the most samples, is in the
-      block of the test set.
+    subject: Model and data.
+    metrics: Metrics so far. The blocks of the splits are added where they are
+      missing, a block of a chosen evaluation is replaced, all others stay. The
+      importance-weighted NLL is kept for each number of samples; that of the
+      most images, and among these of the most samples, is also in the block of
+      the test set.
 
   Returns:
     The metrics with their new blocks, in nats.
   """
-  metrics = dict(metrics)
-  subject = dataclasses.replace(
-      subject, reconstruction=metrics.get('test', {}).get('reconstruction'))
+  metrics = copy.deepcopy(dict(metrics))
+  for split in SPLITS:
+    before = metrics.get(split, {})
+    if 'elbo' not in before:
+      before.pop(NOT_COMPUTED, None)
+      metrics[split] = before | attempt(
+          split, functools.partial(elbo_of_split, subject, split))
   for name in subject.config.chosen_evaluations():
-    reason = _why_not(name, subject)
+    before, reason = metrics.get(name, {}), why_not(
+        name, subject.config, subject.images)
     if reason:
-      _LOGGER.info('No %s: %s.', name, reason)
+      _LOGGER.warning('%s is not computed: %s.', name, reason)
+      metrics[name] = {NOT_COMPUTED: reason}
       continue
-    start = time.monotonic()
-    block = EVALUATIONS[name](subject)
-    block['seconds'] = round(time.monotonic() - start, 1)
-    _log(name, block)
-    if name == 'importance_weighted':
-      block = metrics.get(name, {}) | {f'K={block["iwae_samples"]}': block}
+    block = attempt(name, functools.partial(_timed, name, subject))
+    if NOT_COMPUTED in block:
+      block = before | block
+    elif name == 'importance_weighted':
+      block = _by_samples(before) | {f'K={block["iwae_samples"]}': block}
     metrics[name] = block
-    metrics['test'] = metrics.get('test', {}) | _headline(name, block)
+    metrics['test'] = metrics['test'] | _headline(name, block)
   return metrics
 
 
-def _log(name: str, block: dict[str, Any]):
-  """Shows the figures of a block, and what it says in words."""
+def attempt(name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+  """Returns a block, or the reason why it could not be computed.
+
+  Args:
+    name: Name of the block, for the warning.
+    compute: Function that returns the block.
+  """
+  try:
+    return compute()
+  except TrainingInterruptedError:
+    raise
+  except Exception as error:  # Whatever it is, it must not cost the run.
+    lines = str(error).strip().splitlines()
+    reason = ': '.join([type(error).__name__, *lines[:1]])
+    _LOGGER.warning('%s could not be computed. %s', name, reason)
+    _LOGGER.debug('Traceback:', exc_info=True)
+    return {NOT_COMPUTED: reason}
+
+
+def _timed(name: str, subject: Subject) -> dict[str, Any]:
+  """Returns the block of an evaluation with its seconds, and logs it."""
+  start = time.monotonic()
+  block = EVALUATIONS[name](subject)
+  block['seconds'] = round(time.monotonic() - start, 1)
   for key, value in block.items():
     if isinstance(value, int | float | str):
       _LOGGER.info('%s %s: %s', name, key,
                    f'{value:.4g}' if isinstance(value, float) else value)
   for sentence in [*block.get('collapse', []), *block.get('verdict', [])]:
     _LOGGER.info('%s: %s', name, sentence)
+  return block
 
 
-def _headline(name: str, block: dict[str, Any]) -> dict[str, Any]:
-  """Returns what of a block stands in the test set's as well."""
-  if name == 'latent_space':
+def _by_samples(block: Mapping[str, Any]) -> dict[str, Any]:
+  """Returns the parts of `importance_weighted`, one for each K."""
+  return {key: part for key, part in block.items() if key.startswith('K=')}
+
+
+def _headline(name: str, block: Mapping[str, Any]) -> dict[str, Any]:
+  """Returns the figures of a block that the test set's block repeats."""
+  if name == 'latent_space' and 'active_units' in block:
     return {'active_units': block['active_units']}
-  if name != 'importance_weighted':
+  parts = _by_samples(block).values()
+  if name != 'importance_weighted' or not parts:
     return {}
-  best = max(block.values(),
-             key=lambda b: (b['iwae_examples'], b['iwae_samples']))
-  return {key: value for key, value in best.items() if key != 'seconds'}
-
-
-def _why_not(name: str, subject: Subject) -> str | None:
-  """Returns why an evaluation does not apply, if it does not."""
-  if name == 'representation' and subject.images.test.labels is None:
-    return 'the data set has no labels'
-  if name == 'disentanglement' and subject.images.test.factors is None:
-    return 'the data set has no factors'
-  if name == 'gaps' and subject.config.posterior.startswith('iaf'):
-    return 'a flow has no parameters to optimise for each datum'
-  return None
+  best = max(parts, key=lambda b: (b['iwae_examples'], b['iwae_samples']))
+  return {key: best[key] for key in (
+      'iwae_nll', 'iwae_nll_standard_error', 'iwae_samples', 'iwae_examples',
+      'bits_per_dim') if key in best}

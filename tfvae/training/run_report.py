@@ -1,4 +1,4 @@
-"""What a run's pictures and its report are made of."""
+"""The report of a run: its pictures, its page and TensorBoard's projector."""
 
 import dataclasses
 import os
@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 
 from tfvae import report
-from tfvae.evaluation.latent_measures import ACTIVE_VARIANCE
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.batches import as_counts
 from tfvae.training.config import Config
-from tfvae.training.evaluations import Subject
 from tfvae.training.setting import flag_text
+from tfvae.training.subject import Subject
 from tfvae.training.tensorboard import write_projector
 
-# Test images that the report is made of; the map shows each as a point.
+# Test images of the report; the map shows each as a point.
 _IMAGES = 2000
-# Of them, as many are beside their reconstructions in `overview.png`.
+# Of these, images shown with their reconstructions in `overview.png`.
 _FEW_IMAGES = 50
 
 
@@ -28,15 +27,14 @@ def write_report(subject: Subject, metrics: dict[str, Any], workdir: str):
   In `report/` are `index.html`, `graph.png` and `overview.png`.
 
   Args:
-    subject: the model and its data.
-    metrics: what `metrics.json` holds or will hold.
-    workdir: of the run.
+    subject: Model and data.
+    metrics: Content of `metrics.json`, which may be still to be written.
+    workdir: Directory of the run.
   """
   directory = os.path.join(workdir, 'report')
   os.makedirs(directory, exist_ok=True)
   inputs = next(iter(subject.test_batches().unbatch().batch(_IMAGES)))
   _draw(subject, inputs, directory)
-  space = metrics.get('latent_space', {}).get('latents', {})
   labels = subject.images.test.labels
   labels = None if labels is None else labels[:_IMAGES]
   write_projector(
@@ -48,16 +46,11 @@ def write_report(subject: Subject, metrics: dict[str, Any], workdir: str):
       title=subject.images.name,
       command=command(subject.config, workdir),
       warnings=_warnings(metrics),
-      kl_per_dimension={
-          name: np.asarray(latent['kl_per_dimension'])
-          for name, latent in space.items() if 'kl_per_dimension' in latent},
-      active={name: np.asarray(latent['variances']) > ACTIVE_VARIANCE
-              for name, latent in space.items()},
       rank_histograms={
           name: np.asarray(histogram) for name, histogram in metrics.get(
               'calibration', {}).get('rank_histograms', {}).items()},
       class_names=subject.images.label_names or (),
-      seed=subject.config.seed)
+      seed=subject.config.eval_seed)
 
 
 def command(config: Config, workdir: str) -> str:
@@ -70,7 +63,7 @@ def command(config: Config, workdir: str) -> str:
 
 
 def _warnings(metrics: dict[str, Any]) -> list[str]:
-  """Returns what must not be overlooked, in words."""
+  """Returns sentences for the top of the report."""
   calibration = metrics.get('calibration', {})
   return [*metrics.get('latent_space', {}).get('collapse', []),
           *([] if calibration.get('is_calibrated', True)
@@ -90,7 +83,7 @@ def _draw(subject: Subject, inputs: Any, directory: str):
     labels = {'y': np.eye(classes)[np.arange(100) % classes]}
     title = 'samples: E[x|z,y], z ~ p(z|y)'
   samples = model.sample(
-      100, subject.config.seed, mean=True, inputs=labels).numpy()
+      100, subject.config.eval_seed, mean=True, inputs=labels).numpy()
   samples /= max(1, samples.max()) if as_counts(subject.config) else 1
   report.save_panels(os.path.join(directory, 'overview.png'), [
       ('data, each row over its reconstruction',

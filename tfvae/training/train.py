@@ -15,17 +15,20 @@ from tfvae.models import LatentVariableModel
 from tfvae.models.choices import SUPPORT
 from tfvae.serving import export_saved_model
 from tfvae.training import callbacks
+from tfvae.training import evaluation_checks
 from tfvae.training import evaluations
 from tfvae.training import fitting
 from tfvae.training import strategies
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.batches import TrainingInput
 from tfvae.training.config import Config
+from tfvae.training.json_files import plain
+from tfvae.training.json_files import replace
 from tfvae.training.run_report import write_report
+from tfvae.training.subject import Subject
 
 _LOGGER = logging.getLogger(__name__)
 
-MODEL_FILE = 'model.keras'
 EXPORT_DIRECTORY = 'export'
 
 _PACKAGES = ('tensorflow', 'tf-keras', 'tensorflow-probability',
@@ -33,30 +36,34 @@ _PACKAGES = ('tensorflow', 'tf-keras', 'tensorflow-probability',
 
 
 def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
-  """Trains a VAE, evaluates it and leaves all of it in a directory.
+  """Trains a VAE, exports and evaluates it, and writes all to a directory.
 
-  Called again with the same arguments it goes on after the last epoch that was
-  finished, and does nothing where the run is finished. The numbers of the test
-  set are those of the weights that had the best ELBO on the validation set.
+  Called again with the same arguments it resumes where it was stopped, and does
+  nothing if the run is finished. The model is exported and saved before it is
+  evaluated; evaluations that cannot be computed are named before training, and
+  do not end the run. The metrics are those of the weights of the epoch that is
+  kept by --select_by.
 
   Args:
-    config: the settings.
-    workdir: gets `flags.txt`, `metrics.json`, `history.csv`, `checkpoints/`,
-      `tensorboard/`, `report/`, `model.keras` and `export/`.
+    config: Settings of the run.
+    workdir: Directory that receives `flags.txt`, `metrics.json`,
+      `history.csv`, `checkpoints/`, `tensorboard/`, `report/`, `training.json`,
+      `model.keras` and `export/`.
 
   Returns:
-    What `metrics.json` holds; likelihoods in nats. Nothing where another of
-    several workers, the chief, has the results.
+    The content of `metrics.json`; likelihoods in nats. An empty dictionary in a
+    worker that is not the chief, which has the results.
 
   Raises:
-    ValueError: before training, if the data or the directory will not do.
-    TrainingInterruptedError: if a signal ended the training; the same call goes
-      on.
-    FloatingPointError: after --max_skipped_steps training steps in a row with
+    ValueError: Before training, if the data or the directory are unsuitable.
+    TrainingInterruptedError: If a signal ended the training; the same call
+      resumes it.
+    FloatingPointError: After --max_skipped_steps training steps in a row with
       a NaN or an infinity; what was saved stays.
   """
   if strategies.serve_if_server(config):
     return {}
+  config = workdir_lib.settled(config, workdir)
   strategy = strategies.make_strategy(config)
   images = _load(config)
   # Before the directory is written, so that a mistake leaves no trace there.
@@ -65,64 +72,74 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
     model = fitting.build(config, images, train_input.batch_fn)
   is_chief = strategies.is_chief(strategy)
   with workdir_lib.prepared(workdir, config, is_chief) as finished:
-    if finished:
+    if finished is not None:
       _LOGGER.info('The run in %s is finished; nothing to do.', workdir)
       return finished
-    checkpoint, history = fitting.fit(
-        model, config, images, train_input, workdir)
+    evaluation_checks.warn(config, images)
+    if workdir_lib.is_trained(workdir):
+      _LOGGER.info('The training in %s is finished; evaluating.', workdir)
+      model = _load_model(workdir) if is_chief else None
+    else:
+      checkpoint, history = fitting.fit(
+          model, config, images, train_input, workdir)
+      if is_chief:
+        model = fitting.best(model, checkpoint, config, images)
+        _save(model, checkpoint, history, config, workdir)
     if not is_chief:
       return {}
-    return _evaluate(
-        fitting.best(model, checkpoint, config, images), checkpoint, history,
-        config, images, workdir)
+    return _evaluate(model, config, images, workdir)
 
 
 def evaluate_run(config: Config, workdir: str) -> dict[str, Any]:
-  """Runs the evaluations of a finished run, and reports on it anew.
+  """Evaluates a trained model of a run, and rewrites the report.
 
   Args:
-    config: the run's settings; those of evaluation may be others.
-    workdir: of the run; `metrics.json` and `report/` are replaced there, with
-      whatever they held and is not computed anew.
+    config: Settings of the run; those of the evaluation may differ, except
+      `eval_seed`.
+    workdir: Directory of the run. `metrics.json` and `report/` are replaced;
+      figures that are not computed again are kept.
 
   Returns:
-    What `metrics.json` holds then.
+    The new content of `metrics.json`.
 
   Raises:
-    ValueError: if the run is not finished, or its settings are others.
+    ValueError: If no training is finished there, or its settings are others.
   """
   with workdir_lib.held(workdir):
-    subject, metrics = _finished(config, workdir)
+    subject, metrics = _trained(config, workdir)
     metrics = evaluations.evaluate(subject, metrics)
     workdir_lib.write_metrics(workdir, metrics)
-    write_report(subject, metrics, workdir)
-  return metrics
+    return _report(subject, metrics, workdir)
 
 
 def report_run(config: Config, workdir: str) -> dict[str, Any]:
-  """Reports on a finished run anew; see `evaluate_run`."""
+  """Rewrites the report of a run from its metrics; see `evaluate_run`."""
   with workdir_lib.held(workdir):
-    subject, metrics = _finished(config, workdir)
+    subject, metrics = _trained(config, workdir)
+    failed = metrics.pop('report', None)
     write_report(subject, metrics, workdir)
+    if failed is not None:
+      metrics = workdir_lib.write_metrics(workdir, metrics)
   return metrics
 
 
 def export_run(config: Config, workdir: str) -> dict[str, Any]:
-  """Exports a finished run's model anew, as the next version.
+  """Exports the trained model of a run as the next version.
 
   Args:
-    config: the run's settings; those of serving may be others.
-    workdir: of the run.
+    config: Settings of the run; those of serving may differ.
+    workdir: Directory of the run.
 
   Returns:
-    What `metrics.json` holds.
+    The content of `metrics.json`, or the figures of the training before there
+    is one.
 
   Raises:
-    ValueError: if the run is not finished, or its settings are others.
+    ValueError: If no training is finished there, or its settings are others.
   """
-  metrics = workdir_lib.finished_metrics(workdir, config)
-  model = tf_keras.models.load_model(os.path.join(workdir, MODEL_FILE))
-  _export(model, config, workdir)
+  config = workdir_lib.settled(config, workdir)
+  metrics = workdir_lib.trained_metrics(workdir, config)
+  _export(_load_model(workdir), config, workdir)
   return metrics
 
 
@@ -134,7 +151,7 @@ def _export(model: LatentVariableModel, config: Config, workdir: str):
 
 
 def _load(config: Config) -> data.ImageData:
-  """Returns the run's data, which its model can take."""
+  """Returns the data of a run after checking that its model takes them."""
   images = data.load_images(
       config.dataset, data_dir=config.data_dir,
       train_split=config.train_split,
@@ -148,16 +165,37 @@ def _load(config: Config) -> data.ImageData:
   return images
 
 
-def _finished(config: Config,
-              workdir: str) -> tuple[evaluations.Subject, dict[str, Any]]:
-  """Returns a finished run's model with its data, and its metrics."""
-  metrics = workdir_lib.finished_metrics(workdir, config)
-  model = tf_keras.models.load_model(os.path.join(workdir, MODEL_FILE))
-  return evaluations.Subject(model, config, _load(config)), metrics
+def _trained(config: Config,
+             workdir: str) -> tuple[Subject, dict[str, Any]]:
+  """Returns a run's trained model with its data, and the metrics so far."""
+  config = workdir_lib.settled(config, workdir)
+  metrics = workdir_lib.trained_metrics(workdir, config)
+  return Subject(
+      _load_model(workdir), config, _load(config)), metrics
+
+
+def _load_model(workdir: str) -> LatentVariableModel:
+  return tf_keras.models.load_model(
+      os.path.join(workdir, workdir_lib.MODEL_FILE))
+
+
+def _check_labels(config: Config, images: data.ImageData):
+  """Raises a ValueError unless every image has a class."""
+  if not images.num_classes:
+    raise ValueError(
+        "The graphical model has the label 'y', and the data set has no "
+        'classes; remove it, or name their feature by --label_key. Received: '
+        f'dataset={config.dataset!r}, label_key={config.label_key!r}')
+  for part in evaluations.SPLITS:
+    is_carved = part == 'validation' and config.validation_split is None
+    flag = 'train_split' if is_carved else f'{part}_split'
+    getattr(images, part).check_labels(
+        images.num_classes,
+        f'the {part} images (--{flag}={getattr(config, flag)!r})')
 
 
 def _check_support(config: Config, images: data.ImageData):
-  """Refuses data that the likelihood is not defined on."""
+  """Raises if the likelihood is not defined on the data."""
   support = SUPPORT[config.likelihood]
   for split in (images.train, images.validation, images.test):
     if support == 'binary':
@@ -170,37 +208,49 @@ def _check_support(config: Config, images: data.ImageData):
         first += len(chunk)
 
 
-def _check_labels(config: Config, images: data.ImageData):
-  """Raises a ValueError unless every image has a class."""
-  if not images.num_classes:
-    raise ValueError(
-        "The graphical model has the label 'y', and the data set has no "
-        'classes; remove it, or name their feature by --label_key. Received: '
-        f'dataset={config.dataset!r}, label_key={config.label_key!r}')
-  for part in ('train', 'validation', 'test'):
-    is_carved = part == 'validation' and config.validation_split is None
-    flag = 'train_split' if is_carved else f'{part}_split'
-    getattr(images, part).check_labels(
-        images.num_classes,
-        f'the {part} images (--{flag}={getattr(config, flag)!r})')
+def _save(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
+          history: callbacks.History, config: Config, workdir: str):
+  """Exports and saves a trained model; `model.keras` says that both are done.
 
-
-def _evaluate(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
-              history: callbacks.History, config: Config,
-              images: data.ImageData, workdir: str) -> dict[str, Any]:
-  """Evaluates a trained model and leaves the results."""
-  start = time.monotonic()
-  subject = evaluations.Subject(model, config, images)
-  metrics = evaluations.evaluate(subject, evaluations.elbo_means(subject)) | {
-      'best_epoch': int(checkpoint.best_epoch),
-      'parameters': model.count_params(),
-      'seconds': {'train': round(history.total('seconds'), 1),
-                  'evaluate': round(time.monotonic() - start, 1)},
-      'versions': {name: importlib.metadata.version(name)
-                   for name in _PACKAGES}}
-  model.save(os.path.join(workdir, MODEL_FILE))
+  A kill before that has the next run do it again.
+  """
   if config.export:
     _export(model, config, workdir)
-  write_report(subject, metrics, workdir)
-  workdir_lib.write_metrics(workdir, metrics)
-  return metrics
+  workdir_lib.write_training(workdir, {
+      'best_epoch': int(checkpoint.best_epoch),
+      'select_by': config.select_by,
+      'parameters': model.count_params(),
+      'seconds': {'train': round(history.total('seconds'), 1)},
+      'versions': {name: importlib.metadata.version(name)
+                   for name in _PACKAGES}})
+  path = os.path.join(workdir, workdir_lib.MODEL_FILE)
+  temporary = os.path.join(workdir, f'tmp.{workdir_lib.MODEL_FILE}')
+  model.save(temporary)
+  replace(temporary, path)
+
+
+def _evaluate(model: LatentVariableModel, config: Config,
+              images: data.ImageData, workdir: str) -> dict[str, Any]:
+  """Evaluates a saved model, and writes the report and the metrics."""
+  start = time.monotonic()
+  subject = Subject(model, config, images)
+  metrics = evaluations.evaluate(subject, {}) | (
+      workdir_lib.trained_metrics(workdir, config))
+  metrics['seconds'] = metrics['seconds'] | {
+      'evaluate': round(time.monotonic() - start, 1)}
+  return _report(subject, metrics, workdir)
+
+
+def _report(subject: Subject, metrics: dict[str, Any],
+            workdir: str) -> dict[str, Any]:
+  """Writes the report, then the metrics, also where the report fails."""
+  metrics = plain(metrics)
+  metrics.pop('report', None)
+
+  def write():
+    write_report(subject, metrics, workdir)
+    return {}
+
+  failed = evaluations.attempt('report', write)
+  return workdir_lib.write_metrics(
+      workdir, metrics | ({'report': failed} if failed else {}))

@@ -1,54 +1,73 @@
-"""What a run leaves in its directory, and whether it may go on there."""
+"""The files of a run's directory, and whether a run may resume there."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 import contextlib
 import csv
 import dataclasses
 import fcntl
-import json
 import logging
 import os
 from typing import Any
 
 from tfvae.training.config import Config
+from tfvae.training.json_files import read_json
+from tfvae.training.json_files import write_json
+from tfvae.training.json_files import write_text
 
 _LOGGER = logging.getLogger(__name__)
 
 FLAGS_FILE = 'flags.txt'
 METRICS_FILE = 'metrics.json'
 HISTORY_FILE = 'history.csv'
+MODEL_FILE = 'model.keras'
+TRAINING_FILE = 'training.json'
+
+# Settings of the evaluation that training depends on: the batches and the bits
+# of the validation images, which decide the best epoch.
+_VALIDATION = ('eval_batch_size', 'eval_seed')
 
 
 @contextlib.contextmanager
 def prepared(workdir: str, config: Config,
              writes: bool = True) -> Iterator[dict[str, Any] | None]:
-  """Makes the directory, or checks that this run may go on there; holds it.
+  """Makes the directory, or checks that a run may resume there; locks it.
+
+  The settings of the evaluation may differ from those of the run, except
+  `eval_batch_size` and `eval_seed`, which training depends on.
 
   Args:
-    workdir: the directory; its parents are made too.
-    config: the run's settings, written to `flags.txt` in a new directory.
-    writes: whether this process does; only one of several workers is to.
+    workdir: Directory of the run; its parents are made too.
+    config: Settings of the run, written to `flags.txt` in a new directory, and
+      again where an unfinished run is given other evaluations.
+    writes: Whether this process writes the files: the chief of several workers.
 
   Yields:
     The metrics if the run is finished, else None.
 
   Raises:
-    ValueError: if the directory cannot be made or written, holds a run with
-      other settings, or another process runs there.
+    ValueError: If the directory cannot be made or written, holds a run with
+      other settings, or is in use by another process.
   """
   if not writes:
-    yield _read_metrics(workdir)
+    yield read_json(os.path.join(workdir, METRICS_FILE))
     return
   try:
     os.makedirs(workdir, exist_ok=True)
   except OSError as error:
     raise _unwritable(workdir, error) from error
   with held(workdir):
-    if os.path.exists(os.path.join(workdir, FLAGS_FILE)):
-      _check_same_flags(workdir, config)
-      finished = _read_metrics(workdir)
-    else:
-      finished = None
+    finished, is_new = None, not os.path.exists(
+        os.path.join(workdir, FLAGS_FILE))
+    if not is_new:
+      _check_same_flags(workdir, config, fixed=_VALIDATION)
+      finished = read_json(os.path.join(workdir, METRICS_FILE))
+    other = [] if is_new else _different_flags(workdir, config)
+    if finished is not None and other:
+      _LOGGER.warning(
+          'The run in %s is finished and was evaluated with other flags; '
+          '--mode=evaluate computes other evaluations:\n%s', workdir,
+          '\n'.join(other))
+    elif is_new or other:
       try:
         _write_flags(workdir, config)
       except OSError as error:
@@ -58,24 +77,24 @@ def prepared(workdir: str, config: Config,
 
 @contextlib.contextmanager
 def held(workdir: str) -> Iterator[None]:
-  """Keeps other processes from running in a directory, until this one ends.
+  """Locks a directory against other processes while the block runs.
 
   Args:
-    workdir: the directory.
+    workdir: Directory of the run.
 
   Yields:
     Nothing.
 
   Raises:
-    ValueError: if another process runs there.
+    ValueError: If another process runs there.
   """
-  if not os.path.isdir(workdir):  # The next to read there says so.
+  if not os.path.isdir(workdir):  # Reading a file there raises the error.
     yield
     return
   descriptor = os.open(workdir, os.O_RDONLY)
   try:
     try:
-      # Ends with the process, however that ends.
+      # The lock ends with the process, also when that is killed.
       fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
       raise ValueError(
@@ -89,39 +108,101 @@ def held(workdir: str) -> Iterator[None]:
     os.close(descriptor)
 
 
-def finished_metrics(workdir: str, config: Config) -> dict[str, Any]:
-  """Returns the metrics of a finished run.
+def settled(config: Config, workdir: str) -> Config:
+  """Returns the settings with which a run in a directory goes on.
+
+  Before there were --select_by and --eval_seed, the epoch with the best ELBO
+  was kept, and --seed chose the validation images. A run of such a version
+  goes on in this way: its best epochs stay comparable, and none of its training
+  images is validated on.
 
   Args:
-    workdir: the run's directory.
-    config: its settings; those of evaluation may be others.
+    config: Settings that are asked for.
+    workdir: Directory of the run, which need not exist.
+  """
+  if not os.path.exists(os.path.join(workdir, FLAGS_FILE)):
+    return config
+  earlier = {name: text for name, text in _earlier_settings(
+      _read_flags(workdir)).items()
+             if getattr(config, name) == getattr(Config(), name)}
+  if not earlier:
+    return config
+  _LOGGER.info('The run in %s was begun by an earlier version, and goes on with '
+               '%s.', workdir, ' '.join(
+                   f'--{name}={text}' for name, text in earlier.items()))
+  return dataclasses.replace(config, **{
+      name: type(getattr(config, name))(text)
+      for name, text in earlier.items()})
+
+
+def _earlier_settings(flags: dict[str, str]) -> dict[str, str]:
+  """Returns what earlier versions did in place of flags they did not have."""
+  return {name: text for name, text in (
+      ('select_by', 'elbo'), ('eval_seed', flags.get('seed', '0')))
+          if name not in flags}
+
+
+def is_trained(workdir: str) -> bool:
+  """Returns whether the training is over and its model saved and exported.
+
+  `model.keras` is written last. Versions without `training.json` wrote
+  `model.keras` before the export and in place, so theirs alone is no proof.
+
+  Args:
+    workdir: Directory of the run.
+  """
+  return all(os.path.exists(os.path.join(workdir, name))
+             for name in (TRAINING_FILE, MODEL_FILE))
+
+
+def is_finished(workdir: str) -> bool:
+  """Returns whether the run's evaluations are over too."""
+  return os.path.exists(os.path.join(workdir, METRICS_FILE))
+
+
+def trained_metrics(workdir: str, config: Config) -> dict[str, Any]:
+  """Returns the metrics of a run whose training is finished.
+
+  Args:
+    workdir: Directory of the run.
+    config: Settings of the run; those of the evaluation may differ, except
+      `eval_seed`, which all figures of a run share.
+
+  Returns:
+    The content of `metrics.json`. Before it is written, the figures of the
+    training alone: `best_epoch`, `parameters`, `seconds` and `versions`.
 
   Raises:
-    ValueError: if there is no finished run, or its settings are others.
+    ValueError: If there is no such run, or its settings are others.
   """
-  metrics = _read_metrics(workdir)
+  metrics = read_json(os.path.join(workdir, METRICS_FILE))
   if metrics is None:
-    raise ValueError('The workdir holds no finished run; train one there, or '
-                     'let the one that began there go on, by --mode=train. '
-                     f'Received: workdir={workdir}')
-  _check_same_flags(workdir, config, but='evaluation')
+    if not os.path.exists(os.path.join(workdir, MODEL_FILE)):
+      raise ValueError('The workdir holds no finished run; train one there, or '
+                       'resume the one that began there, by --mode=train. '
+                       f'Received: workdir={workdir}')
+    metrics = read_json(os.path.join(workdir, TRAINING_FILE)) or {}
+  _check_same_flags(workdir, config, fixed=('eval_seed',))
   return metrics
 
 
-def write_text(path: str, text: str):
-  """Replaces a file whole, so that a kill leaves the old one or the new."""
-  temporary = f'{path}.tmp'
-  with open(temporary, 'w', encoding='utf-8') as file:
-    file.write(text)
-    file.flush()
-    os.fsync(file.fileno())
-  os.replace(temporary, path)
+def write_metrics(workdir: str, metrics: dict[str, Any]) -> dict[str, Any]:
+  """Writes `metrics.json`, which marks the run as finished.
+
+  Args:
+    workdir: Directory of the run.
+    metrics: Nested figures. A NaN or an infinity, which JSON does not have,
+      becomes null.
+
+  Returns:
+    The metrics as the file has them.
+  """
+  return write_json(os.path.join(workdir, METRICS_FILE), metrics)
 
 
-def write_metrics(workdir: str, metrics: dict[str, Any]):
-  """Writes `metrics.json`, which marks the run as finished."""
-  write_text(os.path.join(workdir, METRICS_FILE),
-             json.dumps(metrics, indent=2) + '\n')
+def write_training(workdir: str, figures: dict[str, Any]) -> dict[str, Any]:
+  """Writes `training.json`, the figures known before the evaluations."""
+  return write_json(os.path.join(workdir, TRAINING_FILE), figures)
 
 
 def read_history(workdir: str,
@@ -156,14 +237,6 @@ def _write_flags(workdir: str, config: Config):
              '\n'.join([header, *lines]) + '\n')
 
 
-def _read_metrics(workdir: str) -> dict[str, Any] | None:
-  path = os.path.join(workdir, METRICS_FILE)
-  if not os.path.exists(path):
-    return None
-  with open(path, encoding='utf-8') as file:
-    return json.load(file)
-
-
 def _read_flags(workdir: str) -> dict[str, str]:
   with open(os.path.join(workdir, FLAGS_FILE), encoding='utf-8') as file:
     pairs = (line.strip()[2:].split('=', 1) for line in file
@@ -171,33 +244,39 @@ def _read_flags(workdir: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def _carved_by(flags: dict[str, str], workdir: str) -> dict[str, str]:
-  """Returns the flags of an unfinished run with the seed that carved its data.
+def _check_same_flags(workdir: str, config: Config, fixed: Collection[str]):
+  """Raises if a setting differs that the results there depend on.
 
-  Before there was --eval_seed, --seed chose the validation images. Resumed with
-  another choice, a run would be validated on images that it was trained on.
+  Args:
+    workdir: Directory of the run.
+    config: Settings to compare with those of `flags.txt`.
+    fixed: Settings of the evaluation that must not differ either.
   """
-  if 'validation_split' in flags or _read_metrics(workdir) is not None:
-    return flags
-  return {'eval_seed': flags.get('seed', '0')} | flags
-
-
-def _check_same_flags(workdir: str, config: Config, but: str | None = None):
-  """Refuses other settings than the run's, but for those of one group."""
-  # A run of a version that had not all flags had the defaults of the others.
-  before = Config().to_flags() | _carved_by(_read_flags(workdir), workdir)
-  now = config.to_flags()
-  different = [
-      f'  --{field.name}: {before.get(field.name, "none")} there, '
-      f'{now.get(field.name, "none")} here'
-      for field in dataclasses.fields(Config)
-      if field.metadata['changes_result'] and field.metadata['group'] != but
-      and before.get(field.name) != now.get(field.name)
-      and not {before.get(field.name), now.get(field.name)}
-      <= field.metadata['same_result']]
+  different = _different_flags(
+      workdir, config, lambda field: field.metadata['group'] != 'evaluation'
+      or field.name in fixed)
   if different:
     raise ValueError(
         'The workdir holds a run with other flags; choose another --workdir, '
         'or repeat that run with '
         f'--flagfile={os.path.join(workdir, FLAGS_FILE)}:\n'
         + '\n'.join(different) + f'\nReceived: workdir={workdir}')
+
+
+def _different_flags(
+    workdir: str, config: Config,
+    is_compared: Callable[[dataclasses.Field], bool] = lambda field: True,
+) -> list[str]:
+  """Returns a line for each setting that changes the result and differs."""
+  # A run of an earlier version had the defaults of the flags it did not know.
+  flags = _read_flags(workdir)
+  before = Config().to_flags() | _earlier_settings(flags) | flags
+  now = config.to_flags()
+  return [
+      f'  --{field.name}: {before.get(field.name, "none")} there, '
+      f'{now.get(field.name, "none")} here'
+      for field in dataclasses.fields(Config)
+      if field.metadata['changes_result'] and is_compared(field)
+      and before.get(field.name) != now.get(field.name)
+      and not {before.get(field.name), now.get(field.name)}
+      <= field.metadata['same_result']]

@@ -1,0 +1,130 @@
+"""Checks of the arguments of `write_report`, and labels as numbers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfvae.models import LatentVariableModel
+
+UNLABELED = -1  # As TensorFlow Datasets marks it.
+
+
+def check_inputs(model: LatentVariableModel, inputs: Any):
+  """Checks the shapes of images and one-hot labels.
+
+  Args:
+    model: Model of the report.
+    inputs: x, `[n, h, w, c]`, or a dictionary of 'x' and one-hot 'y'.
+
+  Raises:
+    ValueError: If they are not what the model takes.
+  """
+  rows = dict(inputs) if isinstance(inputs, Mapping) else {'x': inputs}
+  graph = getattr(model, 'graph', None)
+  needed = {'x', 'y'} if graph and graph.is_conditional else {'x'}
+  if not needed <= set(rows):
+    raise ValueError('inputs must be a dictionary with the images "x" and the '
+                     'one-hot labels "y", as the model is conditional. '
+                     f'Received: inputs with {sorted(rows)}')
+  shape = np.shape(rows['x'])
+  if len(shape) != 4 or not shape[0]:
+    raise ValueError('The report shows images; x must be [n, height, width, '
+                     f'channels], n at least 1. Received: x.shape={shape}')
+  network = getattr(model, 'features', None) or getattr(model, 'encoder', None)
+  expected = getattr(network, 'input_shape', None)
+  if expected and tuple(expected[1:]) != shape[1:]:
+    raise ValueError('x must have the shape that the model takes, '
+                     f'[n, {", ".join(map(str, expected[1:]))}]. Received: '
+                     f'x.shape={shape}')
+  if 'y' in needed and np.shape(rows['y']) != (shape[0], model.num_classes):
+    raise ValueError(
+        'y must be one-hot, with a row for each image: '
+        f'[{shape[0]}, {model.num_classes}]. Received: '
+        f'y.shape={np.shape(rows["y"])}')
+
+
+def check_by_latent(argument: str, values: Mapping[str, Any],
+                    sizes: Mapping[str, int], rank: int = 1):
+  """Checks an argument that has an array for each latent.
+
+  Args:
+    argument: Name of the argument.
+    values: Arrays by latent; their first dimension is that of the latent.
+    sizes: Sizes of the model's latents by name.
+    rank: Number of dimensions of each array.
+
+  Raises:
+    ValueError: If a latent is unknown, or an array of another shape.
+  """
+  for name, array in values.items():
+    shape = np.shape(array)
+    if name not in sizes or len(shape) != rank or shape[0] != sizes[name]:
+      raise ValueError(
+          f'{argument} must have arrays of {rank} dimensions, the first of the '
+          f'size of the latent: {dict(sizes)}. Received: '
+          f'{argument}[{name!r}] of shape {shape}')
+
+
+def label_numbers(labels: Any, count: int, class_names: Sequence[str] = (),
+                  ) -> tuple[np.ndarray, list[str]]:
+  """Returns labels of any kind as numbers, and the names of the numbers.
+
+  Args:
+    labels: Integers, −1 for an unlabeled image; whole floats; booleans;
+      strings; or one-hot rows. `[n]`, `[n, 1]` or, one-hot, `[n, classes]`.
+    count: n, the number of images.
+    class_names: Names of the labels 0, 1, …; others are named by their number.
+
+  Returns:
+    int64 `[n]`, and the names of 0, 1, … up to the last label.
+
+  Raises:
+    ValueError: If they are none of these, or not as many as the images.
+  """
+  values = _in_one_dimension(np.asarray(labels))
+  if values.shape != (count,):
+    raise _unusable(labels, f'there are {count} images')
+  if values.dtype.kind in 'USO':
+    return _numbers_of_strings(labels, values, class_names)
+  if values.dtype.kind not in 'biuf':
+    raise _unusable(labels, f'their dtype is {values.dtype}')
+  if values.dtype == bool and not class_names:
+    class_names = ('false', 'true')
+  with np.errstate(invalid='ignore'):  # A NaN is caught below.
+    numbers = values.astype(np.int64)
+  if (numbers != values).any() or numbers.min() < UNLABELED:
+    bad = values[(numbers != values) | (numbers < UNLABELED)][0]
+    raise _unusable(labels, f'one label is {bad}')
+  return numbers, [*class_names, *map(
+      str, range(len(class_names), int(numbers.max()) + 1))]
+
+
+def _in_one_dimension(values: np.ndarray) -> np.ndarray:
+  """Returns `[n, 1]` and one-hot rows as `[n]`, anything else as it is."""
+  if values.ndim != 2:
+    return values
+  if values.shape[1] == 1:
+    return values[:, 0]
+  if values.dtype.kind in 'biuf' and np.isin(values, (0, 1)).all() and (
+      values.sum(axis=1) == 1).all():
+    return values.argmax(axis=1)
+  return values
+
+
+def _numbers_of_strings(labels, values, class_names):
+  words = [v.decode() if isinstance(v, bytes) else v for v in values.tolist()]
+  if not all(isinstance(word, str) for word in words):
+    raise _unusable(labels, 'some are neither strings nor numbers')
+  names = list(class_names) or sorted(set(words))
+  if not set(words) <= set(names):
+    unknown = sorted(set(words) - set(names))
+    raise _unusable(labels, f'class_names lacks {unknown[0]!r}')
+  return np.array([names.index(word) for word in words]), names
+
+
+def _unusable(labels, reason):
+  return ValueError(
+      'labels must have one for each image: integers from −1, which marks an '
+      'unlabeled one, whole floats, booleans, strings or one-hot rows. '
+      f'Received: labels of shape {np.shape(labels)}; {reason}')
