@@ -8,7 +8,6 @@ import tempfile
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
-import tf_keras
 
 from tfvae.training import callbacks
 from tfvae.training import Config
@@ -64,14 +63,12 @@ class RunTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.named_parameters(
       ('weighted_kl', dict(kl_weight=0.01)),
       ('averaged', dict(kl_weight=0.01, ema_decay=0.9)),
-      ('weighted_kl_by_elbo', dict(kl_weight=0.01, select_by='elbo')),
-      ('weighted_kl_by_last', dict(kl_weight=0.01, select_by='last')),
-      ('info_vae', dict(objective='info_vae', info_alpha=1.0,
-                        info_lambda=1000.0)))
+      ('weighted_kl_by_elbo', dict(kl_weight=0.01, select_by='elbo')))
   def test_delivers_the_epoch_with_the_best_figure(self, settings):
     workdir = os.path.join(self.data_dir, self.id().split('.')[-1])
     config = _config(
-        data_dir=self.data_dir, epochs=8, learning_rate=0.02, export=False,
+        data_dir=self.data_dir, latents='z:16', hidden_units=(32,), epochs=8,
+        learning_rate=0.02, export=False,
         evaluations=('importance_weighted',), eval_importance_samples=1,
         eval_importance_examples=1, steps_per_execution='auto', **settings)
     metrics = train_and_evaluate(config, workdir)
@@ -81,14 +78,12 @@ class RunTest(tf.test.TestCase, parameterized.TestCase):
                      for name in ('val_loss', 'val_elbo'))
     # Otherwise this shows nothing: the two rules differ.
     self.assertNotEqual(np.argmin(losses), np.argmax(elbos))
-    best = {'objective': np.argmin(losses), 'elbo': np.argmax(elbos),
-            'last': 7}[config.select_by]
+    best = (np.argmin(losses) if config.select_by == 'objective'
+            else np.argmax(elbos))
     self.assertEqual(metrics['best_epoch'], best + 1)
     # The weights are those of that epoch.
     self.assertAllClose(
         metrics['validation']['objective'], losses[best], rtol=1e-5)
-    model = tf_keras.models.load_model(os.path.join(workdir, 'model.keras'))
-    self.assertIsNotNone(model.get_compile_config())
 
 
 if __name__ == '__main__':

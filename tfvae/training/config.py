@@ -240,9 +240,9 @@ class Config:
       'what is measured beside the ELBO, separated by commas; what does not '
       'apply to the data is left out', choices=('all', *EVALUATIONS))
   eval_seed: int = setting(
-      0, 'evaluation', 'seed of the evaluation: the binary pixels of validation '
-      'and test images, the choice of carved validation images, and every draw; '
-      '--seed changes none of them', at_least=0, below=2**31)
+      0, 'evaluation', 'seed of the evaluation: the binary pixels of the '
+      'validation and test images, the choice of carved validation images, and '
+      'every draw; --seed changes none of them', at_least=0, below=2**31)
   eval_batch_size: int = setting(
       200, 'evaluation', 'examples at a time', at_least=1)
   eval_chunk: int = setting(

@@ -113,8 +113,8 @@ def settled(config: Config, workdir: str) -> Config:
 
   Before there were --select_by and --eval_seed, the epoch with the best ELBO
   was kept, and --seed chose the validation images. A run of such a version
-  goes on in this way: its best epochs stay comparable, and none of its training
-  images is validated on.
+  resumes in this way: the scores of its epochs stay comparable, and none of its
+  training images is validated on.
 
   Args:
     config: Settings that are asked for.
@@ -127,9 +127,9 @@ def settled(config: Config, workdir: str) -> Config:
              if getattr(config, name) == getattr(Config(), name)}
   if not earlier:
     return config
-  _LOGGER.info('The run in %s was begun by an earlier version, and goes on with '
-               '%s.', workdir, ' '.join(
-                   f'--{name}={text}' for name, text in earlier.items()))
+  _LOGGER.info(
+      'The run in %s was begun by an earlier version, and resumes with %s.',
+      workdir, ' '.join(f'--{name}={text}' for name, text in earlier.items()))
   return dataclasses.replace(config, **{
       name: type(getattr(config, name))(text)
       for name, text in earlier.items()})
