@@ -1,6 +1,6 @@
 """The kinds of data that a likelihood may be defined on."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -16,14 +16,15 @@ class Support(NamedTuple):
   """A kind of data.
 
   Attributes:
-    contains: from an array of finite values to a bool array of its shape.
-    description: ends the sentence 'a likelihood takes …'.
-    remedy: what to do with data of another kind.
+    contains: Function from an array of finite values to a bool array of its
+      shape.
+    description: End of the sentence 'a likelihood takes …'.
+    remedies: What to do with data outside, by a key of `_FORMS`.
   """
 
   contains: Callable[[np.ndarray], np.ndarray]
   description: str
-  remedy: str
+  remedies: Mapping[str, str]
 
 
 def _is_level(x: np.ndarray) -> np.ndarray:
@@ -32,27 +33,84 @@ def _is_level(x: np.ndarray) -> np.ndarray:
       np.abs(levels - np.round(levels)) <= _LEVEL_TOLERANCE)
 
 
+# Forms of data by name, and whether an array of finite values has it. The first
+# that does says what to do.
+_FORMS: dict[str, Callable[[np.ndarray], bool]] = {
+    'black_and_white': lambda x: np.all((x == 0) | (x == 255)),
+    'bytes': lambda x: (
+        x.min() >= 0 and x.max() <= 255 and np.all(x == np.floor(x))),
+    'unit_interval': lambda x: x.min() >= 0 and x.max() <= 1,
+    'signed_unit': lambda x: x.min() >= -1 and x.max() <= 1,
+    'integers': lambda x: x.min() >= 0 and np.all(x == np.floor(x)),
+    'positive': lambda x: x.min() >= 0,
+    'real': lambda x: True,
+}
+
+_BINARIZE = (
+    'binarize them (tfvae.data.fixed_binarization, or --binarization=static or '
+    'dynamic), or choose a likelihood of grey pixels: '
+    'IndependentContinuousBernoulli or DiscretizedLogistic.')
+_SIGNED = 'Map pixels from -1 ... 1 to 0 ... 1 first, (x + 1) / 2'
+_REAL = 'Choose IndependentNormal for real data'
+_COUNTS = 'IndependentPoisson or IndependentNegativeBinomial for counts'
+
 SUPPORTS: dict[str, Support] = {
     'binary': Support(
-        lambda x: (x == 0) | (x == 1), 'data that are 0 or 1',
-        'Pass --binarization=dynamic or --binarization=static, or choose a '
-        'likelihood of grey pixels: IndependentContinuousBernoulli or '
-        'DiscretizedLogistic.'),
+        lambda x: (x == 0) | (x == 1), 'data that are 0 or 1', {
+            'black_and_white': 'Divide the pixels by 255.',
+            'bytes': (f'Divide the pixels by 255 and {_BINARIZE} Choose '
+                      f'{_COUNTS}.'),
+            'unit_interval': f'The pixels are grey: {_BINARIZE}',
+            'signed_unit': f'{_SIGNED}; if they are grey, {_BINARIZE}',
+            'integers': f'Choose {_COUNTS}.',
+            'positive': f'{_REAL}, or threshold x.',
+            'real': f'{_REAL}, or threshold x.'}),
     'unit_interval': Support(
-        lambda x: (x >= 0) & (x <= 1), 'data from 0 to 1',
-        'Divide 8-bit pixels by 255, or choose IndependentNormal for real '
-        'data, IndependentPoisson or IndependentNegativeBinomial for counts.'),
-    'real': Support(lambda x: np.full(x.shape, True), 'real numbers', ''),
+        lambda x: (x >= 0) & (x <= 1), 'data from 0 to 1', {
+            'black_and_white': 'Divide the pixels by 255.',
+            'bytes': f'Divide 8-bit pixels by 255, or choose {_COUNTS}.',
+            'signed_unit': f'{_SIGNED}, or choose IndependentNormal.',
+            'integers': (
+                'Divide x by the largest value possible, 65535 for 16-bit '
+                f'pixels, or choose {_COUNTS}.'),
+            'positive': f'{_REAL}, or divide x by the largest value possible.',
+            'real': f'{_REAL}, or map x to 0 ... 1.'}),
+    'real': Support(lambda x: np.full(x.shape, True), 'real numbers', {}),
     'eight_bit': Support(
-        _is_level, 'pixels k/255, k = 0, ..., 255',
-        'Divide 8-bit pixels by 255 and by nothing else, or choose '
-        'IndependentContinuousBernoulli for other data from 0 to 1, '
-        'IndependentNormal for real data.'),
+        _is_level, 'pixels k/255, k = 0, ..., 255', {
+            'black_and_white': 'Divide the pixels by 255.',
+            'bytes': 'Divide the pixels by 255.',
+            'unit_interval': (
+                'Divide 8-bit pixels by 255 and by nothing else. If they were '
+                'resized or augmented, round them, np.round(255 * x) / 255, or '
+                'choose IndependentContinuousBernoulli.'),
+            'signed_unit': f'{_SIGNED}.',
+            'integers': (
+                'There are levels above 255: divide x by the largest possible, '
+                '65535 for 16-bit pixels, and choose '
+                'IndependentContinuousBernoulli, or round to 8 bits, '
+                'np.round(255 * x) / 255.'),
+            'positive': f'{_REAL}, or divide the pixels by 255 and round them.',
+            'real': f'{_REAL}.'}),
     'counts': Support(
-        lambda x: (x >= 0) & (x == np.floor(x)), 'counts 0, 1, 2, ...',
-        'Undo any scaling or logarithm of the counts, or choose '
-        'IndependentNormal for real data.'),
+        lambda x: (x >= 0) & (x == np.floor(x)), 'counts 0, 1, 2, ...', {
+            'unit_interval': (
+                'Values from 0 to 1 are no counts: choose '
+                'IndependentContinuousBernoulli or DiscretizedLogistic for '
+                'pixels divided by 255, or undo the scaling of counts.'),
+            'positive': (
+                'Undo any scaling or logarithm of the counts, or choose '
+                'IndependentNormal for real data.'),
+            'signed_unit': f'{_REAL}; {_SIGNED.lower()}, and choose '
+                           'IndependentContinuousBernoulli.',
+            'real': f'{_REAL}, or undo the standardization of the counts.'}),
 }
+
+
+def _remedy(x: np.ndarray, kind: Support) -> str:
+  """Returns what to do with finite values, one of which is outside."""
+  return next(kind.remedies[form] for form, has in _FORMS.items()
+              if form in kind.remedies and has(x))
 
 
 def check_support(x: np.ndarray, support: str, name: str,
@@ -60,11 +118,11 @@ def check_support(x: np.ndarray, support: str, name: str,
   """Raises a ValueError unless x consists of data of a kind.
 
   Args:
-    x: numbers, of any shape.
-    support: a key of `SUPPORTS`.
-    name: of the likelihood, for the message, which also has the index and the
-      value of the first offender, and the remedy.
-    first: the index of x[0], for the message, where x is a part of the data.
+    x: Numbers, of any shape.
+    support: Key of `SUPPORTS`.
+    name: Name of the likelihood for the message, which also has the index and
+      the value of the first offender, and the remedy for data of that form.
+    first: Index of x[0] for the message, where x is a part of the data.
   """
   x = np.atleast_1d(x)
   kind = SUPPORTS[support]
@@ -77,7 +135,7 @@ def check_support(x: np.ndarray, support: str, name: str,
     if not bad.any():
       continue
     index = np.unravel_index(np.argmax(bad), bad.shape)
-    remedy = (kind.remedy if finite[index] else
+    remedy = (_remedy(chunk[finite], kind) if finite[index] else
               'Repair the example or leave it out.')
     position = ', '.join(map(str, (first + start + index[0], *index[1:])))
     raise ValueError(f'{name} takes {kind.description}. {remedy} Received: '
