@@ -221,12 +221,93 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual('dimensions' in sections,
                      not {'prior', 'posterior'} & set(arguments))
 
+  @parameterized.named_parameters(
+      ('one_hot', lambda labels: np.eye(3)[labels]),
+      ('float', np.float32), ('strings', lambda labels: [
+          'abc'[label] for label in labels]))
+  def test_labels_of_any_kind(self, convert):
+    model = _model()
+    x, labels = _data()
+    pages = [self._write(model, x, given, class_names='abc')
+             for given in (labels, convert(labels))]
+    self.assertEqual(*pages)
+
+  def test_unlabeled_images_have_no_class(self):
+    x, labels = _data()
+    labels[[0, 4]] = -1
+    page = self._check(self._write(_model(), x, labels))
+    dots = {path['data-label']: path for path in page.of('path')
+            if 'data-label' in path}
+    self.assertEqual(dots['-1']['class'], 'dots unlabeled')
+    for label in (-1, 0, 1, 2):
+      self.assertEqual(dots[str(label)]['d'].count('M'),
+                       np.sum(labels == label))
+    self.assertIn('From unlabeled, image 1: one dimension', page.text)
+    self.assertLen([b for b in page.of('button') if 'data-label' in b], 4)
+
+  def test_figures_are_those_of_the_metrics(self):
+    x, _ = _data()
+    metrics = {
+        'test': {'elbo': -22.9, 'reconstruction': -17.5, 'kl': 5.4,
+                 'examples': 360},
+        'latent_space': {'active_units': 1, 'latents': {'z': {
+            'variances': [0.5, 0.001, 0.002, None],
+            'kl_per_dimension': [4.0, 1.0, 0.3, 0.1]}}}}
+    page = _Page(self._write(_model(), x, metrics=metrics))
+    alts = [svg.get('aria-label', '') for svg in page.of('svg')]
+    self.assertIn('E[log p(x|z)] = −17.5 nats, less KL of z = 5.4 nats, is an '
+                  'ELBO of −22.9 nats.', alts)
+    self.assertIn('KL of the 4 dimensions of z, from 4.0 to 0.1 nats; 1 are '
+                  'active.', alts)
+    self.assertIn('The figures of the 360 test images', page.text)
+    self.assertIn('1 of 4 are active', page.text)
+    self.assertIn('0.5, 0.001, 0.002, not available', page.text)
+
+  def test_several_latents_of_the_metrics(self):
+    model = _model(GraphicalModel.parse(
+        **PRESETS['two_layer'] | {'latents': 'z1:5,z2:3'}))
+    x, _ = _data()
+    test = {'elbo': -25.0, 'reconstruction': -20.0, 'kl': 5.0, 'examples': 9}
+    by_latent = {'kl_by_latent': {
+        'z1': 4.0, 'z1_standard_error': 0.25, 'z2': 1.0}}
+    for given, words in (
+        (test, 'KL of z1, z2 = 5.0 nats'),
+        (test | by_latent, 'KL of z1 = 4.0, KL of z2 = 1.0 nats')):
+      page = _Page(self._write(model, x, metrics={'test': given}))
+      self.assertTrue(any(
+          f'{words}, is an ELBO of −25.0 nats' in svg.get('aria-label', '')
+          for svg in page.of('svg')))
+    self.assertIn('KL of z1 4.0 ± 0.25', page.text)
+
+  def test_without_metrics_the_estimates_are_named(self):
+    x, _ = _data()
+    page = _Page(self._write(_model(), x))
+    self.assertIn('Estimated from 30 images', page.text)
+    self.assertIn('Means over 30 images', page.text)
+
+  def test_what_is_not_available_is_said(self):
+    x, _ = _data()
+    page = _Page(self._write(_model(), x, metrics={
+        'test': {'elbo': None, 'elbo_standard_error': None, 'kl': None,
+                 'reconstruction': None, 'examples': 1, 'iwae_nll': 20.5,
+                 'iwae_nll_standard_error': None},
+        'representation': {'not_computed': 'the data set has <no> labels'},
+        'mine': [None] * 20}))
+    self.assertIn('Test ELBO not available nats per image, 1 image', page.text)
+    self.assertIn('20.5 ± not available', page.text)
+    self.assertIn('Not computed the data set has <no> labels', page.text)
+    self.assertIn('Estimated from 30 images', page.text)
+
   def test_conditional_model(self):
     graph = GraphicalModel.parse('z:3', 'z|x,y', 'z|y; x|z,y')
     x, labels = _data()
     text = self._write(_model(graph, num_classes=3),
                        {'x': x, 'y': np.eye(3, dtype=np.float32)[labels]})
     page = self._check(text)
+    self.assertIn('a column for each label y: 0, 1, 2', page.text)
+    # Also of the classes that no image has.
+    page = self._check(self._write(_model(graph, num_classes=3), {
+        'x': x, 'y': np.eye(3, dtype=np.float32)[0 * labels]}))
     self.assertIn('a column for each label y: 0, 1, 2', page.text)
 
   @parameterized.parameters(1, 2, 3)
@@ -257,6 +338,15 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
       file.write('the last')
     with self.assertRaisesRegex(ValueError, 'x.shape'):
       write_report(path, _model(), np.zeros([3, 20], np.float32))
+    x, labels = _data()
+    for given, message in (
+        ({'labels': labels / 2}, 'one label is 0.5'),
+        ({'labels': labels[1:]}, 'there are 30 images'),
+        ({'active': {'z': [True]}}, "active.'z'. of shape"),
+        ({'kl_per_dimension': {'w': [1.0]}}, "kl_per_dimension.'w'"),
+        ({'rank_histograms': {'z': [3] * 4}}, "rank_histograms.'z'")):
+      with self.assertRaisesRegex(ValueError, message):
+        write_report(path, _model(), x, **given)
     with open(path, encoding='utf-8') as file:
       self.assertEqual(file.read(), 'the last')
 

@@ -1,6 +1,7 @@
 """Pictures of the latent space, against linear models worked out in NumPy."""
 
 import itertools
+import warnings
 
 from absl.testing import parameterized
 from matplotlib import path as matplotlib_path
@@ -61,6 +62,19 @@ class LinearImages:
 
 
 class LatentPicturesTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters(1, 5)
+  def test_map_of_means_that_do_not_vary(self, n):
+    linear = LinearImages()
+    x = np.repeat(linear.images(1), n, axis=0)
+    with warnings.catch_warnings():
+      warnings.simplefilter('error', RuntimeWarning)
+      plane = latent_map.latent_map(latent_walk.LatentWalk(linear.model, x))
+    self.assertAllEqual(plane.points, np.zeros([n, 2]))
+    self.assertAllClose(plane.centre, linear.mean(x)[0], rtol=1e-5)
+    # The prior N(0, I) in the plane of the first two dimensions.
+    self.assertAllClose(np.mean(plane.contours[0.9][0][:-1], axis=0),
+                        -linear.mean(x)[0, :2], atol=1e-4)
 
   def test_dimensions_are_ordered_by_the_variance_of_the_mean(self):
     linear = LinearImages()
