@@ -6,6 +6,9 @@ from scipy import special
 import tensorflow as tf
 import tf_keras
 
+from tests.linear_graphs import LinearModel
+from tests.linear_graphs import log_density
+from tests.linear_graphs import THREE_LATENTS
 from tfvae import models
 from tfvae.evaluation.aggregate_posterior import log_aggregate_posterior
 from tfvae.graph import GraphicalModel
@@ -49,6 +52,31 @@ class LogAggregatePosteriorTest(tf.test.TestCase, parameterized.TestCase):
         model, tf.data.Dataset.from_tensor_slices(data).batch(3), latents,
         examples, np.array(groups), chunk_size=3)
     self.assertAllClose(result, expected, rtol=1e-5, atol=1e-5)
+
+  @parameterized.parameters(*THREE_LATENTS)
+  def test_of_three_latents_is_the_mixture_of_normals(self, graph):
+    linear = LinearModel(graph)
+    data, names = linear.data(_N), linear.graph.latent_names
+    groups = (np.arange(_N) % 2 if linear.graph.is_conditional
+              else np.zeros(_N, int))
+    mean, covariance = linear.q.moments(names, data)
+    examples = np.array([1, 2, 6])
+    z = np.random.default_rng(0).normal(size=(3, len(covariance)))
+    ends = np.cumsum([size for _, size in linear.graph.latents])
+    latents = dict(zip(names, np.split(
+        np.float32(mean[examples] + z), ends[:-1], axis=1), strict=True))
+    log_q = log_density(  # [draws, examples]
+        np.concatenate(list(latents.values()), axis=1)[:, np.newaxis] - mean,
+        covariance)
+    own = np.arange(_N) == examples[:, np.newaxis]
+    same = groups[examples][:, np.newaxis] == groups
+    expected = [
+        special.logsumexp(log_q, b=mask / mask.sum(axis=1, keepdims=True),
+                          axis=1) for mask in (same, same & ~own, own)]
+    result = log_aggregate_posterior(
+        linear.model, tf.data.Dataset.from_tensor_slices(
+            linear.inputs(data)).batch(4), latents, examples, groups)
+    self.assertAllClose(result, expected, rtol=1e-4, atol=1e-4)
 
 
 if __name__ == '__main__':

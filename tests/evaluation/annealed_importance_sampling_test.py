@@ -3,13 +3,16 @@
 from absl.testing import parameterized
 import numpy as np
 from scipy import special
+from scipy import stats
 import tensorflow as tf
 import tf_keras
 
+from tests.linear_gaussian import LATENT
 from tests.linear_gaussian import LinearGaussian
 from tests.linear_gaussian import SCALE
 from tests.linear_gaussian import SIZE
 from tests.linear_graphs import LinearModel
+import tfvae
 from tfvae import models
 from tfvae.evaluation.annealed_importance_sampling import (
   annealed_importance_sampling,
@@ -25,6 +28,46 @@ def _in_standard_errors(values, expected):
   """(mean − expected) / standard error of the mean."""
   return (values.mean() - expected) / (
       values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def _other_family(head=tfvae.layers.MultivariateNormalDiag, prior=None,
+                  factor=1.2, **settings):
+  """The linear decoder of `LinearGaussian` with another prior or posterior."""
+  exact = LinearGaussian(factor)
+  prior = prior or tfvae.priors.StandardNormal(LATENT)
+  encoder = tf_keras.Sequential([
+      tf_keras.layers.Dense(
+          head.params_size(LATENT), input_shape=[SIZE]),
+      head(LATENT, activity_regularizer=tfvae.KLDivergenceRegularizer(prior),
+           **settings)])
+  rng = np.random.default_rng(0)
+  weights = [0.2 * rng.normal(size=w.shape) for w in encoder.get_weights()]
+  # What makes μ and log σ²; the rest, where there is any, is of a flow.
+  for weight, part in zip(weights, exact.model.encoder.get_weights(),
+                          strict=False):
+    weight[..., :2 * LATENT] = part
+  model = tfvae.VAE(encoder, exact.model.decoder)
+  encoder.set_weights([
+      *weights[:2], *(w if 'pseudo' in v.name else new for w, v, new in zip(
+          encoder.get_weights()[2:], encoder.weights[2:], weights[2:],
+          strict=True))])
+  return exact, model
+
+
+def _log_evidence_of_mixture(exact, model, x):
+  """log Σ_k π_k N(x; W μ_k + b, W diag σ_k² Wᵀ + s² I)."""
+  prior = model.prior_distribution()
+  parts = prior.components_distribution
+  log_joint = []
+  for mean, scale in zip(parts.mean().numpy(), parts.stddev().numpy(),
+                         strict=True):
+    loadings = exact.loadings * scale
+    log_joint.append(stats.multivariate_normal(
+        exact.loadings @ mean + exact.bias,
+        loadings @ loadings.T + SCALE**2 * np.eye(SIZE)).logpdf(np.float64(x)))
+  return special.logsumexp(
+      log_joint, axis=0, b=np.float64(
+          prior.mixture_distribution.probs_parameter())[:, np.newaxis])
 
 
 class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
@@ -83,6 +126,39 @@ class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
         estimate.values,
         special.logsumexp(log_joint, axis=1) + 2 * np.log(spacing),
         rtol=0, atol=0.05)
+
+  def test_with_a_flow_for_a_posterior(self):
+    """Weights are unbiased, within 5 standard errors for each x."""
+    exact, model = _other_family(
+        tfvae.layers.InverseAutoregressiveFlow, num_flows=1,
+        factor=2.0)  # Wide, for weights of a small variance.
+    x = exact.draw(4)
+    # It has left the normal that it starts at.
+    draws = model.encoder(x).sample(20_000, seed=[1, 2]).numpy()
+    self.assertGreater(np.abs(stats.kurtosis(draws, axis=0)).max(), 0.1)
+    estimate = annealed_importance_sampling(
+        model, _batches(np.repeat(x, 200, axis=0), 800), num_steps=25,
+        num_chains=40, jit_compile=False)
+    ratios = np.exp(
+        estimate.values.reshape(4, 200) - exact.log_evidence(x)[:, np.newaxis])
+    errors = ratios.std(axis=1, ddof=1) / np.sqrt(200)
+    self.assertAllLess(errors, 0.1)
+    self.assertAllLess(np.abs(ratios.mean(axis=1) - 1) / errors, 5)
+
+  @parameterized.parameters(
+      ('mixture', 'posterior'), ('mixture', 'prior'), ('vamp', 'posterior'))
+  def test_with_a_mixture_for_a_prior(self, kind, start):
+    prior = (tfvae.priors.GaussianMixture(LATENT, 3) if kind == 'mixture' else
+             tfvae.priors.VampPrior(LATENT, 4, [SIZE], input_range=None))
+    exact, model = _other_family(prior=prior)
+    x = exact.draw(6)
+    expected = _log_evidence_of_mixture(exact, model, x)
+    # Not that of the standard normal.
+    self.assertGreater(np.abs(expected - exact.log_evidence(x)).max(), 0.2)
+    estimate = annealed_importance_sampling(
+        model, _batches(x), num_steps=100, num_chains=1000, start=start,
+        jit_compile=False)
+    self.assertAllClose(estimate.values, expected, rtol=0, atol=0.05)
 
   def test_repeats_with_a_seed(self):
     self.addCleanup(tf.config.run_functions_eagerly, False)

@@ -134,6 +134,14 @@ class SimulationBasedCalibrationTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, message):
       simulation_based_calibration(LinearGaussian().model, **arguments)
 
+  @parameterized.parameters((None,), ({'y': _labels(100)},))
+  def test_refuses_a_label_that_only_the_posterior_sees(self, inputs):
+    """A simulated x has no label, so there is no joint to rank in."""
+    model = _graph_vae(('z:1', 'z|x,y', 'z; x|z'))
+    with self.assertRaisesRegex(
+        ValueError, 'joint distribution.*in no factor of p.*z|x,y'):
+      simulation_based_calibration(model, 100, inputs=inputs)
+
   def test_refuses_a_conditional_model_without_labels(self):
     model = _graph_vae(('z:1', 'z|x,y', 'z; x|z,y'))
     with self.assertRaisesRegex(ValueError, 'conditional'):

@@ -41,26 +41,40 @@ class DescribeCollapseTest(tf.test.TestCase, parameterized.TestCase):
   def test_total_collapse(self):
     found = describe_collapse(_linear((0.0, 0.0, 0.0)), -10.0)
     self.assertLen(found, 1)
-    self.assertIn('none of 3 dimensions is in use (0 active)', found[0])
+    self.assertIn('none of 3 dimensions is active', found[0])
     self.assertRegex(found[0], 'carries -?0.00 nats')
 
   def test_partial_collapse(self):
     found = describe_collapse(_linear((2.0, 0.0, 1.0)))
     self.assertLen(found, 1)
-    self.assertStartsWith(found[0], '2 of 3 dimensions of z in use')
+    self.assertStartsWith(found[0], '2 of 3 dimensions of z active')
     self.assertIn(' z:2 in --latents ', found[0])
 
   def test_an_unused_latent_of_a_hierarchy(self):
     found = describe_collapse(_space(
         z1=([1., 1.], None), z2=([1e-4, 1e-5], [0.001, 0.002])))
     self.assertLen(found, 1)
-    self.assertStartsWith(found[0], 'The latent z2 is not in use: 0 of its 2')
+    self.assertStartsWith(found[0], 'The latent z2 carries')
+    self.assertIn(': 0 of its 2 dimensions active', found[0])
 
   def test_a_latent_that_only_follows_its_parents(self):
     """Its mean moves, but p(z1|z2) knows as much."""
     found = describe_collapse(_space(z1=([1.], [0.001]), z2=([1.], [2.])))
     self.assertLen(found, 1)
-    self.assertIn('z1 is not in use: 1 of its 1 dimension active', found[0])
+    self.assertStartsWith(found[0], 'The latent z1 carries')
+    self.assertIn(': 1 of its 1 dimension active', found[0])
+
+  @parameterized.parameters(
+      ([1., 0.02, 0.], [1., 0.011, 0.001], 1), ([1., 1., 0.], [1., 2., 0.], 0),
+      ([1., 1e-3, 0.], [1., 2., 0.], 0), ([1., 0.02, 0.], None, 0))
+  def test_counts_what_active_units_counts(self, variances, kl, num_quiet):
+    """Whatever the KL; that of an active dimension adds a remark."""
+    space = _space(z=(variances, kl))
+    found, = describe_collapse(space)
+    count = int(np.sum(np.array(variances) > 0.01))
+    self.assertEqual(space.active_units, count)
+    self.assertStartsWith(found, f'{count} of 3 dimensions of z active')
+    self.assertEqual('1 has a KL of at most 0.1' in found, num_quiet == 1)
 
   def test_a_prior_of_small_scale_is_no_collapse(self):
     self.assertEmpty(describe_collapse(_space(z=([1e-3, 1e-4], [2., 3.]))))
@@ -71,7 +85,7 @@ class DescribeCollapseTest(tf.test.TestCase, parameterized.TestCase):
     for reconstruction in (-900.0, 900.0):
       found = describe_collapse(space, reconstruction)
       self.assertLen(found, 1)
-      self.assertIn('0.80 nats, is next to nothing', found[0])
+      self.assertIn('0.80 nats, is negligible', found[0])
 
   def test_names_flags_and_values_that_exist(self):
     fields = {field.name: field for field in dataclasses.fields(Config)}

@@ -1,6 +1,8 @@
 """Disentanglement of codes that are perfect, rotated, or know nothing."""
 
 import functools
+from unittest import mock
+import warnings
 
 from absl.testing import parameterized
 import numpy as np
@@ -8,9 +10,11 @@ from scipy import stats
 from sklearn.ensemble import RandomForestClassifier
 import tensorflow as tf
 
+from tfvae.evaluation import disentanglement
 from tfvae.evaluation.disentanglement import disentanglement_scores
 from tfvae.evaluation.disentanglement import factor_vae_score
 from tfvae.evaluation.disentanglement import mutual_information_gap
+from tfvae.evaluation.disentanglement import why_not
 from tfvae.evaluation.factor_prediction import dci
 from tfvae.evaluation.factor_prediction import sap
 
@@ -183,6 +187,61 @@ class DisentanglementTest(tf.test.TestCase, parameterized.TestCase):
         'sap': sap(codes, factors, seed=5),
         'factor_vae_score': factor_vae_score(codes, factors, seed=5)})
 
+  def test_dimensions_that_are_not_informative_are_left_out(self):
+    """As if they were constant; the dimension of noise is one already."""
+    factors = _factors(600)
+    codes = _perfect(factors)
+    keep = np.array([True, False, True, False])
+    held = np.where(keep, codes, 7.0)
+    scores = disentanglement_scores(codes, factors, informative=keep)
+    expected = disentanglement_scores(held, factors)
+    for name, value in expected.items():
+      self.assertAllClose(scores[name], value, msg=name)
+    self.assertLess(scores['mig'], disentanglement_scores(
+        codes, factors)['mig'] - 0.2)
+
+  def test_mig_of_a_single_informative_dimension(self):
+    """Its information, as the second-best has none."""
+    v1, v2 = np.repeat([0, 0, 1, 1], 10), np.repeat([0, 1, 0, 1], 10)
+    codes = np.stack([v1, v1 + 0.0], axis=1)
+    factors = np.stack([v1, v2], axis=1)
+    self.assertEqual(mutual_information_gap(codes, factors), 0.0)
+    # I(z_0; v_1) / H(v_1) = 1, and 0 of v_2.
+    self.assertAllClose(mutual_information_gap(
+        codes, factors, informative=np.array([True, False])), 0.5)
+    self.assertEqual(mutual_information_gap(
+        codes, factors, informative=np.array([False, False])), 0.0)
+
+  def test_a_value_that_is_in_no_training_row(self):
+    """A linear classifier of one class would refuse its data."""
+    v = np.zeros(30, int)
+    rows = np.random.default_rng(0).permutation(30)
+    v[rows[-2:]] = 1  # Held out by the split with seed 0.
+    factors = np.stack([v, np.arange(30) % 2], axis=1)
+    codes = np.random.default_rng(1).normal(size=(30, 2))
+    scores = sap(codes, factors)
+    self.assertTrue(np.isfinite(scores))
+    # Of v each dimension guesses 8 of 10, so only the other factor differs.
+    other = np.stack([factors[:, 1]] * 2, axis=1)
+    self.assertAllClose(scores, sap(codes, other) / 2)
+
+  def test_scores_give_no_warnings(self):
+    factors = _factors(600)
+    codes = _rotated(factors) * [1e-3, 1.0, 1e3, 0.0]
+    with warnings.catch_warnings():
+      warnings.simplefilter('error')
+      disentanglement_scores(codes, factors)
+
+  @parameterized.parameters(
+      (np.full([9, 2], np.nan), '9 rows that are not'),
+      (np.full([8, 2], 1.0), r'codes.shape=\(8, 2\)'))
+  def test_refuses_codes(self, codes, message):
+    with self.assertRaisesRegex(ValueError, message):
+      mutual_information_gap(codes, _factors(9))
+    with self.assertRaisesRegex(ValueError, r'informative.shape=\(3,\)'):
+      mutual_information_gap(
+          np.ones([9, 2]), _factors(9), informative=np.ones(3, bool))
+
   @parameterized.parameters(
       (np.zeros([9, 1]), _factors(9), r'codes.shape=\(9, 1\)'),
       (np.zeros([8, 2]), _factors(9), r'factors.shape=\(9, 3\)'),
@@ -195,10 +254,15 @@ class DisentanglementTest(tf.test.TestCase, parameterized.TestCase):
         score(codes, factors)
 
   def test_refuses_too_few(self):
-    factors = np.stack([np.arange(6), np.arange(6) % 2], axis=1)
     codes = np.random.default_rng(0).normal(size=(6, 2))
-    with self.assertRaisesRegex(ValueError, 'at least twice'):
-      factor_vae_score(codes, factors)
+    factors = np.stack([np.arange(6), np.arange(6) % 2], axis=1)
+    message = r'at least twice.*factors\[:, 0\] with a single 0 in 6 rows'
+    self.assertRegex(why_not(factors), message)
+    with mock.patch.object(disentanglement, 'dci') as forests:
+      for score in (factor_vae_score, disentanglement_scores):
+        with self.assertRaisesRegex(ValueError, message):
+          score(codes, factors)
+      forests.assert_not_called()
     with self.assertRaisesRegex(ValueError, 'batch_size=1'):
       factor_vae_score(codes, factors, batch_size=1)
 

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import warnings
 
 from absl.testing import parameterized
 import numpy as np
@@ -73,6 +74,8 @@ class LatentTest(tf.test.TestCase):
         latent.variances, mean.var(axis=0, ddof=1), rtol=1e-4, atol=1e-7)
     self.assertAllEqual(latent.active, [True, True, False])
     self.assertEqual(space.active_units, 2)
+    self.assertAllEqual(latent.informative, kl.mean(axis=0) > 0.1)
+    self.assertAllEqual(space.informative, [True, False, False])
     self.assertAllClose(
         latent.kl_per_dimension, kl.mean(axis=0), rtol=1e-4, atol=1e-6)
     self.assertAllClose(
@@ -248,6 +251,13 @@ class LatentSpaceTest(tf.test.TestCase, parameterized.TestCase):
         'x': tf.zeros([3, 2]), 'y': tf.one_hot([0, 1, 0], 2)})
     with self.assertRaisesRegex(ValueError, r'examples by label=\[1, 2\]'):
       latent_space(model, data)
+
+  def test_refuses_a_single_example(self):
+    exact = LinearGaussian()
+    with warnings.catch_warnings():
+      warnings.simplefilter('error', RuntimeWarning)
+      with self.assertRaisesRegex(ValueError, r'at least two examples.*=\[1\]'):
+        latent_space(exact.model, exact.dataset(1))
 
   @parameterized.parameters(dict(num_samples=1), dict(num_draws=1),
                             dict(chunk_size=0))

@@ -1,5 +1,7 @@
 """Labels read off codes of which it is known how well that can be done."""
 
+import warnings
+
 from absl.testing import parameterized
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -10,6 +12,7 @@ from tests.linear_gaussian import LinearGaussian
 from tfvae import models
 from tfvae.evaluation.representation import posterior_means
 from tfvae.evaluation.representation import representation_accuracy
+from tfvae.evaluation.representation import why_not
 from tfvae.graph import GraphicalModel
 
 
@@ -105,8 +108,34 @@ class RepresentationAccuracyTest(tf.test.TestCase, parameterized.TestCase):
       representation_accuracy(means, labels, np.zeros([5, 3]), labels)
     with self.assertRaisesRegex(ValueError, r'\(4,\)'):
       representation_accuracy(means, labels[:4], means, labels)
-    with self.assertRaisesRegex(ValueError, 'num_neighbors=6'):
-      representation_accuracy(means, labels, means, labels, num_neighbors=6)
+
+  @parameterized.parameters(
+      ([0, 1, 0], 4, 'num_neighbors=4'), ([0, 1, 0], 0, 'num_neighbors=0'),
+      ([], 1, 'num_neighbors=1'), ([7, 7, 7], 2, '7 for all 3 examples'),
+      ([0, -1, 1, -1], 1, '2 of 4 labels below 0'))
+  def test_says_why_labels_cannot_be_learned(self, labels, neighbors, message):
+    labels = np.array(labels, int)
+    self.assertIn(message, why_not(labels, neighbors))
+    means, test_labels = np.zeros([len(labels), 2]), np.arange(3)
+    with self.assertRaisesRegex(ValueError, message):
+      representation_accuracy(
+          means, labels, np.zeros([3, 2]), test_labels, neighbors)
+
+  def test_refuses_a_test_set_with_missing_labels(self):
+    labels = np.array([0, 1, 0, 1])
+    self.assertIsNone(why_not(labels, 2))
+    self.assertIn('num_neighbors=10', why_not(labels))
+    with self.assertRaisesRegex(ValueError, '1 of 2 labels below 0'):
+      representation_accuracy(np.zeros([4, 2]), labels, np.zeros([2, 2]),
+                              np.array([1, -1]), num_neighbors=2)
+
+  def test_the_probe_converges_without_a_warning(self):
+    """On scales that differ, constant and collinear dimensions."""
+    codes, labels = _codes(300, 0, (1e-4, 1e4))
+    codes = np.concatenate([codes, codes * 1e3, np.ones([300, 1])], axis=1)
+    with warnings.catch_warnings():
+      warnings.simplefilter('error')
+      representation_accuracy(codes, labels, codes, labels)
 
 
 if __name__ == '__main__':

@@ -20,6 +20,7 @@ from tfvae.evaluation.latent_space import latent_space
 from tfvae.evaluation.rank_statistics import Calibration
 from tfvae.evaluation.representation import posterior_means
 from tfvae.evaluation.representation import representation_accuracy
+from tfvae.evaluation.sampled_information import sampled_mutual_information_gap
 
 __all__ = [
     'BidirectionalBounds',
@@ -39,5 +40,6 @@ __all__ = [
     'latent_space',
     'posterior_means',
     'representation_accuracy',
+    'sampled_mutual_information_gap',
     'simulation_based_calibration',
 ]

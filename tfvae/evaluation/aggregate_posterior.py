@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.evaluation import progress
+from tfvae.evaluation.compiled import compiled
 from tfvae.models import LatentVariableModel
 
 
@@ -45,8 +46,7 @@ def log_aggregate_posterior(
     log q(z), log 1/(N−1) Σ_{n≠i} q(z|x_n) and log q(z|x_i), float64 `[m]`, in
     nats.
   """
-  compiled = tf.function(
-      lambda *arguments: _log_sums(model, *arguments), jit_compile=jit_compile)
+  log_sums = compiled(model, _log_sums, jit_compile=jit_compile)
   others, own = np.full([2, len(examples)], -np.inf)
   chunks = np.array_split(
       np.arange(len(examples)), math.ceil(len(examples) / chunk_size))
@@ -59,7 +59,7 @@ def log_aggregate_posterior(
       is_own = examples[rows, np.newaxis] == columns
       is_other = ~is_own & (
           groups[examples[rows], np.newaxis] == groups[columns])
-      sums = compiled(draws, inputs, tf.constant(is_own), tf.constant(is_other))
+      sums = log_sums(draws, inputs, tf.constant(is_own), tf.constant(is_other))
       own[rows], others[rows] = [
           np.logaddexp(total, np.float64(part.numpy()))
           for total, part in zip((own[rows], others[rows]), sums, strict=True)]

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfvae.evaluation import progress
 from tfvae.evaluation.bounds import Estimate
+from tfvae.evaluation.compiled import kept
 from tfvae.evaluation.per_datum_inference import fold_in
 from tfvae.evaluation.per_datum_inference import PerDatumInference
 from tfvae.models import LatentVariableModel
@@ -109,8 +110,8 @@ def inference_gaps(
   _check(num_steps=num_steps, draws_per_step=draws_per_step,
          num_samples=num_samples, learning_rate=learning_rate)
   _check_length(log_evidence, dataset)
-  search = PerDatumInference(
-      model, draws_per_step, learning_rate, jit_compile)
+  search = kept(
+      model, PerDatumInference, draws_per_step, learning_rate, jit_compile)
   names = ('encoder', 'optimized', 'cold_start')
   elbos = {name: [] for name in names}
   seconds = dict.fromkeys(names, 0.0)

@@ -8,7 +8,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae.evaluation.annealing import annealed_bounds
+from tfvae.evaluation.annealing import check_annealing
 from tfvae.evaluation.bounds import Estimate
+from tfvae.evaluation.compiled import compiled
 from tfvae.evaluation.progress import batches
 from tfvae.models import LatentVariableModel
 
@@ -61,10 +63,8 @@ def annealed_importance_sampling(
   Raises:
     ValueError: if a number is too small, or `start` is unknown.
   """
-  anneal = tf.function(
-      annealed_bounds(
-          model, num_steps, num_chains, num_leapfrog_steps, start),
-      jit_compile=jit_compile)
+  anneal = _compiled_bounds(
+      model, num_steps, num_chains, num_leapfrog_steps, start, jit_compile)
   title = f'log p(x), {num_steps} annealing steps'
   return Estimate(np.concatenate([
       anneal(inputs, tf.constant([seed, index])).numpy()
@@ -137,10 +137,8 @@ def bidirectional_bounds(
     ValueError: if a number is too small, `start` is unknown, or there is not a
       label for each example of a conditional model.
   """
-  anneal = tf.function(
-      annealed_bounds(
-          model, num_steps, num_chains, num_leapfrog_steps, start),
-      jit_compile=jit_compile)
+  anneal = _compiled_bounds(
+      model, num_steps, num_chains, num_leapfrog_steps, start, jit_compile)
   inputs, latents = _simulate(model, num_examples, labels, seed)
   dataset = tf.data.Dataset.from_tensor_slices((inputs, latents))
   title = f'Bounds of log p(x), {num_steps} annealing steps'
@@ -150,6 +148,13 @@ def bidirectional_bounds(
   lower, upper = np.concatenate(parts, axis=1)
   return BidirectionalBounds(Estimate(lower), Estimate(upper),
                              tf.nest.map_structure(np.array, inputs))
+
+
+def _compiled_bounds(model, num_steps, num_chains, num_leapfrog_steps, start,
+                     jit_compile):
+  settings = num_steps, num_chains, num_leapfrog_steps, start
+  check_annealing(*settings)
+  return compiled(model, annealed_bounds, *settings, jit_compile=jit_compile)
 
 
 def _simulate(model, num_examples, labels, seed):

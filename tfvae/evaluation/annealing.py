@@ -8,7 +8,7 @@ invariant: on a linear Gaussian model, 50 steps from the prior, its E[w] was
 transition starts afresh (tensorflow/probability issue 1429).
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 import math
 from typing import Any
 
@@ -33,44 +33,41 @@ def annealed_bounds(
     num_chains: int,
     num_leapfrog_steps: int,
     start: str,
-) -> Callable[..., Any]:
-  """Returns the function that bounds log p(x) of one batch.
+    inputs: Any,
+    seed: tf.Tensor,
+    exact_latents: Mapping[str, tf.Tensor] | None = None,
+) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
+  """Returns bounds of log p(x) for one batch; to be compiled.
 
   Args:
-    model: a trained model.
+    model: Trained model.
     num_steps: T, at least 2.
-    num_chains: for each example, at least 1.
-    num_leapfrog_steps: of each transition, at least 1.
-    start: of the path, one of `STARTS`.
+    num_chains: Chains for each example, at least 1.
+    num_leapfrog_steps: Leapfrog steps of each transition, at least 1.
+    start: Start of the path, one of `STARTS`.
+    inputs: Batch of x, or a dictionary of 'x' and 'y'.
+    seed: Int tensor `[2]`.
+    exact_latents: Draw of p(z|x) for each example, by name, or None.
 
   Returns:
-    A function to compile, of inputs, a seed `[2]` and, perhaps, a draw of
-    p(z|x) for each example by name. It returns the lower bound, float64 `[b]`,
-    and where there are such draws the upper bound beside it.
-
-  Raises:
-    ValueError: if a number is too small, or `start` is unknown.
+    The lower bound, float64 `[b]`, in nats. With `exact_latents`, the lower
+    and the upper bound.
   """
-  _check(num_steps, num_chains, num_leapfrog_steps, start)
   betas = schedule(num_steps)
-
-  def bounds(inputs, seed, exact_latents=None):
-    seeds = tfp.random.split_seed(seed, n=6)
-    path = AnnealingPath(model, inputs, start, seeds[0])
-    step_sizes = tuned_step_sizes(
-        path, path.sample_start(num_chains, seeds[1]), betas,
-        num_leapfrog_steps, seeds[2])
-    lower = log_mean_weight(
-        path, path.sample_start(num_chains, seeds[3]), betas, step_sizes,
-        num_leapfrog_steps, seeds[4])
-    if exact_latents is None:
-      return lower
-    z = path.flatten(exact_latents)
-    return lower, -log_mean_weight(
-        path, tf.broadcast_to(z, [num_chains, *z.shape]), betas[::-1],
-        step_sizes[::-1], num_leapfrog_steps, seeds[5])
-
-  return bounds
+  seeds = tfp.random.split_seed(seed, n=6)
+  path = AnnealingPath(model, inputs, start, seeds[0])
+  step_sizes = tuned_step_sizes(
+      path, path.sample_start(num_chains, seeds[1]), betas,
+      num_leapfrog_steps, seeds[2])
+  lower = log_mean_weight(
+      path, path.sample_start(num_chains, seeds[3]), betas, step_sizes,
+      num_leapfrog_steps, seeds[4])
+  if exact_latents is None:
+    return lower
+  z = path.flatten(exact_latents)
+  return lower, -log_mean_weight(
+      path, tf.broadcast_to(z, [num_chains, *z.shape]), betas[::-1],
+      step_sizes[::-1], num_leapfrog_steps, seeds[5])
 
 
 def tuned_step_sizes(path: AnnealingPath, z: tf.Tensor, betas: np.ndarray,
@@ -174,7 +171,9 @@ def _fold_in(seed, index):
   return tf.random.experimental.stateless_fold_in(seed, index, alg='philox')
 
 
-def _check(num_steps, num_chains, num_leapfrog_steps, start):
+def check_annealing(num_steps: int, num_chains: int, num_leapfrog_steps: int,
+                    start: str):
+  """Raises a `ValueError` if `annealed_bounds` does not take the settings."""
   if num_steps < 2 or num_chains < 1 or num_leapfrog_steps < 1:
     raise ValueError(
         'Annealing takes at least 2 steps, a chain and a leapfrog step. '

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 import dataclasses
 import math
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -28,10 +29,22 @@ class Estimate:
 
   @property
   def standard_error(self) -> float:
-    """The standard error of the mean over the examples; NaN of a single one."""
-    if len(self.values) < 2:
-      return math.nan
-    return float(np.std(self.values, ddof=1) / math.sqrt(len(self.values)))
+    """The standard error of the mean; NaN for fewer than two examples."""
+    return float(standard_errors(self.values))
+
+
+def standard_errors(values: np.ndarray) -> np.ndarray:
+  """Returns the standard errors of means over the first axis.
+
+  Args:
+    values: Float array `[n, ...]`.
+
+  Returns:
+    An array `[...]`; NaN, which one example cannot estimate, where n < 2.
+  """
+  if len(values) < 2:
+    return np.full(values.shape[1:], np.nan)
+  return np.std(values, axis=0, ddof=1) / math.sqrt(len(values))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,18 +97,9 @@ def elbo(
     ValueError: if `num_samples` or `chunk_size` is below 1.
   """
   _check(num_samples, chunk_size)
-
-  def parts(inputs, draw):
-    inference = model.infer(inputs, draw)
-    log_likelihood = draws.log_likelihood(
-        model, inference.latents, inputs, chunk_size)
-    return {'reconstruction': log_likelihood, 'kl': {
-        name: tf.broadcast_to(kl, log_likelihood.shape)  # [b] if it is exact.
-        for name, kl in inference.kl.items()}}
-
   sums = draws.reduce_over_draws(
-      parts, tf.reduce_sum, 0., dataset, num_samples, seed, jit_compile,
-      'ELBO' if verbose else None)
+      model, _elbo_parts, tf.reduce_sum, 0., dataset, num_samples, chunk_size,
+      seed, jit_compile, 'ELBO' if verbose else None)
   means = tf.nest.map_structure(lambda total: total / num_samples, sums)
   reconstruction, kl = means['reconstruction'], sum(means['kl'].values())
   return Elbo(
@@ -140,17 +144,28 @@ def importance_weighted_nll(
     ValueError: if `num_samples` or `chunk_size` is below 1.
   """
   _check(num_samples, chunk_size)
-
-  def log_weights(inputs, draw):
-    inference = model.infer(inputs, draw)
-    # log w = log p(x|z) + log p(z) − log q(z|x)
-    return inference.log_ratio() + draws.log_likelihood(
-        model, inference.latents, inputs, chunk_size)
-
   total = draws.reduce_over_draws(  # log Σ_k w_k
-      log_weights, tf.reduce_logsumexp, -np.inf, dataset, num_samples, seed,
-      jit_compile, f'log p(x), {num_samples} draws' if verbose else None)
+      model, _log_weights, tf.reduce_logsumexp, -np.inf, dataset, num_samples,
+      chunk_size, seed, jit_compile,
+      f'log p(x), {num_samples} draws' if verbose else None)
   return Estimate(math.log(num_samples) - total)
+
+
+def _elbo_parts(model, chunk_size, inputs, draw) -> dict[str, Any]:
+  """Returns E_q[log p(x|z)] and the KL of each latent, at the draws."""
+  inference = model.infer(inputs, draw)
+  log_likelihood = draws.log_likelihood(
+      model, inference.latents, inputs, chunk_size)
+  return {'reconstruction': log_likelihood, 'kl': {
+      name: tf.broadcast_to(kl, log_likelihood.shape)  # [b] if it is exact.
+      for name, kl in inference.kl.items()}}
+
+
+def _log_weights(model, chunk_size, inputs, draw) -> tf.Tensor:
+  """Returns log w = log p(x|z) + log p(z) − log q(z|x), at the draws."""
+  inference = model.infer(inputs, draw)
+  return inference.log_ratio() + draws.log_likelihood(
+      model, inference.latents, inputs, chunk_size)
 
 
 def _check(num_samples: int, chunk_size: int):

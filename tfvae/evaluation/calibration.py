@@ -1,7 +1,6 @@
 """Simulation-based calibration of the amortized posterior."""
 
 from collections.abc import Mapping
-import functools
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import tensorflow_probability as tfp
 
 from tfvae import layers
 from tfvae.evaluation import progress
+from tfvae.evaluation.compiled import compiled
 from tfvae.evaluation.draws import BLOCK_SIZE
 from tfvae.evaluation.rank_statistics import Calibration
 from tfvae.models import LatentVariableModel
@@ -53,12 +53,13 @@ def simulation_based_calibration(
     The ranks of each dimension of every latent, in joint draws of q.
 
   Raises:
-    ValueError: if a number is out of range, or the labels are not as many as
-      the simulations.
+    ValueError: if a number is out of range, the labels are not as many as the
+      simulations, or y is a parent in q and in no factor of p.
   """
+  _check_graph(model)
   _check(num_simulations, num_draws, num_bins, batch_size, inputs)
   simulate, count_below = [
-      tf.function(functools.partial(function, model), jit_compile=jit_compile)
+      compiled(model, function, jit_compile=jit_compile)
       for function in (_simulate, _count_below)]
   rows = {'index': np.arange(num_simulations)} | dict(inputs or {})
   blocks = range(0, num_draws, BLOCK_SIZE)
@@ -94,6 +95,17 @@ def _count_below(model: LatentVariableModel, z: Mapping[str, tf.Tensor],
   draws = model.infer(inputs, layers.SeededSample(seed, BLOCK_SIZE)).latents
   return {name: tf.math.count_nonzero(draws[name][:n] < value, axis=0)
           for name, value in z.items()}
+
+
+def _check_graph(model: LatentVariableModel):
+  graph = getattr(model, 'graph', None)  # `VAE` has none, and no labels.
+  if graph is not None and graph.is_conditional and not any(
+      'y' in factor.parents for factor in graph.generative):
+    raise ValueError(
+        'Calibration draws z, x and y from their joint distribution, which '
+        'this model does not define: y is a parent in q and in no factor of '
+        'p, so a simulated x has no label. Make y a parent in p, such as in '
+        f"'z|y' or 'x|z,y'. Received: model.graph={graph}")
 
 
 def _check(num_simulations, num_draws, num_bins, batch_size, inputs):

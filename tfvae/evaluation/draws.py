@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfvae.evaluation.compiled import compiled
 from tfvae.evaluation.progress import batches
 from tfvae.layers import SeededSample
 from tfvae.models import LatentVariableModel
@@ -16,11 +17,13 @@ BLOCK_SIZE = 50
 
 
 def reduce_over_draws(
-    quantities: Callable[[Any, SeededSample], Any],
+    model: LatentVariableModel,
+    quantities: Callable[..., Any],
     reduce: Callable[..., tf.Tensor],
     neutral: float,
     dataset: tf.data.Dataset,
     num_samples: int,
+    chunk_size: int,
     seed: int,
     jit_compile: bool,
     title: str | None = None,
@@ -31,21 +34,24 @@ def reduce_over_draws(
   blocks runs inside one compiled call for each batch.
 
   Args:
-    quantities: from a batch and a draw to nested tensors `[num_draws, b]`.
+    model: Model whose q(z|x) it is.
+    quantities: Function of a module, from the model, `chunk_size`, a batch and
+      a draw to nested tensors `[num_draws, b]`.
     reduce: `tf.reduce_sum`, `tf.reduce_logsumexp` or another such reduction.
-    neutral: the value that leaves a reduction as it is.
-    dataset: batches of x, or of dictionaries of 'x' and 'y'.
+    neutral: Value that leaves a reduction as it is.
+    dataset: Batches of x, or of dictionaries of 'x' and 'y'.
     num_samples: K, at least 1.
-    seed: of the draws.
-    jit_compile: whether to compile with XLA.
-    title: of the progress bar; None for none.
+    chunk_size: Draws to decode at a time; see `log_likelihood`.
+    seed: Seed of the draws.
+    jit_compile: Whether to compile with XLA.
+    title: Title of the progress bar; None for no bar.
 
   Returns:
     Float64 arrays `[n]`, nested as the quantities are.
   """
-  reduced = tf.function(
-      _reduction(quantities, reduce, neutral, min(BLOCK_SIZE, num_samples)),
-      jit_compile=jit_compile)
+  reduced = compiled(
+      model, _reduced, quantities, reduce, neutral, chunk_size,
+      min(BLOCK_SIZE, num_samples), jit_compile=jit_compile)
   k = tf.constant(num_samples)
   results = [
       tf.nest.map_structure(
@@ -54,34 +60,31 @@ def reduce_over_draws(
   return tf.nest.map_structure(lambda *rows: np.concatenate(rows), *results)
 
 
-def _reduction(quantities, reduce, neutral, block: int) -> Callable[..., Any]:
-  """Returns the function that reduces the draws of one batch."""
-  def values(inputs, seed, index):
-    seed = tf.random.experimental.stateless_fold_in(seed, index, alg='philox')
+def _reduced(model, quantities, reduce, neutral, chunk_size, block, inputs,
+             seed, num_samples) -> Any:
+  """Reduces the draws of one batch, `block` of them at a time."""
+  def values(index):
+    key = tf.random.experimental.stateless_fold_in(seed, index, alg='philox')
     return tf.nest.map_structure(
         lambda value: tf.cast(value, tf.float64),
-        quantities(inputs, SeededSample(seed, block)))
+        quantities(model, chunk_size, inputs, SeededSample(key, block)))
 
-  def reduced(inputs, seed, num_samples):
-    def body(index, totals):
-      # The last block may hold draws beyond K.
-      is_counted = index * block + tf.range(block) < num_samples
+  def body(index, totals):
+    # The last block may hold draws beyond K.
+    is_counted = index * block + tf.range(block) < num_samples
 
-      def add(total, value):
-        value = tf.where(is_counted[:, tf.newaxis], value, neutral)
-        return reduce(tf.concat([total[tf.newaxis], value], axis=0), axis=0)
+    def add(total, value):
+      value = tf.where(is_counted[:, tf.newaxis], value, neutral)
+      return reduce(tf.concat([total[tf.newaxis], value], axis=0), axis=0)
 
-      return index + 1, tf.nest.map_structure(
-          add, totals, values(inputs, seed, index))
+    return index + 1, tf.nest.map_structure(add, totals, values(index))
 
-    start = tf.nest.map_structure(  # For the shapes; no value is computed.
-        lambda value: tf.fill(value.shape[1:], tf.cast(neutral, tf.float64)),
-        values(inputs, seed, 0))
-    return tf.while_loop(
-        lambda index, _: index * block < num_samples, body, [0, start],
-        parallel_iterations=1)[1]  # Several would take the memory of several.
-
-  return reduced
+  start = tf.nest.map_structure(  # For the shapes; no value is computed.
+      lambda value: tf.fill(value.shape[1:], tf.cast(neutral, tf.float64)),
+      values(0))
+  return tf.while_loop(
+      lambda index, _: index * block < num_samples, body, [0, start],
+      parallel_iterations=1)[1]  # Several would take the memory of several.
 
 
 def log_likelihood(

@@ -2,6 +2,7 @@
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import mutual_info_score
 from sklearn.svm import LinearSVC
 
 _TINY = np.finfo(float).tiny  # Keeps 0 / 0 at 0.
@@ -74,6 +75,8 @@ def sap(codes: np.ndarray, factors: np.ndarray, is_continuous: bool = False,
   train, test = _split(len(codes), seed)
 
   def accuracy(z, v):
+    if np.ptp(v[train]) == 0:  # A rare value may be in no training row.
+      return np.mean(v[test] == v[train][0])
     classifier = LinearSVC(
         C=0.01, class_weight='balanced', random_state=seed)
     return classifier.fit(z[train], v[train]).score(z[test], v[test])
@@ -110,24 +113,76 @@ def gap(scores: np.ndarray) -> np.ndarray:
   return first - second
 
 
-def checked(codes: np.ndarray,
-            factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Returns both as arrays.
+def normalized_gap(information: np.ndarray, factors: np.ndarray) -> float:
+  """Returns MIG, mean_k (I(z_(1); v_k) − I(z_(2); v_k)) / H(v_k).
+
+  Args:
+    information: I(z_j; v_k), `[d, f]`, in nats. Where d is 1, the second
+      dimension counts as one that knows nothing.
+    factors: Integer array `[n, f]`.
+  """
+  nothing = np.zeros([1, factors.shape[1]])
+  entropies = [mutual_info_score(v, v) for v in factors.T]  # I(v; v) = H(v)
+  return float(np.mean(gap(np.vstack([information, nothing])) / entropies))
+
+
+def checked(
+    codes: np.ndarray, factors: np.ndarray,
+    informative: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+  """Returns codes and factors as arrays.
+
+  Args:
+    codes: see `disentanglement.disentanglement_scores`.
+    factors: see `disentanglement.disentanglement_scores`.
+    informative: Bool array `[d]`; the other dimensions become 0, so that no
+      score credits them. None keeps all.
 
   Raises:
     ValueError: if they are not as `disentanglement_scores` says.
   """
-  codes, factors = np.asarray(codes, np.float64), np.asarray(factors)
-  shapes = f'codes.shape={codes.shape}, factors.shape={factors.shape}'
-  if (codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors)
-      or min(codes.shape[1], factors.shape[1]) < 2):
-    raise ValueError('Disentanglement is of codes [n, d] and factors [n, f], d '
-                     f'and f at least 2. Received: {shapes}')
-  if not np.issubdtype(factors.dtype, np.integer):
-    raise ValueError('factors must be integers; number their values. Received: '
-                     f'factors.dtype={factors.dtype}')
-  if (factors == factors[0]).all(axis=0).any():
+  codes, factors = np.asarray(codes, np.float64), checked_factors(factors)
+  if (codes.ndim != 2 or len(codes) != len(factors) or codes.shape[1] < 2):
     raise ValueError(
-        'Each factor must have two values or more; leave out those that do '
-        f'not. Received: factors.max(0) - factors.min(0)={np.ptp(factors, 0)}')
-  return codes, factors
+        'Disentanglement is of codes [n, d] and factors [n, f], d and f at '
+        f'least 2. Received: codes.shape={codes.shape}, '
+        f'factors.shape={factors.shape}')
+  if not np.isfinite(codes).all():
+    raise ValueError(
+        'codes must be finite; see whether training diverged. Received: '
+        f'{int((~np.isfinite(codes)).any(axis=1).sum())} rows that are not')
+  if informative is None:
+    return codes, factors
+  if np.shape(informative) != codes.shape[1:]:
+    raise ValueError('informative must have a value for each dimension. '
+                     f'Received: informative.shape={np.shape(informative)}, '
+                     f'codes.shape={codes.shape}')
+  return np.where(np.asarray(informative, bool), codes, 0.0), factors
+
+
+def checked_factors(factors: np.ndarray) -> np.ndarray:
+  """Returns the factors as an array `[n, f]`.
+
+  Raises:
+    ValueError: if they are not at least two factors, integers, each of two
+      values or more.
+  """
+  reason = why_not(factors)
+  if reason:
+    raise ValueError(reason)
+  return np.asarray(factors)
+
+
+def why_not(factors: np.ndarray) -> str | None:
+  """Returns why factors cannot be predicted, or None; see `checked_factors`."""
+  factors = np.asarray(factors)
+  if factors.ndim != 2 or factors.shape[1] < 2 or not len(factors):
+    return ('factors must be [n, f], f at least 2. Received: '
+            f'factors.shape={factors.shape}')
+  if not np.issubdtype(factors.dtype, np.integer):
+    return ('factors must be integers; number their values. Received: '
+            f'factors.dtype={factors.dtype}')
+  if (factors == factors[0]).all(axis=0).any():
+    return ('each factor must have two values or more; leave out those that do '
+            f'not. Received: factors.max(0) - factors.min(0)='
+            f'{np.ptp(factors, 0)}')
+  return None

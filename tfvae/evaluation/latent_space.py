@@ -1,7 +1,6 @@
 """Measures how the posteriors of a data set fill the latent space."""
 
 from collections.abc import Mapping
-import functools
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,8 @@ from tfvae import layers
 from tfvae.evaluation import progress
 from tfvae.evaluation.aggregate_posterior import log_aggregate_posterior
 from tfvae.evaluation.bounds import Estimate
+from tfvae.evaluation.bounds import standard_errors
+from tfvae.evaluation.compiled import compiled
 from tfvae.evaluation.latent_measures import Latent
 from tfvae.evaluation.latent_measures import LatentSpace
 from tfvae.models import Inference
@@ -55,9 +56,9 @@ def latent_space(
     A `LatentSpace`.
 
   Raises:
-    ValueError: if a number is out of range, the data are another at the second
-      pass, or there is but one example, or one with its label where labels
-      condition the prior.
+    ValueError: if a number is out of range, the data differ at the second pass,
+      or there are fewer than two examples, or fewer than two with a label where
+      labels condition the prior.
   """
   if num_samples < 2 or num_draws < 2 or chunk_size < 1:
     raise ValueError(
@@ -85,11 +86,10 @@ def latent_space(
 def _first_pass(model, dataset, num_samples, seed, jit_compile,
                 verbose) -> dict[str, Any]:
   """Returns `_batch_values` of all batches, arrays with rows for examples."""
-  compiled = tf.function(
-      functools.partial(_batch_values, model, num_samples),
-      jit_compile=jit_compile)
+  batch_values = compiled(
+      model, _batch_values, num_samples, jit_compile=jit_compile)
   batches = [
-      tf.nest.map_structure(np.array, compiled(
+      tf.nest.map_structure(np.array, batch_values(
           inputs, tf.constant([seed, 2 * index])))
       for index, inputs in progress.batches(dataset, 'Posteriors', verbose)]
   return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *batches)
@@ -155,8 +155,8 @@ def _groups(values: Mapping[str, Any]) -> np.ndarray:
   groups = np.unique(values['label'], axis=0, return_inverse=True)[1].ravel()
   if np.bincount(groups).min() < 2:
     raise ValueError(
-        'An aggregate posterior needs two examples, and two with each label '
-        'where labels condition the prior; give it more data. Received: '
+        'The latent space is measured on at least two examples, and on two '
+        'with each label where labels condition the prior. Received: '
         f'examples by label={np.bincount(groups).tolist()}')
   return groups
 
@@ -171,7 +171,7 @@ def _latent(values: Mapping[str, np.ndarray]) -> Latent:
   return Latent(
       variances, Estimate(values['kl']),
       None if kl is None else kl.mean(axis=0),
-      None if kl is None else kl.std(axis=0, ddof=1) / np.sqrt(len(kl)))
+      None if kl is None else standard_errors(kl))
 
 
 def _check_order(second: np.ndarray, first: np.ndarray):

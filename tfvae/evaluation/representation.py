@@ -1,4 +1,6 @@
-"""What a label can be read off the latents with: a linear map, neighbours."""
+"""Prediction of labels from latents: a linear map and nearest neighbors."""
+
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -9,6 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae.evaluation import progress
+from tfvae.evaluation.compiled import compiled
 from tfvae.models import LatentVariableModel
 
 tfd = tfp.distributions
@@ -34,10 +37,7 @@ def posterior_means(
   Returns:
     By name, arrays `[n, size]`.
   """
-  encode = tf.function(
-      lambda inputs: dict(
-          model.infer(inputs, tfd.Distribution.mean).latents),
-      jit_compile=jit_compile)
+  encode = compiled(model, _means, jit_compile=jit_compile)
   parts = [tf.nest.map_structure(np.array, encode(inputs))
            for _, inputs in progress.batches(
                dataset, 'Posterior means', verbose)]
@@ -45,27 +45,8 @@ def posterior_means(
           for name in parts[0]}
 
 
-def why_not(train_labels: np.ndarray, num_neighbors: int = 10) -> str | None:
-  """Returns why labels cannot be predicted from means, or None if they can.
-
-  Args:
-    train_labels: Integer array `[n]`; −1 marks an unlabeled example.
-    num_neighbors: Neighbors of the nearest-neighbor classifier.
-  """
-  labels = np.asarray(train_labels)
-  classes = np.unique(labels)
-  if len(labels) < num_neighbors:
-    return (f'there are {len(labels)} training examples, fewer than the '
-            f'{num_neighbors} neighbors of the kNN classifier')
-  if classes[0] < 0:
-    return (f'{np.count_nonzero(labels < 0)} of {len(labels)} training '
-            'examples are unlabeled, their label is −1')
-  if len(classes) < 2:
-    return 'all training examples have one label'
-  if 2 * len(classes) > len(labels):
-    return (f'{len(labels)} training examples are fewer than two for each of '
-            f'{len(classes)} classes')
-  return None
+def _means(model: LatentVariableModel, inputs: Any) -> dict[str, tf.Tensor]:
+  return dict(model.infer(inputs, tfd.Distribution.mean).latents)
 
 
 def representation_accuracy(
@@ -78,25 +59,25 @@ def representation_accuracy(
   """Returns how well labels are predicted from posterior means.
 
   A linear probe (Alain and Bengio, Understanding Intermediate Layers Using
-  Linear Classifier Probes, 2017) sees the means standardised, so that its
-  penalty weighs every dimension alike. The neighbours are those of the latent
-  space itself: standardised, the dimensions that the model does not use would
+  Linear Classifier Probes, 2017) sees the means standardized, so that its
+  penalty weighs every dimension alike. The neighbors are those of the latent
+  space itself: standardized, the dimensions that the model does not use would
   count as much as the others.
 
   Args:
-    train_means: float array `[n, size]`, to learn from.
-    train_labels: integer array `[n]`.
-    test_means: float array `[m, size]`.
-    test_labels: integer array `[m]`.
-    num_neighbors: of the nearest-neighbour classifier, at most n.
+    train_means: Float array `[n, size]`, to learn from.
+    train_labels: Integer array `[n]`, at least 0, of two classes or more.
+    test_means: Float array `[m, size]`.
+    test_labels: Integer array `[m]`, at least 0.
+    num_neighbors: Neighbors that vote, from 1 to n.
 
   Returns:
     The shares of the test labels predicted, between 0 and 1:
     'linear_probe_accuracy' and 'knn_accuracy'.
 
   Raises:
-    ValueError: if the shapes do not agree, or there are fewer examples than
-      neighbours.
+    ValueError: if the shapes do not agree, or labels cannot be learned; see
+      `why_not`.
   """
   shapes = [np.shape(array) for array in (
       train_means, train_labels, test_means, test_labels)]
@@ -104,13 +85,38 @@ def representation_accuracy(
       or shapes[0][1:] != shapes[2][1:] or len(shapes[0]) != 2):
     raise ValueError('Means must be [n, size] and labels [n], of one size. '
                      f'Received: shapes={shapes}')
-  if not 1 <= num_neighbors <= shapes[0][0]:
-    raise ValueError('num_neighbors must be from 1 to the number of training '
-                     f'examples, {shapes[0][0]}. Received: '
-                     f'num_neighbors={num_neighbors}')
+  reason = why_not(train_labels, num_neighbors) or _missing(test_labels)
+  if reason:
+    raise ValueError(reason)
   classifiers = {
       'linear_probe_accuracy': make_pipeline(
           StandardScaler(), LogisticRegression(max_iter=1000)),
       'knn_accuracy': KNeighborsClassifier(num_neighbors)}
   return {name: float(classifier.fit(train_means, train_labels).score(
       test_means, test_labels)) for name, classifier in classifiers.items()}
+
+
+def why_not(train_labels: np.ndarray, num_neighbors: int = 10) -> str | None:
+  """Returns why labels cannot be learned from, or None.
+
+  Args:
+    train_labels: Integer array `[n]`.
+    num_neighbors: see `representation_accuracy`.
+  """
+  train_labels = np.asarray(train_labels)
+  if not 1 <= num_neighbors <= len(train_labels):
+    return ('num_neighbors must be from 1 to the number of training examples, '
+            f'{len(train_labels)}. Received: num_neighbors={num_neighbors}')
+  if (train_labels == train_labels[0]).all():
+    return ('training labels must be of two classes or more. Received: '
+            f'{train_labels[0]} for all {len(train_labels)} examples')
+  return _missing(train_labels)
+
+
+def _missing(labels: np.ndarray) -> str | None:
+  """Returns why not, where labels are missing: −1 in TFDS."""
+  count = int(np.sum(np.less(labels, 0)))
+  if not count:
+    return None
+  return ('labels must be at least 0; leave out examples without a label. '
+          f'Received: {count} of {len(labels)} labels below 0')
