@@ -42,10 +42,11 @@ class WhyNotTest(tf.test.TestCase, parameterized.TestCase):
       ('unlabeled_test', 'representation', {},
        {'labels': np.full(20, -1), 'train_labels': _SIDES}, 'unlabeled'),
       ('unlabeled_training', 'representation', {},
-       {'labels': _SIDES, 'train_labels': np.full(20, -1)}, 'unlabeled'),
-      ('one_class', 'representation', {}, {'labels': 0 * _SIDES}, 'one label'),
+       {'labels': _SIDES, 'train_labels': np.full(20, -1)}, '20 labels below 0'),
+      ('one_class', 'representation', {}, {'labels': 0 * _SIDES},
+       'two classes or more'),
       ('classes_of_one', 'representation', {}, {'labels': np.arange(20)},
-       'fewer than two for each of 20 classes'),
+       '20 examples of 20 classes'),
       ('flow', 'gaps', {'posterior': 'iaf_tril'}, {}, 'no parameters'),
       ('label_in_q_alone', 'calibration', {
           'inference': 'z|x,y', 'generative': 'z; x|z'}, {'labels': _SIDES},
@@ -54,9 +55,10 @@ class WhyNotTest(tf.test.TestCase, parameterized.TestCase):
       ('one_dimension', 'disentanglement', {'latents': 'z:1'},
        {'factors': np.stack([_SIDES, _SIDES], 1)}, 'only one'),
       ('one_factor', 'disentanglement', {}, {'factors': _SIDES[:, np.newaxis]},
-       'only one'),
+       'f at least 2'),
       ('constant_factor', 'disentanglement', {},
-       {'factors': np.stack([_SIDES, 0 * _SIDES], 1)}, 'only one value'))
+       {'factors': np.stack([_SIDES, 0 * _SIDES], 1)},
+       'two values or more'))
   def test_says_why(self, name, settings, arguments, reason):
     self.assertRegex(evaluation_checks.why_not(
         name, Config(**settings), _images(**arguments)), reason)
@@ -87,12 +89,12 @@ class RunTest(tf.test.TestCase, parameterized.TestCase):
     cls.data_dir = cls().create_tempdir().full_path
 
   @parameterized.parameters(
-      ('one_class', _DEFAULT, {'representation': 'one label'}),
+      ('one_class', _DEFAULT, {'representation': 'two classes or more'}),
       ('unlabeled', _DEFAULT, {'representation': 'label is −1'}),
-      ('few', _DEFAULT, {'representation': 'fewer than the 10 neighbors'}),
+      ('few', _DEFAULT, {'representation': 'num_neighbors must be'}),
       ('one_test_image', _DEFAULT, {'latent_space': 'needs at least two'}),
       ('rare_factor', ('representation', 'disentanglement'),
-       {'disentanglement': 'factor 0 occurs only once'}))
+       {'disentanglement': 'must occur at least twice'}))
   def test_ends_with_all_that_can_be_computed(
       self, variant, chosen, not_computed):
     workdir = os.path.join(self.create_tempdir().full_path, 'run')
@@ -145,7 +147,7 @@ class RunTest(tf.test.TestCase, parameterized.TestCase):
         dataset=tiny_images.prepare(self.data_dir, 'unlabeled'),
         data_dir=self.data_dir, preset='conditional', latents='z:2')
     workdir = os.path.join(self.create_tempdir().full_path, 'run')
-    with self.assertRaisesRegex(ValueError, "label 'y'.*20 unlabeled of 20"):
+    with self.assertRaisesRegex(ValueError, 'unlabeled: 20 of 20'):
       train_and_evaluate(config, workdir)
     self.assertFalse(os.path.exists(workdir))
 

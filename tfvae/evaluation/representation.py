@@ -104,13 +104,20 @@ def why_not(train_labels: np.ndarray, num_neighbors: int = 10) -> str | None:
     num_neighbors: see `representation_accuracy`.
   """
   train_labels = np.asarray(train_labels)
+  missing = _missing(train_labels)
+  if missing:
+    return missing
   if not 1 <= num_neighbors <= len(train_labels):
     return ('num_neighbors must be from 1 to the number of training examples, '
             f'{len(train_labels)}. Received: num_neighbors={num_neighbors}')
   if (train_labels == train_labels[0]).all():
     return ('training labels must be of two classes or more. Received: '
             f'{train_labels[0]} for all {len(train_labels)} examples')
-  return _missing(train_labels)
+  num_classes = len(np.unique(train_labels))
+  if 2 * num_classes > len(train_labels):
+    return ('classes must have two training examples each, on average. '
+            f'Received: {len(train_labels)} examples of {num_classes} classes')
+  return None
 
 
 def _missing(labels: np.ndarray) -> str | None:
