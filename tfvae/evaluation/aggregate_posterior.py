@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfvae.evaluation import progress
+from tfvae.evaluation import examples as examples_lib
 from tfvae.evaluation.compiled import compiled
 from tfvae.models import LatentVariableModel
 
 
 def log_aggregate_posterior(
     model: LatentVariableModel,
-    dataset: tf.data.Dataset,
+    dataset: Any,
     latents: Mapping[str, np.ndarray],
     examples: np.ndarray,
     groups: np.ndarray,
@@ -32,8 +32,8 @@ def log_aggregate_posterior(
 
   Args:
     model: a trained model.
-    dataset: batches of x, or of dictionaries of 'x' and 'y'; N ≥ 2 examples
-      in the same order each time.
+    dataset: Batches as `fit` takes them, or arrays, of N ≥ 2 examples; see
+      `examples.as_dataset`. Each pass must yield them in the same order.
     latents: the draws by name, `[m, size]`.
     examples: i, the position in the data of each draw's example, int `[m]`.
     groups: of each example, int `[N]`; the mixture at a draw is over the
@@ -51,7 +51,8 @@ def log_aggregate_posterior(
   chunks = np.array_split(
       np.arange(len(examples)), math.ceil(len(examples) / chunk_size))
   start = 0
-  for _, inputs in progress.batches(dataset, 'Aggregate posterior', verbose):
+  for _, inputs in examples_lib.examples(
+      model, dataset, 'Aggregate posterior', verbose):
     columns = start + np.arange(len(tf.nest.flatten(inputs)[0]))
     start += len(columns)
     for rows in chunks:

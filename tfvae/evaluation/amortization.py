@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfvae.evaluation import progress
 from tfvae.evaluation.bounds import Estimate
 from tfvae.evaluation.compiled import kept
+from tfvae.evaluation.examples import as_dataset
+from tfvae.evaluation.examples import examples
 from tfvae.evaluation.per_datum_inference import fold_in
 from tfvae.evaluation.per_datum_inference import PerDatumInference
 from tfvae.models import LatentVariableModel
@@ -63,7 +64,7 @@ class InferenceGaps:
 
 def inference_gaps(
     model: LatentVariableModel,
-    dataset: tf.data.Dataset,
+    dataset: Any,
     log_evidence: Estimate,
     num_steps: int = 500,
     draws_per_step: int = 10,
@@ -85,9 +86,9 @@ def inference_gaps(
 
   Args:
     model: a trained model whose posteriors are Gaussian.
-    dataset: batches of x, or of dictionaries of 'x' and 'y', the same and in
-      the same order at each pass. Each example is decoded some 2 · num_steps ·
-      draws_per_step times, so take a few hundred.
+    dataset: Batches as `fit` takes them, or arrays; see `examples.as_dataset`.
+      Each pass must yield the same, in the same order. Each example is decoded
+      about 2 · num_steps · draws_per_step times, so take a few hundred.
     log_evidence: an estimate of log p(x) for each example, in that order. A
       lower bound of it makes the approximation gap too small.
     num_steps: of each search, at least 1.
@@ -115,7 +116,8 @@ def inference_gaps(
   names = ('encoder', 'optimized', 'cold_start')
   elbos = {name: [] for name in names}
   seconds = dict.fromkeys(names, 0.0)
-  for index, inputs in progress.batches(dataset, 'Inference gaps', verbose):
+  for index, inputs in examples(
+      model, dataset, 'Inference gaps', verbose, with_target=True):
     keys = [fold_in(fold_in([seed, 0], index), k) for k in range(3)]
     answers = _answers(search, inputs, num_steps, keys[:2])
     for name, (offset, taken) in answers.items():
@@ -158,8 +160,8 @@ def _check(**settings: float):
       raise ValueError(f'{name} must be above 0. Received: {name}={value}')
 
 
-def _check_length(log_evidence: Estimate, dataset: tf.data.Dataset):
-  n = sum(len(tf.nest.flatten(inputs)[0]) for inputs in dataset)
+def _check_length(log_evidence: Estimate, dataset: Any):
+  n = sum(len(tf.nest.flatten(inputs)[0]) for inputs in as_dataset(dataset))
   if log_evidence.values.shape != (n,):
     raise ValueError(
         f'log_evidence must have a value for each of the {n} examples. '

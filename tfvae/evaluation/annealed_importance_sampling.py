@@ -11,13 +11,14 @@ from tfvae.evaluation.annealing import annealed_bounds
 from tfvae.evaluation.annealing import check_annealing
 from tfvae.evaluation.bounds import Estimate
 from tfvae.evaluation.compiled import compiled
+from tfvae.evaluation.examples import examples
 from tfvae.evaluation.progress import batches
 from tfvae.models import LatentVariableModel
 
 
 def annealed_importance_sampling(
     model: LatentVariableModel,
-    dataset: tf.data.Dataset,
+    dataset: Any,
     num_steps: int = 500,
     num_chains: int = 16,
     num_leapfrog_steps: int = 2,
@@ -45,7 +46,7 @@ def annealed_importance_sampling(
 
   Args:
     model: a trained model with any graph and posterior.
-    dataset: batches of x, or of dictionaries of 'x' and 'y'.
+    dataset: Batches as `fit` takes them, or arrays; see `examples.as_dataset`.
     num_steps: T, at least 2.
     num_chains: C, at least 1, side by side in memory.
     num_leapfrog_steps: of each transition, at least 1. More steps of annealing
@@ -68,7 +69,8 @@ def annealed_importance_sampling(
   title = f'log p(x), {num_steps} annealing steps'
   return Estimate(np.concatenate([
       anneal(inputs, tf.constant([seed, index])).numpy()
-      for index, inputs in batches(dataset, title, verbose)]))
+      for index, inputs in examples(
+          model, dataset, title, verbose, with_target=True)]))
 
 
 @dataclasses.dataclass(frozen=True)

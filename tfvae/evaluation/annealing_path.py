@@ -9,6 +9,7 @@ import tensorflow_probability as tfp
 
 from tfvae.layers import SeededSample
 from tfvae.models import LatentVariableModel
+from tfvae.models.batch_checks import unpack_batch
 
 STARTS = ('prior', 'posterior')
 
@@ -29,13 +30,14 @@ class AnnealingPath:
     """Initialises the path, and draws from its ends to see how wide they are.
 
     Args:
-      model: whose p(x, z) it leads to.
-      inputs: a batch of x, or a dictionary of 'x' and 'y'.
+      model: Model whose p(x, z) it leads to.
+      inputs: Batch as `fit` takes it: x, a dictionary of 'x' and 'y', or a pair
+        with a target, which is then the x of p(x, z).
       start: p₀, one of `STARTS`.
-      seed: int tensor `[2]`, of those draws alone.
+      seed: Int tensor `[2]`, the seed of those draws alone.
     """
+    inputs, self._x = unpack_batch(inputs)
     self._model, self._inputs, self._start = model, inputs, start
-    self._x = inputs['x'] if isinstance(inputs, dict) else inputs
     seeds = tfp.random.split_seed(seed, n=2)
     latents = model.infer(inputs, SeededSample(seeds[0], _WIDTH_DRAWS)).latents
     self._sizes = {name: z.shape[-1] for name, z in latents.items()}

@@ -66,7 +66,7 @@ class Elbo:
 
 def elbo(
     model: LatentVariableModel,
-    dataset: tf.data.Dataset,
+    dataset: Any,
     num_samples: int = 1,
     chunk_size: int = 50,
     seed: int = 0,
@@ -83,7 +83,7 @@ def elbo(
 
   Args:
     model: a trained model.
-    dataset: batches of x, or of dictionaries of 'x' and 'y'.
+    dataset: Batches as `fit` takes them, or arrays; see `examples.as_dataset`.
     num_samples: draws of q(z|x) for each example, at least 1.
     chunk_size: draws decoded at a time; see `importance_weighted_nll`.
     seed: of the draws.
@@ -109,7 +109,7 @@ def elbo(
 
 def importance_weighted_nll(
     model: LatentVariableModel,
-    dataset: tf.data.Dataset,
+    dataset: Any,
     num_samples: int,
     chunk_size: int = 50,
     seed: int = 0,
@@ -127,8 +127,9 @@ def importance_weighted_nll(
 
   Args:
     model: a trained model.
-    dataset: batches of x, or of dictionaries of 'x' and 'y'. Their size has a
-      part in the draws, and none in what is estimated.
+    dataset: Batches as `fit` takes them, or arrays; see
+      `examples.as_dataset`. The size of a batch changes the draws, and not what
+      is estimated.
     num_samples: K, at least 1.
     chunk_size: draws decoded at a time for each example, at least 1. It sets
       the memory taken, and has no part in the draws: results agree but for
@@ -151,21 +152,21 @@ def importance_weighted_nll(
   return Estimate(math.log(num_samples) - total)
 
 
-def _elbo_parts(model, chunk_size, inputs, draw) -> dict[str, Any]:
+def _elbo_parts(model, chunk_size, inputs, target, draw) -> dict[str, Any]:
   """Returns E_q[log p(x|z)] and the KL of each latent, at the draws."""
   inference = model.infer(inputs, draw)
   log_likelihood = draws.log_likelihood(
-      model, inference.latents, inputs, chunk_size)
+      model, inference.latents, target, inputs, chunk_size)
   return {'reconstruction': log_likelihood, 'kl': {
       name: tf.broadcast_to(kl, log_likelihood.shape)  # [b] if it is exact.
       for name, kl in inference.kl.items()}}
 
 
-def _log_weights(model, chunk_size, inputs, draw) -> tf.Tensor:
+def _log_weights(model, chunk_size, inputs, target, draw) -> tf.Tensor:
   """Returns log w = log p(x|z) + log p(z) − log q(z|x), at the draws."""
   inference = model.infer(inputs, draw)
   return inference.log_ratio() + draws.log_likelihood(
-      model, inference.latents, inputs, chunk_size)
+      model, inference.latents, target, inputs, chunk_size)
 
 
 def _check(num_samples: int, chunk_size: int):

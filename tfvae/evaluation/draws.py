@@ -7,9 +7,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.evaluation.compiled import compiled
-from tfvae.evaluation.progress import batches
+from tfvae.evaluation.examples import examples
 from tfvae.layers import SeededSample
 from tfvae.models import LatentVariableModel
+from tfvae.models.batch_checks import unpack_batch
 
 # Draws that share a seed. They are inferred together, whatever the chunk in
 # which they are decoded, so the chunk has no part in the draws.
@@ -21,7 +22,7 @@ def reduce_over_draws(
     quantities: Callable[..., Any],
     reduce: Callable[..., tf.Tensor],
     neutral: float,
-    dataset: tf.data.Dataset,
+    dataset: Any,
     num_samples: int,
     chunk_size: int,
     seed: int,
@@ -35,11 +36,11 @@ def reduce_over_draws(
 
   Args:
     model: Model whose q(z|x) it is.
-    quantities: Function of a module, from the model, `chunk_size`, a batch and
-      a draw to nested tensors `[num_draws, b]`.
+    quantities: Function of a module, from the model, `chunk_size`, the inputs
+      and the target of a batch, and a draw to nested tensors `[num_draws, b]`.
     reduce: `tf.reduce_sum`, `tf.reduce_logsumexp` or another such reduction.
     neutral: Value that leaves a reduction as it is.
-    dataset: Batches of x, or of dictionaries of 'x' and 'y'.
+    dataset: Batches as `fit` takes them, or arrays; see `examples.as_dataset`.
     num_samples: K, at least 1.
     chunk_size: Draws to decode at a time; see `log_likelihood`.
     seed: Seed of the draws.
@@ -56,18 +57,22 @@ def reduce_over_draws(
   results = [
       tf.nest.map_structure(
           np.array, reduced(inputs, tf.constant([seed, index]), k))
-      for index, inputs in batches(dataset, title or '', title is not None)]
+      for index, inputs in examples(
+          model, dataset, title or '', title is not None, with_target=True)]
   return tf.nest.map_structure(lambda *rows: np.concatenate(rows), *results)
 
 
-def _reduced(model, quantities, reduce, neutral, chunk_size, block, inputs,
+def _reduced(model, quantities, reduce, neutral, chunk_size, block, batch,
              seed, num_samples) -> Any:
   """Reduces the draws of one batch, `block` of them at a time."""
+  inputs, target = unpack_batch(batch)
+
   def values(index):
     key = tf.random.experimental.stateless_fold_in(seed, index, alg='philox')
     return tf.nest.map_structure(
         lambda value: tf.cast(value, tf.float64),
-        quantities(model, chunk_size, inputs, SeededSample(key, block)))
+        quantities(model, chunk_size, inputs, target,
+                   SeededSample(key, block)))
 
   def body(index, totals):
     # The last block may hold draws beyond K.
@@ -90,25 +95,26 @@ def _reduced(model, quantities, reduce, neutral, chunk_size, block, inputs,
 def log_likelihood(
     model: LatentVariableModel,
     latents: Mapping[str, tf.Tensor],
+    target: tf.Tensor,
     inputs: Any,
     chunk_size: int,
 ) -> tf.Tensor:
   """Returns log p(x|z) of n draws, decoding a chunk of them at a time.
 
   Args:
-    model: whose p(x|z) it is.
-    latents: by name, tensors `[n, b, size]`.
-    inputs: a batch of x, or a dictionary of 'x' and 'y'.
-    chunk_size: draws of each example that are decoded at a time, at most.
+    model: Model whose p(x|z) it is.
+    latents: Tensors `[n, b, size]` by name.
+    target: x that p(x|z) explains, `[b, *event_shape]`.
+    inputs: Batch of x, or a dictionary of 'x' and 'y'.
+    chunk_size: Draws of each example to decode at a time, at most.
 
   Returns:
     A tensor `[n, b]`, in nats.
   """
-  x = inputs['x'] if isinstance(inputs, dict) else inputs
   n = next(iter(latents.values())).shape[0]
   num_chunks = -(-n // chunk_size)
   if num_chunks == 1:
-    return model.log_likelihood(latents, x, inputs)
+    return model.log_likelihood(latents, target, inputs)
   size = -(-n // num_chunks)  # Of even chunks; the last is padded.
   chunks = {
       name: tf.reshape(
@@ -116,6 +122,6 @@ def log_likelihood(
           [num_chunks, size, *z.shape[1:]])
       for name, z in latents.items()}
   parts = tf.map_fn(
-      lambda chunk: model.log_likelihood(chunk, x, inputs), chunks,
+      lambda chunk: model.log_likelihood(chunk, target, inputs), chunks,
       parallel_iterations=1, fn_output_signature=tf.float32)
   return tf.reshape(parts, [num_chunks * size, -1])[:n]

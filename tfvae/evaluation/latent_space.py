@@ -8,11 +8,11 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae import layers
-from tfvae.evaluation import progress
 from tfvae.evaluation.aggregate_posterior import log_aggregate_posterior
 from tfvae.evaluation.bounds import Estimate
 from tfvae.evaluation.bounds import standard_errors
 from tfvae.evaluation.compiled import compiled
+from tfvae.evaluation.examples import examples
 from tfvae.evaluation.latent_measures import Latent
 from tfvae.evaluation.latent_measures import LatentSpace
 from tfvae.models import Inference
@@ -24,7 +24,7 @@ tfd = tfp.distributions
 
 def latent_space(
     model: LatentVariableModel,
-    dataset: tf.data.Dataset,
+    dataset: Any,
     num_samples: int = 16,
     num_draws: int = 2000,
     chunk_size: int = 500,
@@ -40,8 +40,8 @@ def latent_space(
 
   Args:
     model: a trained model.
-    dataset: batches of x, or of dictionaries of 'x' and 'y'; in the same order
-      each time.
+    dataset: Batches as `fit` takes them, or arrays; see `examples.as_dataset`.
+      Each pass must yield them in the same order.
     num_samples: draws for each example, at least 2, of what is no closed form:
       posterior means and KLs given latent parents.
     num_draws: m, at most; evenly spaced examples with a draw each, at which
@@ -91,7 +91,7 @@ def _first_pass(model, dataset, num_samples, seed, jit_compile,
   batches = [
       tf.nest.map_structure(np.array, batch_values(
           inputs, tf.constant([seed, 2 * index])))
-      for index, inputs in progress.batches(dataset, 'Posteriors', verbose)]
+      for index, inputs in examples(model, dataset, 'Posteriors', verbose)]
   return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *batches)
 
 

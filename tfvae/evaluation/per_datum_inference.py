@@ -15,6 +15,7 @@ import tensorflow_probability as tfp
 
 from tfvae.layers import SeededSample
 from tfvae.models import LatentVariableModel
+from tfvae.models.batch_checks import unpack_batch
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
@@ -83,12 +84,12 @@ class PerDatumInference:
       found.append(_unconstrained(posterior))
       return draw(posterior)
 
-    self._model.infer(inputs, record)
+    self._model.infer(unpack_batch(inputs)[0], record)
     return tf.concat(found, axis=-1)
 
   def _log_ratio(self, inputs: Any) -> Callable[..., tf.Tensor]:
     """Returns the function (δ, key, n) -> log p(x, z) − log q, `[n, b]`."""
-    x = inputs['x'] if isinstance(inputs, dict) else inputs
+    inputs, x = unpack_batch(inputs)
     posteriors = self._model.infer(inputs, tfd.Distribution.mean).posteriors
 
     def log_ratio(offset, key, n=None):

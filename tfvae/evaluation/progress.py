@@ -13,7 +13,7 @@ def batches(dataset: tf.data.Dataset, title: str,
   """Yields each batch with its number, and shows how far it has come.
 
   Args:
-    dataset: batches of x, or of dictionaries of 'x' and 'y'.
+    dataset: Data set of batches.
     title: what is computed, written before the bar.
     verbose: whether to show the bar; where the output is no terminal, a line
       at the end.

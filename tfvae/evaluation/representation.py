@@ -10,8 +10,8 @@ from sklearn.preprocessing import StandardScaler
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfvae.evaluation import progress
 from tfvae.evaluation.compiled import compiled
+from tfvae.evaluation.examples import examples
 from tfvae.models import LatentVariableModel
 
 tfd = tfp.distributions
@@ -19,7 +19,7 @@ tfd = tfp.distributions
 
 def posterior_means(
     model: LatentVariableModel,
-    dataset: tf.data.Dataset,
+    dataset: Any,
     jit_compile: bool = True,
     verbose: bool = False,
 ) -> dict[str, np.ndarray]:
@@ -30,7 +30,7 @@ def posterior_means(
 
   Args:
     model: a trained model.
-    dataset: batches of x, or of dictionaries of 'x' and 'y'.
+    dataset: Batches as `fit` takes them, or arrays; see `examples.as_dataset`.
     jit_compile: whether XLA compiles the encoder.
     verbose: whether to show progress.
 
@@ -39,8 +39,8 @@ def posterior_means(
   """
   encode = compiled(model, _means, jit_compile=jit_compile)
   parts = [tf.nest.map_structure(np.array, encode(inputs))
-           for _, inputs in progress.batches(
-               dataset, 'Posterior means', verbose)]
+           for _, inputs in examples(
+               model, dataset, 'Posterior means', verbose)]
   return {name: np.concatenate([part[name] for part in parts])
           for name in parts[0]}
 

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfvae.evaluation import progress
 from tfvae.evaluation.compiled import compiled
+from tfvae.evaluation.examples import examples
 from tfvae.evaluation.factor_prediction import checked_factors
 from tfvae.evaluation.factor_prediction import normalized_gap
 from tfvae.layers import SeededSample
@@ -19,7 +19,7 @@ tfd = tfp.distributions
 
 def sampled_mutual_information_gap(
     model: LatentVariableModel,
-    dataset: tf.data.Dataset,
+    dataset: Any,
     factors: np.ndarray,
     num_draws: int = 2000,
     chunk_size: int = 50,
@@ -47,7 +47,8 @@ def sampled_mutual_information_gap(
   Args:
     model: Trained model. Each latent is diagonal Gaussian given x (and y), with
       no latents among its parents in q, so that q(z_j|x) is a normal density.
-    dataset: Batches of x, or of dictionaries of 'x' and 'y'; N examples.
+    dataset: Batches as `fit` takes them, or arrays, of N examples; see
+      `examples.as_dataset`.
     factors: Integer array `[N, f]`, the factors of the examples in that order;
       at least two factors, each with two values or more.
     num_draws: Examples, evenly spaced, of which a draw is taken; at least 1.
@@ -71,7 +72,7 @@ def sampled_mutual_information_gap(
   draw = compiled(model, _draw, jit_compile=jit_compile)
   batches = [
       np.array(draw(inputs, tf.constant([seed, index])))
-      for index, inputs in progress.batches(dataset, 'Posteriors', verbose)]
+      for index, inputs in examples(model, dataset, 'Posteriors', verbose)]
   loc, scale, z = np.float64(np.concatenate(batches, axis=1))
   if len(loc) != len(factors):
     raise ValueError(
