@@ -127,6 +127,7 @@ class IndependentNormalTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
       ([2., 2.], 'constant data.*mean 2.0 and standard deviation 0.0'),
+      ([0.1] * 3, 'constant data.*and standard deviation 0.0'),
       ([1., np.nan], r'Repair the example.*x\[1\] = nan'),
       ([], r'no data. Received: x of shape \(0,\)'))
   def test_data_that_cannot_be_adapted_to(self, x, message):
@@ -143,9 +144,9 @@ class IndependentNormalTest(tf.test.TestCase, parameterized.TestCase):
       IndependentNormal(1, **arguments)
 
   @parameterized.parameters(
-      (-30., r'^scale of IndependentNormal is 0.0248, at its lower bound '
-       r'0.0248. .*adapt\(x\)'),
-      (-5.01, 'lower bound'), (4.01, 'is 551, at its upper bound 1.48e'),
+      (-30., r'^scale of IndependentNormal is 0.0248, within 1 nat of its '
+       r'lower bound 0.0248. .*adapt\(x\)'),
+      (-5.01, 'lower bound'), (4.01, 'is 551, .*upper bound 1.48e'),
       (-4.9, None), (0., None), (3.9, None))
   def test_at_bound(self, weight, message):
     layer = IndependentNormal(1, data_scale=10.)

@@ -170,6 +170,22 @@ class LikelihoodTest(tf.test.TestCase, parameterized.TestCase):
                         [tf.float32] * len(layer.weights))
 
   @parameterized.named_parameters(*_FAMILIES)
+  def test_float64_in_a_graph(self, cls, settings, count, make, _):
+    x, params = np.float64(_data(4, make)), _params(4, count)
+    layer = cls(_SHAPE, dtype='float64', **settings)
+    single = cls(_SHAPE, **settings)(params)
+
+    @tf.function
+    def outputs(params):
+      likelihood = layer(params)
+      return likelihood.log_prob(x), likelihood.mean()
+
+    log_prob, mean = outputs(np.float64(params))
+    self.assertEqual(log_prob.dtype, tf.float64)
+    self.assertAllClose(log_prob, single.log_prob(np.float32(x)), rtol=1e-5)
+    self.assertAllClose(mean, single.mean(), rtol=1e-5)
+
+  @parameterized.named_parameters(*_FAMILIES)
   def test_config_round_trip(self, cls, settings, count, *_):
     layer = cls(_SHAPE, convert_to_tensor_fn='sample', **settings)
     config = layer.get_config()

@@ -40,7 +40,8 @@ class LogitsContinuousBernoulli(tfd.ContinuousBernoulli):
     distance = tf.where(logits > 0, 1. - x, x)
     beyond = tf.math.log(-size / tf.math.expm1(-size)) - size * distance
     log_prob = tf.where(is_small, near_zero, beyond)
-    return tf.where((x < 0) | (x > 1), -np.inf, log_prob)
+    outside = (x < 0) | (x > 1)
+    return tf.where(tf.logical_not(outside), log_prob, -np.inf)
 
   def _mean(self, logits=None):
     logits = self.logits_parameter() if logits is None else logits
@@ -83,7 +84,7 @@ def _branches(logits: tf.Tensor,
   size = tf.abs(logits)
   is_small = size < limit
   return (is_small, tf.where(is_small, logits, 0.),
-          tf.where(is_small, limit, size))
+          tf.where(tf.logical_not(is_small), size, limit))
 
 
 @tf_keras.saving.register_keras_serializable(package='tfvae')

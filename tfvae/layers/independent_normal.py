@@ -59,8 +59,8 @@ class IndependentNormal(TwoParameterLikelihood):
   second_name = 'scale'
   log_bounds = (-6.0, 5.0)
   bound_remedies = (
-      'Nearly all of x is predicted exactly: call adapt(x) before training if '
-      'the unit of x is large, add noise to x, or give scale a number.',
+      'x varies by far less than 1, or is predicted nearly exactly: call '
+      'adapt(x) before training, add noise to x, or give scale a number.',
       'Call adapt(x) before training, so that the bounds are in the unit of x.')
 
   def __init__(
@@ -182,6 +182,8 @@ class IndependentNormal(TwoParameterLikelihood):
       raise ValueError(f'{type(self).__name__} cannot adapt to no data. '
                        f'Received: x of shape {x.shape}')
     self.check_data(x)
+    if np.all(x == x[0]):  # Its mean may be off by a rounding, and so not 0.
+      return float(x[0]), 0.0
     chunks = [x[start:start + _CHUNK_VALUES]
               for start in range(0, x.size, _CHUNK_VALUES)]
     mean = sum(np.sum(chunk, dtype=np.float64) for chunk in chunks) / x.size

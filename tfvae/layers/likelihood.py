@@ -171,8 +171,11 @@ def soft_bound(value: tf.Tensor, lower: float, upper: float) -> tf.Tensor:
   # Where both arguments are equal, `tf.minimum` gives the gradient to the
   # first, so that one of the two has it and not both.
   low, high = lower + 1., upper - 1.
-  value = tf.minimum(value, high) - tf.math.expm1(tf.minimum(0., high - value))
-  return tf.maximum(value, low) + tf.math.expm1(tf.minimum(0., value - low))
+  value = tf.convert_to_tensor(value)
+  zero = tf.zeros([], value.dtype)
+  value = (tf.minimum(value, high)
+           - tf.math.expm1(tf.minimum(zero, high - value)))
+  return tf.maximum(value, low) + tf.math.expm1(tf.minimum(zero, value - low))
 
 
 def bits_per_dim(nll_nats: Any, event_shape: Shape) -> Any:

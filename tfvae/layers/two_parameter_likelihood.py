@@ -89,9 +89,9 @@ class TwoParameterLikelihood(Likelihood):
     bound = self._unit() * math.exp(upper if is_upper else lower)
     reached = self._unit() * float(
         tf.exp(soft_bound(tf.constant(value, tf.float64), lower, upper)))
-    return (f'{self.second_name} of {type(self).__name__} is {reached:.3g}, at '
-            f'its {"upper" if is_upper else "lower"} bound {bound:.3g}. '
-            f'{self.bound_remedies[is_upper]}')
+    return (f'{self.second_name} of {type(self).__name__} is {reached:.3g}, '
+            f'within 1 nat of its {"upper" if is_upper else "lower"} bound '
+            f'{bound:.3g}. {self.bound_remedies[is_upper]}')
 
   def _unit(self) -> float:
     """Returns what exp b(w) is multiplied by."""
