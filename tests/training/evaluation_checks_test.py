@@ -33,6 +33,9 @@ _SIDES = np.arange(20) % 2
 class WhyNotTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.named_parameters(
+      ('class_of_one', 'latent_space', {
+          'inference': 'z|x,y', 'generative': 'z|y; x|z'},
+       {'labels': np.arange(20) // 19}, 'two test images of each class'),
       ('no_labels', 'representation', {}, {}, 'no labels'),
       ('label_in_q', 'representation', {'preset': 'conditional'},
        {'labels': _SIDES}, 'q has the parent y'),
@@ -75,6 +78,8 @@ class WhyNotTest(tf.test.TestCase, parameterized.TestCase):
           'latents': 'a:1,b:1', 'inference': 'a|x; b|x',
           'generative': 'a; b; x|a,b'},
        {'factors': np.stack([_SIDES, _SIDES], 1)}),
+      ('class_of_one', 'latent_space', {'preset': 'conditional'},
+       {'labels': np.arange(20) // 19}),
       ('any_data', 'importance_weighted', {}, {}))
   def test_says_nothing_where_it_can_be_computed(
       self, name, settings, arguments):

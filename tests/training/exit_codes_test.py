@@ -37,15 +37,23 @@ class ExitCodesTest(parameterized.TestCase, tf.test.TestCase):
     self.assertIn(text, stderr.getvalue())
     self.assertLen(stderr.getvalue().splitlines(), 1)
 
-  def _main(self, error):
-    """Runs the program, whose run ends with an error."""
+  def test_figures_that_are_not_available_are_said(self):
+    with contextlib.redirect_stdout(io.StringIO()) as stdout:
+      self._main([{'test': {'elbo': -2.345, 'elbo_standard_error': None,
+                            'kl_by_latent': {'z': 1.0}, 'examples': 1}}])
+    self.assertEqual(stdout.getvalue().splitlines(), [
+        'test elbo: -2.35', 'test elbo_standard_error: not available',
+        'test examples: 1', 'Results are in run.'])
+
+  def _main(self, effect):
+    """Runs the program, whose run ends with an error, or with metrics."""
     values = flags.FlagValues()
     define_flags(values)
     flags.DEFINE_integer('verbosity', -1, 'of absl', flag_values=values)
     values(['train_main.py', '--workdir=run', '--strategy=parameter_server'])
     with (mock.patch.object(program.flags, 'FLAGS', values),
           mock.patch.object(program.training, 'config_from_flags'),
-          mock.patch.dict(program.MODES, train=mock.Mock(side_effect=error))):
+          mock.patch.dict(program.MODES, train=mock.Mock(side_effect=effect))):
       program.main(['train_main.py'])
 
   def test_what_is_no_user_s_mistake_is_not_hidden(self):

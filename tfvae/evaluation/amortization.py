@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfvae.evaluation.bounds import Estimate
 from tfvae.evaluation.compiled import kept
-from tfvae.evaluation.examples import as_dataset
+from tfvae.evaluation.examples import check
 from tfvae.evaluation.examples import examples
 from tfvae.evaluation.per_datum_inference import fold_in
 from tfvae.evaluation.per_datum_inference import PerDatumInference
@@ -110,7 +110,7 @@ def inference_gaps(
   """
   _check(num_steps=num_steps, draws_per_step=draws_per_step,
          num_samples=num_samples, learning_rate=learning_rate)
-  _check_length(log_evidence, dataset)
+  _check_length(log_evidence, check(model, dataset))
   search = kept(
       model, PerDatumInference, draws_per_step, learning_rate, jit_compile)
   names = ('encoder', 'optimized', 'cold_start')
@@ -161,7 +161,7 @@ def _check(**settings: float):
 
 
 def _check_length(log_evidence: Estimate, dataset: Any):
-  n = sum(len(tf.nest.flatten(inputs)[0]) for inputs in as_dataset(dataset))
+  n = sum(len(tf.nest.flatten(inputs)[0]) for inputs in dataset)
   if log_evidence.values.shape != (n,):
     raise ValueError(
         f'log_evidence must have a value for each of the {n} examples. '

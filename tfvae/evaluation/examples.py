@@ -35,17 +35,32 @@ def examples(model: LatentVariableModel, data: Any, title: str,
       takes, the first batch is outside the support of the likelihood, or the
       model is not built.
   """
-  if not model.built:
-    raise ValueError('The model has no weights yet: train it first, or call it '
-                     f'on a batch. Received: {model.name!r}')
-  dataset = as_dataset(data)
-  model.check_batch(dataset.element_spec)
+  dataset = check(model, data)
   for index, batch in progress.batches(dataset, title, verbose):
     if not index:
       model.check_values(batch)
     is_pair = isinstance(batch, tuple)
     yield index, batch[0] if is_pair and not (
         with_target and len(batch) > 1) else batch
+
+
+def check(model: LatentVariableModel, data: Any) -> tf.data.Dataset:
+  """Returns the data as a data set, after a check of their shapes.
+
+  Args:
+    model: Trained model.
+    data: Data set, or arrays; see `as_dataset`.
+
+  Raises:
+    ValueError: If they have another structure or shape than the model takes, or
+      the model is not built.
+  """
+  if not model.built:
+    raise ValueError('The model has no weights yet: train it first, or call it '
+                     f'on a batch. Received: {model.name!r}')
+  dataset = as_dataset(data)
+  model.check_batch(dataset.element_spec)
+  return dataset
 
 
 def as_dataset(data: Any) -> tf.data.Dataset:

@@ -38,10 +38,15 @@ def warn(config: Config, images: data.ImageData):
 
 
 def _latent_space(config: Config, images: data.ImageData) -> str | None:
-  del config
   if len(images.test.images) < 2:
     return ('it compares the posteriors of test images, and needs at least two '
             'of them')
+  conditions_prior = any('y' in factor.parents for factor in
+                         config.graph().generative if factor.variable != 'x')
+  if conditions_prior and np.min(
+      np.unique(images.test.labels, return_counts=True)[1]) < 2:
+    return ('y conditions the prior, so it needs two test images of each '
+            'class, and one class has a single one')
   return None
 
 

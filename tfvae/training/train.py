@@ -1,5 +1,6 @@
 """The seam between the command line and the library."""
 
+import contextlib
 import importlib.metadata
 import logging
 import os
@@ -225,8 +226,12 @@ def _save(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
                    for name in _PACKAGES}})
   path = os.path.join(workdir, workdir_lib.MODEL_FILE)
   temporary = os.path.join(workdir, f'tmp.{workdir_lib.MODEL_FILE}')
-  model.save(temporary)
-  replace(temporary, path)
+  try:
+    model.save(temporary)
+    replace(temporary, path)
+  finally:  # A full disk leaves a part of it, and its space is needed.
+    with contextlib.suppress(FileNotFoundError):
+      os.remove(temporary)
 
 
 def _evaluate(model: LatentVariableModel, config: Config,
