@@ -47,7 +47,7 @@ class DescribeCollapseTest(tf.test.TestCase, parameterized.TestCase):
   def test_partial_collapse(self):
     found = describe_collapse(_linear((2.0, 0.0, 1.0)))
     self.assertLen(found, 1)
-    self.assertStartsWith(found[0], '2 of 3 dimensions of z active')
+    self.assertStartsWith(found[0], '2 of 3 dimensions of z are active')
     self.assertIn(' z:2 in --latents ', found[0])
 
   def test_an_unused_latent_of_a_hierarchy(self):
@@ -55,17 +55,17 @@ class DescribeCollapseTest(tf.test.TestCase, parameterized.TestCase):
         z1=([1., 1.], None), z2=([1e-4, 1e-5], [0.001, 0.002])))
     self.assertLen(found, 1)
     self.assertStartsWith(found[0], 'The latent z2 carries')
-    self.assertIn(': 0 of its 2 dimensions active', found[0])
+    self.assertIn(': 0 of its 2 dimensions are active', found[0])
 
   def test_a_latent_that_only_follows_its_parents(self):
     """Its mean moves, but p(z1|z2) knows as much."""
     found = describe_collapse(_space(z1=([1.], [0.001]), z2=([1.], [2.])))
     self.assertLen(found, 1)
     self.assertStartsWith(found[0], 'The latent z1 carries')
-    self.assertIn(': 1 of its 1 dimension active', found[0])
+    self.assertIn(': 1 of its 1 dimension is active', found[0])
 
   @parameterized.parameters(
-      ([1., 0.02, 0.], [1., 0.011, 0.001], 1), ([1., 1., 0.], [1., 2., 0.], 0),
+      ([1., 0.02, 0.], [1., 0.009, 0.001], 1), ([1., 1., 0.], [1., 2., 0.], 0),
       ([1., 1e-3, 0.], [1., 2., 0.], 0), ([1., 0.02, 0.], None, 0))
   def test_counts_what_active_units_counts(self, variances, kl, num_quiet):
     """Whatever the KL; that of an active dimension adds a remark."""
@@ -73,7 +73,8 @@ class DescribeCollapseTest(tf.test.TestCase, parameterized.TestCase):
     found, = describe_collapse(space)
     count = int(np.sum(np.array(variances) > 0.01))
     self.assertEqual(space.active_units, count)
-    self.assertStartsWith(found, f'{count} of 3 dimensions of z active')
+    self.assertStartsWith(found, f'{count} of 3 dimensions of z '
+                          f'{"is" if count == 1 else "are"} active')
     self.assertEqual('1 has a KL of at most 0.1' in found, num_quiet == 1)
 
   def test_a_prior_of_small_scale_is_no_collapse(self):

@@ -74,8 +74,9 @@ def _total(space: LatentSpace) -> str:
 def _unused(name: str, latent: Latent) -> str:
   return (
       f'The latent {name} carries almost no information of its own: '
-      f'{latent.active.sum()} of its {_count(len(latent.active))} active, none '
-      f'with a KL above {INFORMATIVE_KL:g} nats, {latent.kl.mean:.3f} nats in '
+      f'{latent.active.sum()} of its {_count(len(latent.active))} '
+      f'{_are(latent.active.sum())} active, none has a KL above '
+      f'{INFORMATIVE_KL:g} nats, and its KL is {latent.kl.mean:.3f} nats in '
       f'all. Try {_WARM_UP}, which Sønderby et al. (2016) found hierarchies '
       f'to need; {_FREE_BITS}; inference from the top down, --preset=ladder; '
       'or remove it from --latents, --inference and --generative.')
@@ -88,13 +89,18 @@ def _partly_active(name: str, latent: Latent, unused: np.ndarray) -> str:
       f' Of the active ones {quiet} {"has" if quiet == 1 else "have"} a KL of '
       f'at most {INFORMATIVE_KL:g} nats.')
   return (
-      f'{latent.active.sum()} of {_count(size)} of {name} active.{remark} That '
+      f'{latent.active.sum()} of {_count(size)} of {name} '
+      f'{_are(latent.active.sum())} active.{remark} That '
       'is no loss where the data need no more (Lucas et al., 2019): '
       f'{name}:{size - unused.sum()} in --latents then does as well. To use '
       f'the others, try {_WARM_UP}; --free_bits with '
       '--free_bits_per=dimension; --objective=iwae instead of them, with which '
       'Burda et al. (2016) found more active; or --prior=vamp (Tomczak and '
       'Welling, 2018).')
+
+
+def _are(count: int) -> str:
+  return 'is' if count == 1 else 'are'
 
 
 def _count(dimensions: int) -> str:
