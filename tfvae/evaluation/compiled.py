@@ -54,7 +54,13 @@ def kept(model: LatentVariableModel, make: Callable[..., Any],
     model: Model that the result stays with.
     make: Function of a module, not a lambda, from the model and the settings.
     *settings: Further arguments of `make`.
+
+  Raises:
+    ValueError: If the model is not built.
   """
+  if not model.built:
+    raise ValueError('The model has no weights yet: train it first, or call it '
+                     f'on a batch. Received: {model.name!r}')
   holder = vars(model).get(_ATTRIBUTE)
   if not isinstance(holder, _Kept) or not holder.is_of(model):
     holder = _Kept(model)

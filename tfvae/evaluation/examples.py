@@ -32,8 +32,7 @@ def examples(model: LatentVariableModel, data: Any, title: str,
 
   Raises:
     ValueError: If the data have another structure or shape than the model
-      takes, the first batch is outside the support of the likelihood, or the
-      model is not built.
+      takes, or the first batch is outside the support of the likelihood.
   """
   dataset = check(model, data)
   for index, batch in progress.batches(dataset, title, verbose):
@@ -52,12 +51,8 @@ def check(model: LatentVariableModel, data: Any) -> tf.data.Dataset:
     data: Data set, or arrays; see `as_dataset`.
 
   Raises:
-    ValueError: If they have another structure or shape than the model takes, or
-      the model is not built.
+    ValueError: If they have another structure or shape than the model takes.
   """
-  if not model.built:
-    raise ValueError('The model has no weights yet: train it first, or call it '
-                     f'on a batch. Received: {model.name!r}')
   dataset = as_dataset(data)
   model.check_batch(dataset.element_spec)
   return dataset
