@@ -52,6 +52,37 @@ class NegativeLogLikelihoodTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, 'ends in a distribution layer'):
       tfvae.NegativeLogLikelihood().call(tf.zeros([4, 6]), tf.zeros([4, 6]))
 
+  @parameterized.product(
+      run_eagerly=[True, False],
+      bad=['grey', 'bytes', 'signed', 'nan'])
+  def test_first_batch_outside_the_support(self, run_eagerly, bad):
+    x = (np.arange(12).reshape(2, 6) % 2).astype(np.float32)
+    wrong = {'grey': 0.5 * x, 'bytes': np.uint8(255 * x), 'signed': 2 * x - 1,
+             'nan': np.where(x, np.nan, x)}[bad]
+    model = tf_keras.Sequential([
+        tf_keras.layers.Dense(6, input_shape=[6]), IndependentBernoulli(6)])
+    model.compile('sgd', loss=tfvae.NegativeLogLikelihood(),
+                  run_eagerly=run_eagerly)
+    before = model.get_weights()
+    error = ValueError if run_eagerly else tf.errors.InvalidArgumentError
+    with self.assertRaisesRegex(
+        error, 'IndependentBernoulli takes data that are 0 or 1'):
+      model.fit(x, wrong, verbose=0)
+    for weight, value in zip(model.get_weights(), before, strict=True):
+      self.assertAllEqual(weight, value)
+    model.compile('sgd', loss=tfvae.NegativeLogLikelihood(check_data=False))
+    model.fit(x, wrong, verbose=0)
+
+  def test_functions_check_their_own_first_batch(self):
+    x = (np.arange(12).reshape(2, 6) % 2).astype(np.float32)
+    model = tf_keras.Sequential([
+        tf_keras.layers.Dense(6, input_shape=[6]), IndependentBernoulli(6)])
+    model.compile('sgd', loss=tfvae.NegativeLogLikelihood())
+    model.fit(x, x, epochs=2, verbose=0)
+    with self.assertRaisesRegex(
+        tf.errors.InvalidArgumentError, 'takes data that are 0 or 1'):
+      model.evaluate(x, 0.5 * x, verbose=0)
+
   @parameterized.parameters(False, True)
   def test_refuses_weights_and_trains_without(self, jit_compile):
     inputs = tf_keras.layers.Input([6])

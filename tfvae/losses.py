@@ -1,30 +1,59 @@
 """The reconstruction loss."""
 
+from typing import Any
+
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tfvae.layers.support import SUPPORTS
+
 tfd = tfp.distributions
+
+# Graphs that check a first batch, at most; a loss is traced a few times.
+_MAX_GRAPHS = 64
 
 
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class NegativeLogLikelihood(tf_keras.losses.Loss):
   """−log p(x|z), in nats per example, summed over the event.
 
-  Beside a `tfvae.regularizers.KLDivergenceRegularizer` of weight 1 on the
-  posterior, the loss that Keras minimises is exactly −ELBO(x) =
+  With a `tfvae.regularizers.KLDivergenceRegularizer` of weight 1 on the
+  posterior, the loss that Keras minimizes is exactly −ELBO(x) =
   −E_q[log p(x|z)] + KL(q(z|x) ‖ p(z)), with one draw of z for the expectation
   and the mean taken over the batch.
 
+  The first batch of each function that Keras traces must be in the support of
+  the likelihood, if that is a layer of `tfvae.layers`. With one replica and
+  without XLA, which compiles no assertions, other data end in a ValueError
+  where Keras runs eagerly, and in a `tf.errors.InvalidArgumentError` where it
+  runs a graph. `tfvae.VAE` checks under XLA and on several replicas, too.
+
   Call arguments:
     y_true: x, `[b, *event_shape]`; integers and booleans are cast.
-    y_pred: the likelihood p(x|z) that the model returned, a
-      `tfd.Distribution` of batch shape `[b]`.
+    y_pred: Likelihood p(x|z) that the model returns, a `tfd.Distribution` of
+      batch shape `[b]`.
   """
 
-  def __init__(self, name: str = 'negative_log_likelihood', **kwargs):
-    """Initialises the loss. Args: those of `tf_keras.losses.Loss`."""
+  def __init__(self, name: str = 'negative_log_likelihood',
+               check_data: bool = True, **kwargs):
+    """Initializes the loss.
+
+    Args:
+      name: Name of the loss.
+      check_data: Whether the first batch must be in the support.
+      **kwargs: Arguments of `tf_keras.losses.Loss`.
+    """
     super().__init__(name=name, **kwargs)
+    self._check_data, self._num_checks = check_data, 0
+    # Whether each graph has seen its first batch; none needs a variable anew.
+    self._is_checked = tf.Variable(
+        tf.zeros([_MAX_GRAPHS], tf.bool), trainable=False, name='is_checked')
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns the settings as plain data."""
+    return super().get_config() | {'check_data': self._check_data}
 
   def __call__(self, y_true: tf.Tensor, y_pred: tfd.Distribution,
                sample_weight: tf.Tensor | None = None) -> tf.Tensor:
@@ -42,7 +71,38 @@ class NegativeLogLikelihood(tf_keras.losses.Loss):
           'out sample_weight, class_weight and masks, and compile the model '
           'again; to weigh examples, repeat them or draw them in proportion. '
           f'Received: sample_weight={sample_weight!r}')
-    return super().__call__(y_true, y_pred)
+    # Loss and gradient wait for the check, as they need x.
+    with tf.control_dependencies(self._checks(y_true, y_pred)):
+      return super().__call__(tf.identity(y_true), y_pred)
+
+  def _checks(self, y_true: Any, y_pred: Any) -> list[tf.Tensor]:
+    """Returns tensors whose computation checks the first batch that is seen."""
+    likelihood = getattr(y_pred, '_tfp_distribution', y_pred)
+    layer = getattr(likelihood, 'likelihood_class', None)
+    number, strategy = self._num_checks, tf.distribute.get_strategy()
+    if layer is None or not self._check_data or number >= _MAX_GRAPHS or (
+        strategy.num_replicas_in_sync > 1):
+      return []
+    if tf.executing_eagerly():
+      if not number:
+        layer.check_data(np.asarray(y_true))
+        self._num_checks = 1
+      return []
+    self._num_checks += 1
+    x = tf.cast(y_true, likelihood.dtype)
+
+    def check():
+      kind = SUPPORTS[layer.support]
+      with tf.control_dependencies([tf.debugging.Assert(
+          tf.reduce_all(tf.math.is_finite(x) & kind.contains(x)),
+          [f'{layer.__name__} takes {kind.description}, and a value of the '
+           f'first batch is none; {layer.__name__}.check_data(x) names the '
+           'first and says what to do. check_data=False of the loss switches '
+           'this check off.'])]):
+        self._is_checked[number].assign(True)
+        return tf.constant(True)
+
+    return [tf.cond(self._is_checked[number], lambda: tf.constant(True), check)]
 
   def call(self, y_true: tf.Tensor, y_pred: tfd.Distribution) -> tf.Tensor:
     """Returns −log p(x|z) of each example, shape `[b]`.

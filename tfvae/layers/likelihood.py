@@ -139,6 +139,13 @@ class Likelihood(DistributionLayer):
     parts = [params] if count == 1 else tf.split(params, count, axis=-1)
     return tfd.Independent(cls.element_distribution(*parts, **settings), rank)
 
+  def call(self, inputs: tf.Tensor, *args, **kwargs) -> Any:
+    """Returns p(x|z), which knows the layer that it is from."""
+    result = super().call(inputs, *args, **kwargs)
+    distribution = result[0] if isinstance(result, tuple) else result
+    distribution.likelihood_class = type(self)  # For `NegativeLogLikelihood`.
+    return result
+
   @classmethod
   def check_data(cls, x: np.ndarray) -> None:
     """Raises a ValueError unless the likelihood is defined on all of x.

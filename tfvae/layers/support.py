@@ -1,7 +1,7 @@
 """The kinds of data that a likelihood may be defined on."""
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,21 +16,21 @@ class Support(NamedTuple):
   """A kind of data.
 
   Attributes:
-    contains: Function from an array of finite values to a bool array of its
-      shape.
+    contains: Function from finite values, an array or a tensor, to booleans of
+      their shape.
     description: End of the sentence 'a likelihood takes …'.
     remedies: What to do with data outside, by a key of `_FORMS`.
   """
 
-  contains: Callable[[np.ndarray], np.ndarray]
+  contains: Callable[[Any], Any]
   description: str
   remedies: Mapping[str, str]
 
 
-def _is_level(x: np.ndarray) -> np.ndarray:
-  levels = 255. * x
-  return (x >= 0) & (x <= 1) & (
-      np.abs(levels - np.round(levels)) <= _LEVEL_TOLERANCE)
+def _is_level(x: Any) -> Any:
+  # The distance of 255 x from the nearest integer.
+  distance = abs((255. * x + 0.5) % 1. - 0.5)
+  return (x >= 0) & (x <= 1) & (distance <= _LEVEL_TOLERANCE)
 
 
 # Forms of data by name, and whether an array of finite values has it. The first
@@ -75,7 +75,7 @@ SUPPORTS: dict[str, Support] = {
                 f'pixels, or choose {_COUNTS}.'),
             'positive': f'{_REAL}, or divide x by the largest value possible.',
             'real': f'{_REAL}, or map x to 0 ... 1.'}),
-    'real': Support(lambda x: np.full(x.shape, True), 'real numbers', {}),
+    'real': Support(lambda x: x == x, 'real numbers', {}),
     'eight_bit': Support(
         _is_level, 'pixels k/255, k = 0, ..., 255', {
             'black_and_white': 'Divide the pixels by 255.',
@@ -93,7 +93,7 @@ SUPPORTS: dict[str, Support] = {
             'positive': f'{_REAL}, or divide the pixels by 255 and round them.',
             'real': f'{_REAL}.'}),
     'counts': Support(
-        lambda x: (x >= 0) & (x == np.floor(x)), 'counts 0, 1, 2, ...', {
+        lambda x: (x >= 0) & (x % 1 == 0), 'counts 0, 1, 2, ...', {
             'unit_interval': (
                 'Values from 0 to 1 are no counts: choose '
                 'IndependentContinuousBernoulli or DiscretizedLogistic for '

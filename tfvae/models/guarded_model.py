@@ -1,6 +1,7 @@
 """Keras's interface to a model, with checks of what it is given."""
 
 import inspect
+import logging
 from typing import Any
 
 import tensorflow as tf
@@ -11,6 +12,8 @@ from tfvae.models import keras_objects
 from tfvae.models.first_batch import FirstBatchChecked
 from tfvae.models.first_batch import StepFunction
 from tfvae.models.skipped_steps import SkippedSteps
+
+_LOGGER = logging.getLogger(__name__)
 
 _FIT = inspect.signature(tf_keras.Model.fit)
 _EVALUATE = inspect.signature(tf_keras.Model.evaluate)
@@ -60,7 +63,10 @@ class GuardedModel(tf_keras.Model):
     """Trains the model; see `tf_keras.Model.fit`.
 
     At the end of an epoch in which steps were skipped it says so; see
-    `SkippedSteps`. A bare `validation_data=x` stands for `(x,)`.
+    `SkippedSteps`; at the end of training, if a scale that is learned is at a
+    bound. A likelihood that needs adapting to the scale of the data is adapted
+    to the first batch of the first `fit`. A bare `validation_data=x` stands for
+    `(x,)`.
 
     Raises:
       ValueError: If the data, a weight or a callback is not as the model takes
@@ -82,7 +88,11 @@ class GuardedModel(tf_keras.Model):
     self._check_distributed(given)
     self._expect_data('train_function')
     self._is_validation_checked = False
-    return super().fit(**given)
+    history = super().fit(**given)
+    reached = getattr(self.likelihood, 'at_bound', lambda: None)()
+    if reached:
+      _LOGGER.warning('%s', reached)
+    return history
 
   def evaluate(self, *args, **kwargs) -> Any:
     """Estimates the ELBO; see `tf_keras.Model.evaluate`.
@@ -245,6 +255,8 @@ class GuardedModel(tf_keras.Model):
     target = batch_checks.unpack_batch(data)[1].numpy()
     if likelihood.needs_adapting(target):
       likelihood.adapt(target)
+      _LOGGER.info('%s is adapted to the scale of the first batch.',
+                   likelihood.name)
       # They may have been traced with the scale as it was.
       self.test_function = self.predict_function = None
 

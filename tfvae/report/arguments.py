@@ -4,14 +4,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
+from tfvae.models import batch_checks
 from tfvae.models import LatentVariableModel
+
+# First images whose values are checked, as those of the first batch in `fit`.
+_CHECKED_IMAGES = 200
 
 UNLABELED = -1  # As TensorFlow Datasets marks it.
 
 
 def check_inputs(model: LatentVariableModel, inputs: Any):
-  """Checks the shapes of images and one-hot labels.
+  """Checks the shapes of images and one-hot labels, and the first values.
 
   Args:
     model: Model of the report.
@@ -21,27 +26,17 @@ def check_inputs(model: LatentVariableModel, inputs: Any):
     ValueError: If they are not what the model takes.
   """
   rows = dict(inputs) if isinstance(inputs, Mapping) else {'x': inputs}
-  graph = getattr(model, 'graph', None)
-  needed = {'x', 'y'} if graph and graph.is_conditional else {'x'}
-  if not needed <= set(rows):
-    raise ValueError('inputs must be a dictionary with the images "x" and the '
-                     'one-hot labels "y", as the model is conditional. '
-                     f'Received: inputs with {sorted(rows)}')
-  shape = np.shape(rows['x'])
-  if len(shape) != 4 or not shape[0]:
+  shape = np.shape(rows.get('x'))
+  if 'x' in rows and (len(shape) != 4 or not shape[0]):
     raise ValueError('The report shows images; x must be [n, height, width, '
                      f'channels], n at least 1. Received: x.shape={shape}')
-  network = getattr(model, 'features', None) or getattr(model, 'encoder', None)
-  expected = getattr(network, 'input_shape', None)
-  if expected and tuple(expected[1:]) != shape[1:]:
-    raise ValueError('x must have the shape that the model takes, '
-                     f'[n, {", ".join(map(str, expected[1:]))}]. Received: '
-                     f'x.shape={shape}')
-  if 'y' in needed and np.shape(rows['y']) != (shape[0], model.num_classes):
+  model.check_batch(inputs)
+  if any(len(part) != shape[0] for part in rows.values()):
     raise ValueError(
-        'y must be one-hot, with a row for each image: '
-        f'[{shape[0]}, {model.num_classes}]. Received: '
-        f'y.shape={np.shape(rows["y"])}')
+        'y must have a row for each image. Received: '
+        f'{batch_checks.describe(dict(rows))}')
+  model.check_values(tf.nest.map_structure(
+      lambda part: part[:_CHECKED_IMAGES], inputs))
 
 
 def check_by_latent(argument: str, values: Mapping[str, Any],

@@ -131,10 +131,26 @@ def learning_curves(content: Content) -> Section | None:
   if np.isfinite(validated).any():
     best = np.nanargmax(validated)
     lead = (f'The validation ELBO was best, {number(validated[best])} nats, in '
-            f'epoch {epochs[best]:.0f}.')
+            f'epoch {epochs[best]:.0f}. {_kept_epoch(content)}')
   return section('learning', 'Learning', 'Learning curves', lead,
                  line_legend('training', 'validation')
                  + f'<div class="row">{"".join(figures)}</div>')
+
+
+def _kept_epoch(content: Content) -> str:
+  """Returns which epoch was kept, where the metrics have it."""
+  epoch = content.metrics.get('best_epoch')
+  if epoch is None:
+    return ''
+  rule = {
+      'objective': 'whose validation objective, the loss that is trained, was '
+                   'best',
+      'last': 'the last one'}.get(
+          content.metrics.get('select_by', 'elbo'), 'whose ELBO was best')
+  loss = [row.get('val_loss') for row in content.history
+          if str(row.get('epoch')) == str(epoch)]
+  figure = f' ({number(float(loss[0]))} nats)' if loss and loss[0] else ''
+  return f'The model has the weights of epoch {epoch}, {rule}{figure}.'
 
 
 def elbo(content: Content) -> Section:

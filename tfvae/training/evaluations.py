@@ -15,6 +15,7 @@ from tfvae import evaluation
 from tfvae.layers import bits_per_dim
 from tfvae.training.batches import evaluation_batches
 from tfvae.training.batches import labels_where_needed
+from tfvae.training.config import Config
 from tfvae.training.evaluation_checks import PROBE_IMAGES
 from tfvae.training.evaluation_checks import why_not
 from tfvae.training.interruption import TrainingInterruptedError
@@ -46,9 +47,7 @@ def importance_weighted(subject: Subject) -> dict[str, Any]:
 
 def latent_space(subject: Subject) -> dict[str, Any]:
   """Returns measures of how the test set's posteriors fill the latent space."""
-  space = evaluation.latent_space(
-      subject.model, subject.test_batches(), seed=subject.config.eval_seed,
-      verbose=True)
+  space = subject.latent_space
   return space.to_dict() | {
       'collapse': evaluation.describe_collapse(
           space, subject.test_elbo.reconstruction.mean),
@@ -123,14 +122,30 @@ def calibration(subject: Subject) -> dict[str, Any]:
 
 
 def disentanglement(subject: Subject) -> dict[str, Any]:
-  """Returns the disentanglement scores of the test set's means."""
+  """Returns the disentanglement scores of the test set.
+
+  Scores of posterior means credit only the dimensions that are informative;
+  `mig_of_draws` is there where each dimension of q(z|x) has a density.
+  """
   means = evaluation.posterior_means(
       subject.model, subject.test_batches(), jit_compile=False, verbose=True)
   codes = np.concatenate(list(means.values()), axis=-1)
-  factors = subject.images.test.factors
-  return evaluation.disentanglement_scores(
-      codes, factors, seed=subject.config.eval_seed) | {
-          'factors': list(subject.images.factor_names)}
+  factors, seed = subject.images.test.factors, subject.config.eval_seed
+  scores = evaluation.disentanglement_scores(
+      codes, factors, seed, subject.latent_space.informative)
+  if _has_density_by_dimension(subject.config):
+    scores['mig_of_draws'] = evaluation.sampled_mutual_information_gap(
+        subject.model, subject.test_batches(), factors, seed=seed, verbose=True)
+  return scores | {
+      'informative_units': int(subject.latent_space.informative.sum()),
+      'factors': list(subject.images.factor_names)}
+
+
+def _has_density_by_dimension(config: Config) -> bool:
+  """Returns whether q(z_d|x) of every dimension is a normal density."""
+  latents = set(config.graph().latent_names)
+  return config.posterior == 'normal_diag' and not any(
+      latents & set(factor.parents) for factor in config.graph().inference)
 
 
 EVALUATIONS: dict[str, Callable[[Subject], dict[str, Any]]] = {

@@ -47,6 +47,13 @@ class Subject:
     return self.elbo('test')
 
   @functools.cached_property
+  def latent_space(self) -> evaluation.LatentSpace:
+    """The latent space of the test images, of `latent_space` and MIG."""
+    return evaluation.latent_space(
+        self.model, self.test_batches(), seed=self.config.eval_seed,
+        verbose=True)
+
+  @functools.cached_property
   def log_evidence(self) -> evaluation.Estimate:
     """The estimate of log p(x) by annealing, for `annealed` and `gaps`."""
     config = self.config
