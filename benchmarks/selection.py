@@ -22,6 +22,9 @@ _EPOCHS = flags.DEFINE_integer('epochs', 80, 'epochs of each run', 2)
 _DATA_DIR = flags.DEFINE_string(
     'data_dir', None, 'directory of TensorFlow Datasets')
 
+_OUTPUT = flags.DEFINE_string(
+    'output', 'benchmarks/results/selection.json', 'file of the result')
+
 # What is trained; the first is the default.
 SETTINGS = {
     'ELBO': {},
@@ -50,7 +53,7 @@ def main(argv):
     for index, (name, settings) in enumerate(SETTINGS.items()):
       rows.append(_run(name, settings, os.path.join(directory, str(index))))
       print(rows[-1], flush=True)
-  processes.write('selection', processes.result(
+  processes.write(_OUTPUT.value, processes.result(
       'selection', {'epochs': _EPOCHS.value}) | {'selection': rows})
 
 

@@ -129,9 +129,22 @@ def resume(result: dict[str, Any]) -> str:
         *_ratio(start)]])
 
 
+def selection(result: dict[str, Any]) -> str:
+  """Returns a row for each objective: the kept epochs and their figures."""
+  rules = ('objective', 'elbo', 'last')
+  return _table(
+      ['', *(f'epoch by {rule}' for rule in rules),
+       *(f'objective, by {rule}' for rule in rules),
+       *(f'reconstruction, by {rule}' for rule in rules)],
+      [[row['name'], *(str(row[rule]['epoch']) for rule in rules),
+        *(f'{row[rule]["objective"]:.2f}' for rule in rules),
+        *(f'{row[rule]["reconstruction"]:.2f}' for rule in rules)]
+       for row in result['selection']])
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     function.__name__: function
-    for function in (training, training_settings, scaling, resume)}
+    for function in (training, training_settings, scaling, resume, selection)}
 
 
 def load(name: str) -> dict[str, Any] | None:

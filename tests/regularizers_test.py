@@ -49,6 +49,34 @@ def _loss_of(layer, params):
   return sum(model.losses)
 
 
+class MonteCarloTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.product(
+      conversion=['mean', 'mode', 'stddev', 'variance'], is_ours=[True, False])
+  def test_tensor_that_is_no_draw_is_refused(self, conversion, is_ours):
+    regularizer = tfvae.KLDivergenceRegularizer(_mixture())
+    layer = MultivariateNormalDiag(
+        _SIZE, conversion, activity_regularizer=regularizer) if is_ours else (
+            tfpl.DistributionLambda(
+                lambda t: tfd.MultivariateNormalDiag(
+                    t[..., :_SIZE], tf.exp(t[..., _SIZE:])),
+                convert_to_tensor_fn=getattr(tfd.Distribution, conversion),
+                activity_regularizer=regularizer))
+    # At the mean of q = N(m, I), log q − log p is not the KL of the two.
+    with self.assertRaisesRegex(
+        ValueError, f"'sample'.*Received: convert_to_tensor_fn='{conversion}'"):
+      tf_keras.Sequential([tf_keras.layers.InputLayer([2 * _SIZE]), layer])
+
+  def test_mean_will_do_where_the_kl_is_exact(self):
+    params = _parameters()
+    layer = MultivariateNormalDiag(
+        _SIZE, 'mean', activity_regularizer=tfvae.KLDivergenceRegularizer(
+            tfvae.priors.StandardNormal(_SIZE)))
+    self.assertAllClose(
+        _loss_of(layer, params), np.mean(_kl_from_standard_normal(params)),
+        rtol=1e-5)
+
+
 class CountedOnceTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(

@@ -116,6 +116,17 @@ class RequestChecksTest(tf.test.TestCase, parameterized.TestCase):
     for name, count in rows.items():
       self.assertIn(f'[{name}:] [{count}]', str(error.exception))
 
+  @parameterized.parameters(0.5, 255.0, -1.0, np.nan)
+  def test_score_of_data_outside_the_support(self, value):
+    x = np.zeros([2, *_IMAGE], np.float32)
+    x[1, 2, 3, 0] = value
+    self._run('plain', 'reconstruct', 2, x=x)  # Has no use for p(x|z).
+    with self.assertRaisesRegex(
+        RuntimeError,
+        'INVALID_ARGUMENT.*score takes data that are 0 or 1, on which '
+        'IndependentBernoulli'):
+      self._run('plain', 'score', 2, x=x)
+
   def test_wrong_length_of_a_feature(self):
     for size in (0, 63, 65):
       examples = np.array([_example(64), _example(size)], object)

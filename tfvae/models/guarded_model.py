@@ -1,6 +1,5 @@
 """Keras's interface to a model, with checks of what it is given."""
 
-import inspect
 import logging
 from typing import Any
 
@@ -14,9 +13,6 @@ from tfvae.models.first_batch import StepFunction
 from tfvae.models.skipped_steps import SkippedSteps
 
 _LOGGER = logging.getLogger(__name__)
-
-_FIT = inspect.signature(tf_keras.Model.fit)
-_EVALUATE = inspect.signature(tf_keras.Model.evaluate)
 
 
 class GuardedModel(tf_keras.Model):
@@ -42,6 +38,11 @@ class GuardedModel(tf_keras.Model):
     raise NotImplementedError
 
   @property
+  def checks_data(self) -> bool:
+    """Whether values of data must be finite and in the support."""
+    return self._checks_data
+
+  @property
   def likelihood(self) -> Any:
     """The layer that makes p(x|z); None where the decoder does not say."""
     return batch_checks.last_layer(self.decoder)
@@ -59,7 +60,12 @@ class GuardedModel(tf_keras.Model):
     """
     raise NotImplementedError
 
-  def fit(self, *args, **kwargs) -> tf_keras.callbacks.History:
+  def fit(self, x: Any = None, y: Any = None, batch_size: int | None = None,
+          epochs: int = 1, verbose: Any = 'auto', callbacks: Any = None,
+          validation_split: float = 0.0, validation_data: Any = None,
+          shuffle: bool = True, class_weight: Any = None,
+          sample_weight: Any = None,
+          **kwargs) -> tf_keras.callbacks.History:
     """Trains the model; see `tf_keras.Model.fit`.
 
     At the end of an epoch in which steps were skipped it says so; see
@@ -74,41 +80,42 @@ class GuardedModel(tf_keras.Model):
       FloatingPointError: If too many steps are skipped, their loss or gradient
         not being finite.
     """
-    given = _FIT.bind(self, *args, **kwargs).arguments
-    given.pop('self')
     batch_checks.refuse_weights(
-        sample_weight=given.get('sample_weight'),
-        class_weight=given.get('class_weight'))
-    keras_objects.check_callbacks(given.get('callbacks'))
-    validation = given.get('validation_data')
-    if validation is not None and (
-        isinstance(validation, dict) or hasattr(validation, '__array__')):
-      given['validation_data'] = (validation,)
-    given['callbacks'] = _with_skipped_steps(given.get('callbacks'))
-    self._check_distributed(given)
+        sample_weight=sample_weight, class_weight=class_weight)
+    keras_objects.check_callbacks(callbacks)
+    if isinstance(validation_data, dict) or hasattr(
+        validation_data, '__array__'):
+      validation_data = (validation_data,)
+    self._check_distributed(x, y, batch_size)
     self._expect_data('train_function')
     self._is_validation_checked = False
-    history = super().fit(**given)
+    history = super().fit(
+        x, y, batch_size=batch_size, epochs=epochs, verbose=verbose,
+        callbacks=_with_skipped_steps(callbacks),
+        validation_split=validation_split, validation_data=validation_data,
+        shuffle=shuffle, **kwargs)
     reached = getattr(self.likelihood, 'at_bound', lambda: None)()
     if reached:
       _LOGGER.warning('%s', reached)
     return history
 
-  def evaluate(self, *args, **kwargs) -> Any:
+  def evaluate(self, x: Any = None, y: Any = None,
+               batch_size: int | None = None, verbose: Any = 'auto',
+               sample_weight: Any = None, **kwargs) -> Any:
     """Estimates the ELBO; see `tf_keras.Model.evaluate`.
 
     Raises:
       ValueError: If the data or a weight is not as the model takes it.
     """
-    given = _EVALUATE.bind(self, *args, **kwargs).arguments
-    batch_checks.refuse_weights(sample_weight=given.get('sample_weight'))
+    batch_checks.refuse_weights(sample_weight=sample_weight)
     # The validation data of a `fit` are checked once.
     is_validation = bool(kwargs.get('_use_cached_eval_dataset'))
     if not (is_validation and self._is_validation_checked):
-      self._check_distributed(given)
+      self._check_distributed(x, y, batch_size)
       self._expect_data('test_function')
       self._is_validation_checked = is_validation
-    return super().evaluate(*args, **kwargs)
+    return super().evaluate(
+        x, y, batch_size=batch_size, verbose=verbose, **kwargs)
 
   def predict(self, *args, **kwargs) -> Any:
     """Returns E[x|z] at posterior means; see `tf_keras.Model.predict`.
@@ -228,17 +235,14 @@ class GuardedModel(tf_keras.Model):
     if isinstance(made, FirstBatchChecked):
       made.is_pending = True
 
-  def _check_distributed(self, given: dict[str, Any]):
+  def _check_distributed(self, x: Any, y: Any, batch_size: int | None):
     """Checks the first batch where several devices share out the data."""
-    x = given.get('x')
     if self.distribute_strategy.num_replicas_in_sync < 2 or self._reads_rows:
       return
     if isinstance(x, tf.data.Dataset):
       batches = list(x.take(1))
     elif isinstance(x, dict) or hasattr(x, '__array__'):
-      rows = given.get('batch_size') or 32
-      first = lambda part: part[:rows]
-      y = given.get('y')
+      first = lambda part: part[:batch_size or 32]
       batches = [tf.nest.map_structure(first, x if y is None else (x, y))]
     else:
       return

@@ -7,6 +7,9 @@ C++ loader feed whatever a client sends, and a network that begins with a
 
 import tensorflow as tf
 
+from tfvae.layers.likelihood import Likelihood
+from tfvae.layers.support import SUPPORTS
+
 Tensors = dict[str, tf.Tensor]
 Shapes = dict[str, tuple[int, ...]]
 
@@ -39,3 +42,25 @@ def checked_inputs(inputs: Tensors, shapes: Shapes) -> Tensors:
       part for name, count in rows.items() for part in (f'{name}:', count))]
   with tf.control_dependencies([tf.debugging.Assert(is_same, message)]):
     return {name: tf.identity(value) for name, value in inputs.items()}
+
+
+def checked_support(x: tf.Tensor, likelihood: Likelihood) -> tf.Tensor:
+  """Returns x; whatever is computed from it runs after a check of its values.
+
+  Args:
+    x: Data, `[b, *event_shape]`.
+    likelihood: Layer that makes p(x|z).
+
+  Returns:
+    A tensor of the same values. A request with a value that is not finite, or
+    outside the support of the likelihood, fails with an InvalidArgumentError
+    that says what the likelihood takes.
+  """
+  kind, name = SUPPORTS[likelihood.support], type(likelihood).__name__
+  is_inside = tf.math.is_finite(x) & kind.contains(x)
+  first = tf.boolean_mask(x, ~is_inside)[:1]
+  with tf.control_dependencies([tf.debugging.Assert(
+      tf.reduce_all(is_inside), [
+          f'score takes {kind.description}, on which {name} is defined. '
+          'Received a value of x:', first])]):
+    return tf.identity(x)

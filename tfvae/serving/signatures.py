@@ -29,6 +29,7 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfvae.layers import conversion
+from tfvae.layers.likelihood import Likelihood
 from tfvae.models import GraphVAE
 from tfvae.models import LatentVariableModel
 from tfvae.models import VAE
@@ -177,6 +178,8 @@ def _generate(model: LatentVariableModel, seed: tf.Tensor,
 
 
 def _score(model: LatentVariableModel, seed: tf.Tensor, **inputs) -> Tensors:
+  if model.checks_data and isinstance(model.likelihood, Likelihood):
+    inputs['x'] = request_checks.checked_support(inputs['x'], model.likelihood)
   inference = model.infer(_given(inputs), RowSeededSample(seed))
   with conversion.convert_with(tfd.Distribution.mean):
     reconstruction = model.log_likelihood(
