@@ -11,7 +11,8 @@ from tfvae.models import image_vae
 def _model(optimizer, **settings):
   tf_keras.utils.set_random_seed(0)
   model = image_vae('z:2', (3, 3, 1), hidden_units=())
-  model.compile(optimizer, **settings)
+  # Bad data are what is tested, in the first batch too.
+  model.compile(optimizer, check_data=False, **settings)
   return model
 
 

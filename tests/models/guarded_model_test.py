@@ -151,6 +151,46 @@ class ValuesTest(tf.test.TestCase, parameterized.TestCase):
       model.fit(x[..., 0], verbose=0)
 
 
+class ScaleTest(tf.test.TestCase, parameterized.TestCase):
+
+  def _fit(self, scale, **kwargs):
+    rng = np.random.default_rng(0)
+    x = rng.normal(0, scale, [500, 6]).astype(np.float32)
+    tf_keras.utils.set_random_seed(1)
+    model = tfvae.VAE(
+        tf_keras.Sequential([
+            tf_keras.layers.Rescaling(1 / scale, input_shape=[6]),
+            tf_keras.layers.Dense(4, kernel_initializer='zeros'),
+            tfvae.layers.MultivariateNormalDiag(
+                2, activity_regularizer=tfvae.KLDivergenceRegularizer(
+                    tfvae.priors.StandardNormal(2)))]),
+        tf_keras.Sequential([
+            tf_keras.layers.Dense(6, 'tanh', input_shape=[2]),
+            tf_keras.layers.Dense(6),
+            tfvae.layers.IndependentNormal([6], **kwargs)]))
+    model.compile(tf_keras.optimizers.Adam(0.01))
+    model.evaluate(x, verbose=0)  # Traced with the scale as it is.
+    model.fit(x, batch_size=50, epochs=20, verbose=0)
+    return model, x
+
+  @parameterized.parameters(1e3, 1.0, 1e-4)
+  def test_likelihood_begins_at_the_scale_of_the_data(self, scale):
+    model, x = self._fit(scale)
+    found = -model.evaluate(x, verbose=0, return_dict=True)['elbo'] / 6
+    # The entropy of N(0, σ²), ½ log 2πe + log σ: 8.33 nats for σ = 1000. A
+    # latent that explains nothing costs at most a few hundredths.
+    optimum = 0.5 * np.log(2 * np.pi * np.e) + np.log(scale)
+    self.assertNear(found, optimum, 0.05)
+
+  def test_bound_that_is_reached_is_said(self):
+    with self.assertLogs('tfvae', 'WARNING') as logs:
+      model, _ = self._fit(1.0)
+      model.likelihood.log_shared.assign(-5.9)
+      model.compile('sgd')
+      model.fit(np.zeros([4, 6], np.float32), verbose=0)
+    self.assertRegex(logs.output[-1], 'scale of IndependentNormal.*lower bound')
+
+
 class FirstBatchTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(1, 2, 5)

@@ -398,7 +398,9 @@ class ErrorTest(tf.test.TestCase):
               layers.MultivariateNormalDiag(
                   1, activity_regularizer=tfvae.KLDivergenceRegularizer(
                       tfvae.priors.StandardNormal(1)))]),
-          self._vae(input_shape=[3]).decoder))
+          tf_keras.Sequential([
+              tf_keras.layers.Dense(3, input_shape=[1]),
+              layers.IndependentNormal([3])])))
 
   def test_model_of_another_class(self):
     with self.assertRaisesRegex(ValueError, 'GraphVAE can be.*Sequential'):

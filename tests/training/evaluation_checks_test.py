@@ -95,8 +95,6 @@ class RunTest(tf.test.TestCase, parameterized.TestCase):
     cls.data_dir = cls().create_tempdir().full_path
 
   @parameterized.parameters(
-      ('one_class', _DEFAULT, {'representation': 'two classes or more'}),
-      ('unlabeled', _DEFAULT, {'representation': 'label is −1'}),
       ('few', _DEFAULT, {'representation': 'num_neighbors must be'}),
       ('one_test_image', _DEFAULT, {'latent_space': 'needs at least two'}),
       ('rare_factor', ('representation', 'disentanglement'),

@@ -61,7 +61,6 @@ class RunTest(tf.test.TestCase, parameterized.TestCase):
     cls.addClassCleanup(shutil.rmtree, cls.data_dir)
 
   @parameterized.named_parameters(
-      ('weighted_kl', dict(kl_weight=0.01)),
       ('averaged', dict(kl_weight=0.01, ema_decay=0.9)),
       ('weighted_kl_by_elbo', dict(kl_weight=0.01, select_by='elbo')))
   def test_delivers_the_epoch_with_the_best_figure(self, settings):

@@ -12,6 +12,9 @@ from tfvae.models.first_batch import FirstBatchChecked
 from tfvae.models.first_batch import StepFunction
 from tfvae.models.skipped_steps import SkippedSteps
 
+# Steps between two looks at the counts of skipped steps.
+_LOOK_EVERY = 50
+
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -273,4 +276,4 @@ def _with_skipped_steps(callbacks: Any) -> Any:
       list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks])
   if any(isinstance(callback, SkippedSteps) for callback in found):
     return found
-  return [SkippedSteps(), *found]
+  return [SkippedSteps(every=_LOOK_EVERY), *found]

@@ -8,7 +8,7 @@ import tf_keras
 
 _LOGGER = logging.getLogger(__name__)
 
-# Share of an epoch's steps beyond which training on the others is in vain.
+# Skipped share of an epoch's steps beyond which training on the rest is futile.
 _MAX_SHARE = 0.5
 
 _REMEDY = ('Look for NaN or infinite values in the data, lower the learning '
@@ -24,7 +24,8 @@ class SkippedSteps(tf_keras.callbacks.Callback):
   """
 
   def __init__(self, max_in_a_row: int = 10, before: int | None = None,
-               remedy: str = _REMEDY, adds_to_logs: bool = False):
+               remedy: str = _REMEDY, adds_to_logs: bool = False,
+               every: int = 1):
     """Initializes the callback.
 
     Args:
@@ -34,12 +35,15 @@ class SkippedSteps(tf_keras.callbacks.Callback):
       remedy: Sentence that ends the messages.
       adds_to_logs: Whether the count of an epoch is added to its logs as
         'skipped_steps', for the callbacks that follow.
+      every: Steps between two looks at the counts, each of which waits for the
+        device; they are looked at after each epoch, too.
     """
     super().__init__()
     self._supports_tf_logs = True  # Which are not copied for each batch then.
     self._max_in_a_row, self._remedy = max_in_a_row, remedy
     self._before, self._is_given = before, before is not None
-    self._adds_to_logs, self._steps = adds_to_logs, 0
+    self._adds_to_logs, self._every = adds_to_logs, every
+    self._steps = self._looked_at = 0
 
   def on_train_begin(self, logs: dict[str, Any] | None = None):
     """Notes the steps that were skipped before."""
@@ -48,11 +52,16 @@ class SkippedSteps(tf_keras.callbacks.Callback):
 
   def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None):
     """Begins to count the steps of the epoch."""
-    self._steps = 0
+    self._steps = self._looked_at = 0
 
   def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None):
     """Raises a FloatingPointError after too many skipped steps in a row."""
     self._steps = batch + 1
+    if self._steps - self._looked_at >= self._every:
+      self._check_in_a_row()
+
+  def _check_in_a_row(self):
+    self._looked_at = self._steps
     steps = self.model.finite_steps
     in_a_row = int(steps.in_a_row.numpy())
     if in_a_row >= self._max_in_a_row:
@@ -66,8 +75,10 @@ class SkippedSteps(tf_keras.callbacks.Callback):
     """Warns if steps of the epoch were skipped.
 
     Raises:
-      FloatingPointError: If more than half of the epoch's steps were skipped.
+      FloatingPointError: If more than half of the epoch's steps, and at least
+        `max_in_a_row` of them, were skipped.
     """
+    self._check_in_a_row()
     total = int(self.model.skipped_steps.numpy())
     skipped, self._before = total - self._before, total
     if self._adds_to_logs:
@@ -78,12 +89,12 @@ class SkippedSteps(tf_keras.callbacks.Callback):
     message = (f'{skipped} of {self._steps} steps ({share:.0%}) of epoch '
                f'{epoch + 1} were skipped, as their loss or gradient was not '
                'finite.')
-    if share > _MAX_SHARE:
+    if share > _MAX_SHARE and skipped >= self._max_in_a_row:
       raise FloatingPointError(
           f'Training stopped: {message} {self._remedy} Received: '
           f'skipped_steps={skipped}')
-    if not isinstance(self.model.optimizer,
-                      tf_keras.mixed_precision.LossScaleOptimizer):
+    if share > _MAX_SHARE or not isinstance(
+        self.model.optimizer, tf_keras.mixed_precision.LossScaleOptimizer):
       _LOGGER.warning('%s %s', message, self._remedy)
 
 
