@@ -166,6 +166,8 @@ def render(text: str) -> str:
 
 def _source(result: dict[str, Any]) -> str:
   versions, machine = result['versions'], result['machine']
+  if 'rounds' not in result:  # Nothing is timed.
+    return f'`{result["command"]}`; TensorFlow {versions["tensorflow"]}.'
   is_trial = (result['rounds'] < _ROUNDS
               or machine['load_average_at_start'] > _IDLE_LOAD)
   return (_TRIAL * is_trial

@@ -136,9 +136,10 @@ class ValuesTest(tf.test.TestCase, parameterized.TestCase):
     model.save(path)
     tf_keras.models.load_model(path).evaluate(x, verbose=0)
 
-  def test_under_mirrored_strategy(self):
+  @parameterized.parameters(1, 2)
+  def test_under_mirrored_strategy(self, replicas):
     strategy = tf.distribute.MirroredStrategy(
-        ['CPU:0', 'CPU:1'],
+        [f'CPU:{i}' for i in range(replicas)],
         cross_device_ops=tf.distribute.ReductionToOneDevice())
     with strategy.scope():
       model = small_vae.vae()

@@ -30,11 +30,13 @@ class _Kept:
     self.results: dict[Hashable, Any] = {}
     self._model = weakref.ref(model)
     self._variables = list(model.variables)
+    self._version = model.trace_version
 
   def is_of(self, model: LatentVariableModel) -> bool:
     """Returns whether the model is the same, with the same variables."""
     variables = model.variables
-    return (self._model() is model and len(variables) == len(self._variables)
+    return (self._model() is model and self._version == model.trace_version
+            and len(variables) == len(self._variables)
             and all(map(lambda a, b: a is b, variables, self._variables)))
 
   def __reduce__(self):

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -26,11 +27,16 @@ class GuardedModel(tf_keras.Model):
   all data, values on the first batch of each pass, and so nothing is computed
   per step; `compile(check_data=False)` leaves values unchecked.
 
+  Attributes:
+    trace_version: Number that changes when functions of the model that were
+      traced before compute something else than the model does now.
+
   A subclass has a `decoder`, the property `observed_shapes`, the method
   `build_from_batch`, and a `compile` that sets `_checks_data` and
   `_reads_rows`.
   """
 
+  trace_version = 0
   _checks_data = True
   _reads_rows = False  # Whether data sets hold rows that the step looks up.
   _is_validation_checked = False  # Whether those of the present `fit` are.
@@ -89,7 +95,7 @@ class GuardedModel(tf_keras.Model):
     if isinstance(validation_data, dict) or hasattr(
         validation_data, '__array__'):
       validation_data = (validation_data,)
-    self._check_distributed(x, y, batch_size)
+    self._check_distributed(x, y, batch_size, is_training=True)
     self._expect_data('train_function')
     self._is_validation_checked = False
     history = super().fit(
@@ -238,10 +244,12 @@ class GuardedModel(tf_keras.Model):
     if isinstance(made, FirstBatchChecked):
       made.is_pending = True
 
-  def _check_distributed(self, x: Any, y: Any, batch_size: int | None):
-    """Checks the first batch where several devices share out the data."""
-    if self.distribute_strategy.num_replicas_in_sync < 2 or self._reads_rows:
-      return
+  def _check_distributed(self, x: Any, y: Any, batch_size: int | None,
+                         is_training: bool = False):
+    """Checks the first batch where a strategy distributes the data."""
+    with self.distribute_strategy.scope():
+      if not tf.distribute.has_strategy() or self._reads_rows:
+        return
     if isinstance(x, tf.data.Dataset):
       batches = list(x.take(1))
     elif isinstance(x, dict) or hasattr(x, '__array__'):
@@ -251,7 +259,11 @@ class GuardedModel(tf_keras.Model):
       return
     for batch in batches:
       self.check_batch(batch)
+      if not self.built:
+        self.build_from_batch(batch)
       self.check_values(batch)
+      if is_training and self._checks_data:
+        self._adapt(batch)
 
   def _adapt(self, data: Any):
     """Adapts a likelihood to the scale of the data before training begins."""
@@ -259,13 +271,14 @@ class GuardedModel(tf_keras.Model):
     if not hasattr(likelihood, 'needs_adapting') or (
         int(self.optimizer.iterations)):
       return
-    target = batch_checks.unpack_batch(data)[1].numpy()
+    target = np.asarray(batch_checks.unpack_batch(data)[1])
     if likelihood.needs_adapting(target):
       likelihood.adapt(target)
       _LOGGER.info('%s is adapted to the scale of the first batch.',
                    likelihood.name)
       # They may have been traced with the scale as it was.
       self.test_function = self.predict_function = None
+      self.trace_version += 1
 
 
 def _with_skipped_steps(callbacks: Any) -> Any:

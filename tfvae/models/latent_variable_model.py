@@ -127,7 +127,8 @@ class LatentVariableModel(GuardedModel):
         it, and it is responsible for what it reads. The data set of `fit` is
         endless, or ends where an execution does.
       check_data: Whether the values of the first batch of each pass must be
-        finite and in the support of the likelihood.
+        finite and in the support of the likelihood, which then also adapts to
+        their scale where it needs to.
       **kwargs: `run_eagerly` and `steps_per_execution` of
         `tf_keras.Model.compile`.
 
