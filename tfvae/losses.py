@@ -78,6 +78,7 @@ class NegativeLogLikelihood(tf_keras.losses.Loss):
   def _checks(self, y_true: Any, y_pred: Any) -> list[tf.Tensor]:
     """Returns tensors whose computation checks the first batch that is seen."""
     likelihood = getattr(y_pred, '_tfp_distribution', y_pred)
+    likelihood = getattr(likelihood, 'tensor_distribution', likelihood)
     layer = getattr(likelihood, 'likelihood_class', None)
     number, strategy = self._num_checks, tf.distribute.get_strategy()
     if layer is None or not self._check_data or number >= _MAX_GRAPHS or (

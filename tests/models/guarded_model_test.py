@@ -187,7 +187,7 @@ class ScaleTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertLogs('tfvae', 'WARNING') as logs:
       model, _ = self._fit(1.0)
       model.likelihood.log_shared.assign(-5.9)
-      model.compile('sgd')
+      model.compile(tf_keras.optimizers.SGD(0.0))
       model.fit(np.zeros([4, 6], np.float32), verbose=0)
     self.assertRegex(logs.output[-1], 'scale of IndependentNormal.*lower bound')
 

@@ -68,7 +68,8 @@ class Likelihood(DistributionLayer):
       raise ValueError(f'{type(self).__name__} needs positive integers for '
                        f'dimensions. Received: event_shape={event_shape}')
     super().__init__(
-        lambda params: self.new(params, event_shape, **self._new_settings()),
+        lambda params: self._marked(
+            self.new(params, event_shape, **self._new_settings())),
         convert_to_tensor_fn,
         activity_regularizer=activity_regularizer,
         **kwargs)
@@ -82,6 +83,11 @@ class Likelihood(DistributionLayer):
   def _new_settings(self) -> dict[str, Any]:
     """Returns the settings as `new` takes them, in the value of weights."""
     return self.settings
+
+  def _marked(self, distribution: tfd.Distribution) -> tfd.Distribution:
+    """Returns p(x|z) with its family, for `NegativeLogLikelihood`."""
+    distribution.likelihood_class = type(self)
+    return distribution
 
   @staticmethod
   def element_distribution(*parameters, **settings) -> tfd.Distribution:
@@ -138,13 +144,6 @@ class Likelihood(DistributionLayer):
     count = cls.params_per_dim(**settings)
     parts = [params] if count == 1 else tf.split(params, count, axis=-1)
     return tfd.Independent(cls.element_distribution(*parts, **settings), rank)
-
-  def call(self, inputs: tf.Tensor, *args, **kwargs) -> Any:
-    """Returns p(x|z), which knows the layer that it is from."""
-    result = super().call(inputs, *args, **kwargs)
-    distribution = result[0] if isinstance(result, tuple) else result
-    distribution.likelihood_class = type(self)  # For `NegativeLogLikelihood`.
-    return result
 
   @classmethod
   def check_data(cls, x: np.ndarray) -> None:

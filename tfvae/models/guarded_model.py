@@ -1,4 +1,4 @@
-"""Keras's interface to a model, with checks of what it is given."""
+"""The Keras interface of a model, with checks of its arguments."""
 
 import logging
 from typing import Any
@@ -22,10 +22,10 @@ _LOGGER = logging.getLogger(__name__)
 class GuardedModel(tf_keras.Model):
   """A `tf_keras.Model` that checks data, callbacks and files beforehand.
 
-  Bad input is a `ValueError` that says what to do, in place of an error from
-  inside Keras or of a training that goes wrong silently. Shapes are checked of
-  all data, values on the first batch of each pass, and so nothing is computed
-  per step; `compile(check_data=False)` leaves values unchecked.
+  Bad input raises a `ValueError` that says what to do, instead of an error
+  inside Keras or a silently wrong training. Shapes of all data are checked, and
+  values of the first batch of each pass, so that a step computes nothing more;
+  `compile(check_data=False)` leaves values unchecked.
 
   Attributes:
     trace_version: Number that changes when functions of the model that were
@@ -77,11 +77,11 @@ class GuardedModel(tf_keras.Model):
           **kwargs) -> tf_keras.callbacks.History:
     """Trains the model; see `tf_keras.Model.fit`.
 
-    At the end of an epoch in which steps were skipped it says so; see
-    `SkippedSteps`; at the end of training, if a scale that is learned is at a
-    bound. A likelihood that needs adapting to the scale of the data is adapted
-    to the first batch of the first `fit`. A bare `validation_data=x` stands for
-    `(x,)`.
+    Logs a warning at the end of an epoch in which steps were skipped (see
+    `SkippedSteps`), and at the end of training if a learned scale has reached
+    its bound. A likelihood that needs adapting to the scale of the data is
+    adapted to the first batch of the first `fit`. A bare `validation_data=x`
+    stands for `(x,)`.
 
     Raises:
       ValueError: If the data, a weight or a callback is not as the model takes

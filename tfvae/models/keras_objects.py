@@ -27,7 +27,7 @@ def check_is_tf_keras(**objects: Any):
         if _is_keras3(candidate):
           raise ValueError(
               'This is an object of Keras 3 (what tf.keras is today), and '
-              'tfvae trains on tf_keras: `import tf_keras` and make it there. '
+              'tfvae trains on tf_keras: create it after `import tf_keras`. '
               'tfvae.serving.to_keras3 turns a trained model into one of Keras '
               f'3. Received: {name}={candidate!r}')
 
@@ -38,12 +38,12 @@ def _is_keras3(value: Any) -> bool:
 
 
 def check_callbacks(callbacks: Any):
-  """Raises a ValueError if a callback cannot do with a VAE what it is to do.
+  """Raises a ValueError if a callback does not work with a VAE.
 
-  Keras takes a metric for one that is to fall, unless it is called accuracy:
-  with `mode='auto'` a callback that monitors the ELBO keeps the worst epoch.
-  And it finds only at the end of the first epoch that a VAE is saved in
-  `.keras` files alone.
+  With `mode='auto'` Keras treats lower values of a metric as better unless its
+  name contains 'acc': a callback that monitors the ELBO would keep the worst
+  epoch. A checkpoint in a format other than `.keras` would fail only at the end
+  of the first epoch.
 
   Args:
     callbacks: What `fit` takes.
@@ -70,9 +70,9 @@ def _check_monitor(callback: Any):
   # `ReduceLROnPlateau` has a function of its own: is a fall an improvement?
   if is_used and operator(np.float64(-1e9), np.float64(1e9)):
     raise ValueError(
-        f"{monitor} is to rise, and this callback takes its fall for an "
-        "improvement, as mode='auto' does: pass mode='max', or monitor "
-        f'val_loss. Received: {type(callback).__name__}(monitor={monitor!r})')
+        f'Higher values of {monitor} are better, and this callback keeps lower '
+        "ones, as mode='auto' does: pass mode='max', or monitor val_loss. "
+        f'Received: {type(callback).__name__}(monitor={monitor!r})')
 
 
 def check_saved_as_keras(filepath: Any, save_format: str | None = None):
