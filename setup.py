@@ -17,6 +17,7 @@ _TENSORFLOW = '>=2.21,<2.22'
 
 _TEST = [
     'grpcio>=1.60',
+    'h5py>=3.11',  # Reads the weights in a .keras file.
     'pytest>=8',
     'pytest-xdist>=3.6',
     'selenium>=4.20',  # Opens the report, where there is a Chromium.

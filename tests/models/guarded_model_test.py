@@ -3,8 +3,11 @@
 import copy
 import os
 import pickle
+import re
+import zipfile
 
 from absl.testing import parameterized
+import h5py
 import keras
 import numpy as np
 import tensorflow as tf
@@ -186,7 +189,7 @@ class ScaleTest(tf.test.TestCase, parameterized.TestCase):
   def test_bound_that_is_reached_is_said(self):
     with self.assertLogs('tfvae', 'WARNING') as logs:
       model, _ = self._fit(1.0)
-      model.likelihood.log_shared.assign(-5.9)
+      model.likelihood_layer().log_shared.assign(-5.9)
       model.compile(tf_keras.optimizers.SGD(0.0))
       model.fit(np.zeros([4, 6], np.float32), verbose=0)
     self.assertRegex(logs.output[-1], 'scale of IndependentNormal.*lower bound')
@@ -377,6 +380,25 @@ class KerasTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_no_loss_is_no_loss(self):
     small_vae.vae().compile('sgd', loss=None, metrics=None)
+
+
+class FilesTest(tf.test.TestCase, parameterized.TestCase):
+
+  @parameterized.parameters('vae', 'graph_vae')
+  def test_weights_are_where_earlier_versions_have_them(self, model):
+    model = (small_vae.vae(tfvae.layers.IndependentNormal(small_vae.IMAGE))
+             if model == 'vae' else small_vae.graph_vae(likelihood='normal'))
+    path = os.path.join(self.get_temp_dir(), 'model.keras')
+    model.save(path)
+    with zipfile.ZipFile(path) as file:
+      file.extract('model.weights.h5', self.get_temp_dir())
+    found = []
+    with h5py.File(os.path.join(
+        self.get_temp_dir(), 'model.weights.h5')) as weights:
+      weights.visititems(lambda name, part: found.append(name) if hasattr(
+          part, 'shape') else None)
+    self.assertLen([name for name in found if re.fullmatch(
+        r'layers/sequential(_1)?/layers/independent_normal/vars/0', name)], 1)
 
 
 class DeferredTest(tf.test.TestCase, parameterized.TestCase):

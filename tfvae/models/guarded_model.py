@@ -51,15 +51,18 @@ class GuardedModel(tf_keras.Model):
     """Whether values of data must be finite and in the support."""
     return self._checks_data
 
-  @property
-  def likelihood(self) -> Any:
-    """The layer that makes p(x|z); None where the decoder does not say."""
+  def likelihood_layer(self) -> Any:
+    """Returns the layer that makes p(x|z), or None if the decoder hides it.
+
+    It is no property: Keras saves a layer under the first attribute at which it
+    finds it, and files of earlier versions have it below the decoder.
+    """
     return batch_checks.last_layer(self.decoder)
 
   @property
   def event_shape(self) -> tuple[int, ...] | None:
     """Shape of one example of p(x|z); None where it is not known."""
-    return getattr(self.likelihood, 'event_shape', None)
+    return getattr(self.likelihood_layer(), 'event_shape', None)
 
   def build_from_batch(self, spec: Any):
     """Makes weights that wait for the shape of the data.
@@ -103,7 +106,7 @@ class GuardedModel(tf_keras.Model):
         callbacks=_with_skipped_steps(callbacks),
         validation_split=validation_split, validation_data=validation_data,
         shuffle=shuffle, **kwargs)
-    reached = getattr(self.likelihood, 'at_bound', lambda: None)()
+    reached = getattr(self.likelihood_layer(), 'at_bound', lambda: None)()
     if reached:
       _LOGGER.warning('%s', reached)
     return history
@@ -192,7 +195,7 @@ class GuardedModel(tf_keras.Model):
       ValueError: If it is not, unless `compile(check_data=False)` was called.
     """
     if self._checks_data:
-      batch_checks.check_values(data, self.likelihood)
+      batch_checks.check_values(data, self.likelihood_layer())
 
   def make_train_function(self, force: bool = False) -> StepFunction:
     """Makes the function of training steps; see `tf_keras.Model`."""
@@ -267,7 +270,7 @@ class GuardedModel(tf_keras.Model):
 
   def _adapt(self, data: Any):
     """Adapts a likelihood to the scale of the data before training begins."""
-    likelihood = self.likelihood
+    likelihood = self.likelihood_layer()
     if not hasattr(likelihood, 'needs_adapting') or (
         int(self.optimizer.iterations)):
       return

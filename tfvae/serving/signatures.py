@@ -178,8 +178,9 @@ def _generate(model: LatentVariableModel, seed: tf.Tensor,
 
 
 def _score(model: LatentVariableModel, seed: tf.Tensor, **inputs) -> Tensors:
-  if model.checks_data and isinstance(model.likelihood, Likelihood):
-    inputs['x'] = request_checks.checked_support(inputs['x'], model.likelihood)
+  layer = model.likelihood_layer()
+  if model.checks_data and isinstance(layer, Likelihood):
+    inputs['x'] = request_checks.checked_support(inputs['x'], layer)
   inference = model.infer(_given(inputs), RowSeededSample(seed))
   with conversion.convert_with(tfd.Distribution.mean):
     reconstruction = model.log_likelihood(
