@@ -47,7 +47,8 @@ class NegativeLogLikelihood(tf_keras.losses.Loss):
     """
     super().__init__(name=name, **kwargs)
     self._check_data, self._num_checks = check_data, 0
-    # Whether each graph has seen its first batch; none needs a variable anew.
+    # Whether each graph has seen its first batch. One variable serves all, as
+    # a `tf.function` makes none after its first trace.
     self._is_checked = tf.Variable(
         tf.zeros([_MAX_GRAPHS], tf.bool), trainable=False, name='is_checked')
 

@@ -99,7 +99,7 @@ def fixed_binarization(images: Images, seed: int,
     in a file beside theirs.
 
   Raises:
-    ValueError: If they do not fit in memory beside the images.
+    ValueError: If they do not fit in memory with the images.
   """
   return _binarized(images, seed, evaluation_stream(split))
 
@@ -115,7 +115,7 @@ def static_binarization(images: Images, seed: int) -> Images:
     Zeros and ones, as `fixed_binarization` returns them.
 
   Raises:
-    ValueError: If they do not fit in memory beside the images.
+    ValueError: If they do not fit in memory with the images.
   """
   return _binarized(images, seed, _STATIC_STREAM)
 

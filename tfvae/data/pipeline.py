@@ -9,7 +9,7 @@ epoch and the step, by a counter-based generator (philox) with these keys:
   evaluation of split n, chunk k         (evaluation seed, -1 - c(n) 2^32 - k)
 
 with c(n) = 1 + (CRC-32 of the split's name mod 2^30), so a run that was killed
-goes on from an epoch bit for bit as if it had not been, with no iterator to
+resumes from an epoch bit for bit as if it had not been, with no iterator to
 save, and a split is the same in every evaluation. Keys that differ in either
 word give independent numbers.
 """

@@ -40,7 +40,7 @@ class _Kept:
             and all(map(lambda a, b: a is b, variables, self._variables)))
 
   def __reduce__(self):
-    return object, ()  # A model that is copied or pickled starts anew.
+    return object, ()  # A model that is copied or pickled has none.
 
 
 def kept(model: LatentVariableModel, make: Callable[..., Any],

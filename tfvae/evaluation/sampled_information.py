@@ -40,8 +40,7 @@ def sampled_mutual_information_gap(
   bins.
 
   It takes one pass through the encoder, then min(N, num_draws) · N densities
-  for each dimension: 6 seconds for N = 10,000, ten dimensions and six factors
-  on two CPU cores. Memory holds μ, σ and z of every example, and at most ten
+  for each dimension. Memory holds μ, σ and z of every example, and at most ten
   arrays of chunk_size · N numbers.
 
   Args:

@@ -20,7 +20,7 @@ Shapes = Mapping[str, tuple[int, ...] | None]
 
 
 def unpack_batch(data: Any) -> tuple[Any, Any]:
-  """Returns what the encoder sees, and what p(x|z) is to explain.
+  """Returns the inputs of inference and the target of p(x|z).
 
   Args:
     data: A batch of x; a dictionary of 'x' and 'y'; or a pair of one of them

@@ -4,9 +4,8 @@ TensorFlow optimises a graph at its first request, which takes a thousand times
 as long as the next. A server has this done before it calls a version AVAILABLE,
 by the requests in `assets.extra/tf_serving_warmup_requests`. One of them that
 fails keeps the version from loading, so each is checked, and answered, first.
-One row is not enough: the first request of 64 rows after it still took 44 ms
-where later ones took 1 (an MLP of 784-200-200-50 on two cores), and 4 ms after
-a request of 256 rows too.
+One row is not enough: the first larger request would allocate and choose its
+kernels while a client waits.
 """
 
 from collections.abc import Iterable, Mapping

@@ -159,7 +159,7 @@ def evaluate(subject: Subject, metrics: Mapping[str, Any]) -> dict[str, Any]:
 
   An evaluation that does not apply or fails ends neither the others nor the
   run: its block has the reason under 'not_computed'. Figures of an earlier
-  evaluation stay beside the reason of a failure.
+  evaluation stay with the reason of a failure.
 
   Args:
     subject: Model and data.

@@ -109,7 +109,7 @@ def held(workdir: str) -> Iterator[None]:
 
 
 def settled(config: Config, workdir: str) -> Config:
-  """Returns the settings with which a run in a directory goes on.
+  """Returns the settings with which a run in a directory resumes.
 
   Before there were --select_by and --eval_seed, the epoch with the best ELBO
   was kept, and --seed chose the validation images. A run of such a version
