@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tfvae.layers.support import is_inside
 from tfvae.layers.support import SUPPORTS
 
 tfd = tfp.distributions
@@ -96,7 +97,7 @@ class NegativeLogLikelihood(tf_keras.losses.Loss):
     def check():
       kind = SUPPORTS[layer.support]
       with tf.control_dependencies([tf.debugging.Assert(
-          tf.reduce_all(tf.math.is_finite(x) & kind.contains(x)),
+          tf.reduce_all(is_inside(x, layer.support)),
           [f'{layer.__name__} takes {kind.description}, and a value of the '
            f'first batch is none; {layer.__name__}.check_data(x) names the '
            'first and says what to do. check_data=False of the loss switches '

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
 # `check_support` looks at this many values at a time: 16 MiB of float32.
 _CHUNK_VALUES = 2**22
@@ -105,6 +106,16 @@ SUPPORTS: dict[str, Support] = {
                            'IndependentContinuousBernoulli.',
             'real': f'{_REAL}, or undo the standardization of the counts.'}),
 }
+
+
+def is_inside(x: tf.Tensor, support: str) -> tf.Tensor:
+  """Returns whether each value is finite and of a kind, bools of x's shape.
+
+  Args:
+    x: Float tensor of any shape.
+    support: Key of `SUPPORTS`.
+  """
+  return tf.math.is_finite(x) & SUPPORTS[support].contains(x)
 
 
 def _remedy(x: np.ndarray, kind: Support) -> str:

@@ -8,6 +8,7 @@ C++ loader feed whatever a client sends, and a network that begins with a
 import tensorflow as tf
 
 from tfvae.layers.likelihood import Likelihood
+from tfvae.layers.support import is_inside
 from tfvae.layers.support import SUPPORTS
 
 Tensors = dict[str, tf.Tensor]
@@ -57,10 +58,10 @@ def checked_support(x: tf.Tensor, likelihood: Likelihood) -> tf.Tensor:
     that says what the likelihood takes.
   """
   kind, name = SUPPORTS[likelihood.support], type(likelihood).__name__
-  is_inside = tf.math.is_finite(x) & kind.contains(x)
-  first = tf.boolean_mask(x, ~is_inside)[:1]
+  inside = is_inside(x, likelihood.support)
+  first = tf.boolean_mask(x, ~inside)[:1]
   with tf.control_dependencies([tf.debugging.Assert(
-      tf.reduce_all(is_inside), [
+      tf.reduce_all(inside), [
           f'score takes {kind.description}, on which {name} is defined. '
           'Received a value of x:', first])]):
     return tf.identity(x)
