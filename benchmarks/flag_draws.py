@@ -5,8 +5,8 @@ import random
 import typing
 
 from tfvae.graph import PRESETS
+from tfvae.settings import flag_text
 from tfvae.training.config import Config
-from tfvae.training.setting import flag_text
 
 _FIELDS = {field.name: field for field in dataclasses.fields(Config)}
 

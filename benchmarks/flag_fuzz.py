@@ -27,8 +27,8 @@ import tf_keras
 from benchmarks import flag_draws
 from benchmarks import machine
 from tfvae import training
-from tfvae.training import fitting
 from tfvae.training import train
+from tfvae.training.fit import fitting
 
 _ROOT = pathlib.Path(__file__).parents[1]
 # How often a command line is carried through to its report, and resumed.

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from tfvae import models
 from tfvae import serving
-from tfvae.report.explanations import EXPLANATIONS
+from tfvae.report.sections.explanations import EXPLANATIONS
 from tfvae.training import config_from_flags
 from tfvae.training import define_flags
 from tfvae.training.config import EVALUATIONS

@@ -10,8 +10,8 @@ import tf_keras
 
 import tfvae
 from tfvae.layers import MultivariateNormalDiag
-from tfvae.layers.distribution_config import distribution_from_config
-from tfvae.layers.distribution_config import distribution_to_config
+from tfvae.layers.base.distribution_config import distribution_from_config
+from tfvae.layers.base.distribution_config import distribution_to_config
 
 tfd, tfpl = tfp.distributions, tfp.layers
 

@@ -24,6 +24,7 @@ from tfvae import models
 from tfvae import objectives
 from tfvae import priors
 from tfvae import regularizers
+from tfvae import schedules
 from tfvae.losses import NegativeLogLikelihood
 from tfvae.models import VAE
 from tfvae.regularizers import KLDivergenceRegularizer
@@ -41,6 +42,7 @@ __all__ = [
     'objectives',
     'priors',
     'regularizers',
+    'schedules',
 ]
 
 _ON_DEMAND = ('data', 'evaluation', 'report', 'serving', 'training')

@@ -7,8 +7,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
-from tfvae.layers.support import is_inside
-from tfvae.layers.support import SUPPORTS
+from tfvae.layers.likelihoods.support import is_inside
+from tfvae.layers.likelihoods.support import SUPPORTS
 
 tfd = tfp.distributions
 

@@ -9,8 +9,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
-from tfvae.layers import distribution_config
-from tfvae.layers.conversion import CONVERSIONS
+from tfvae.layers.base import distribution_config
+from tfvae.layers.base.conversion import CONVERSIONS
 
 tfd = tfp.distributions
 

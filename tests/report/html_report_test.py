@@ -15,8 +15,8 @@ import tensorflow as tf
 from tfvae import models
 from tfvae.graph import GraphicalModel
 from tfvae.graph import PRESETS
-from tfvae.report.explanations import EXPLANATIONS
 from tfvae.report.html_report import write_report
+from tfvae.report.sections.explanations import EXPLANATIONS
 
 _IMAGE = (4, 5, 1)
 _N = 30

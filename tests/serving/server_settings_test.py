@@ -11,7 +11,7 @@ from google.protobuf import wrappers_pb2
 import tensorflow as tf
 from tensorflow_serving.config import model_server_config_pb2
 
-from tfvae.serving import warm_up
+from tfvae.serving.saved_model import warm_up
 
 _ROOT = pathlib.Path(__file__).parents[2]
 _DIRECTORY = _ROOT / 'serving'

@@ -9,11 +9,11 @@ import tensorflow as tf
 
 from tests import numbered_images
 from tfvae import data
-from tfvae.training import batches
-from tfvae.training import building
 from tfvae.training import Config
 from tfvae.training import train
 from tfvae.training import workdir as workdir_lib
+from tfvae.training.fit import batches
+from tfvae.training.fit import building
 
 
 class CachesTest(parameterized.TestCase, tf.test.TestCase):

@@ -9,10 +9,10 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from tfvae.training import callbacks
 from tfvae.training import Config
 from tfvae.training import train_and_evaluate
-from tfvae.training.building import build_model
+from tfvae.training.callbacks import checkpoint as callbacks
+from tfvae.training.fit.building import build_model
 
 # Validation figures of four epochs in which each rule keeps another one.
 _LOSSES, _ELBOS = [5., 2., 3., 4.], [-8., -7., -6., -9.]

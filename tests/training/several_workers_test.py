@@ -16,9 +16,9 @@ import tensorflow as tf
 
 from tests import fresh_process
 from tfvae import data
-from tfvae.training import batches
 from tfvae.training import Config
-from tfvae.training import fitting
+from tfvae.training.fit import batches
+from tfvae.training.fit import fitting
 
 _PATH = os.pathsep.join([str(pathlib.Path(__file__).parents[2]), *sys.path])
 # train_main.py, which leaves the weights of this process beside the workdir.
@@ -26,7 +26,7 @@ _PROGRAM = """
 import json, os, sys
 import numpy as np
 from tfvae import __main__
-from tfvae.training import fitting
+from tfvae.training.fit import fitting
 
 task = json.loads(os.environ['TF_CONFIG'])['task']
 

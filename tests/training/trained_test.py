@@ -13,17 +13,17 @@ from tests import fresh_process
 from tests import tiny_images
 from tfvae.training import Config
 from tfvae.training import evaluate_run
-from tfvae.training import evaluations
 from tfvae.training import export_run
-from tfvae.training import fitting
 from tfvae.training import report_run
 from tfvae.training import train_and_evaluate
+from tfvae.training.fit import fitting
+from tfvae.training.results import evaluations
 
 # The program, with an evaluation that fails.
 _FAILING = """
 from tests import tiny_images
 from tfvae.__main__ import run
-from tfvae.training import evaluations
+from tfvae.training.results import evaluations
 
 def fail(subject):
   raise ZeroDivisionError('nothing to divide by')

@@ -1,26 +1,26 @@
 """Data: TFDS image data sets, binarisation, and batches of them."""
 
+from tfvae.data.batches.pipeline import BatchReader
+from tfvae.data.batches.pipeline import evaluation_batches
+from tfvae.data.batches.pipeline import steps_per_epoch
+from tfvae.data.batches.pipeline import training_batches
+from tfvae.data.batches.pipeline import training_steps
+from tfvae.data.batches.streamed_batches import streamed_batches
 from tfvae.data.binarization import bernoulli_draw
 from tfvae.data.binarization import BINARIZATIONS
 from tfvae.data.binarization import check_support
 from tfvae.data.binarization import fixed_binarization
 from tfvae.data.binarization import unit_interval
-from tfvae.data.digits import Digits
-from tfvae.data.images import CACHES
-from tfvae.data.images import ImageData
-from tfvae.data.images import load_images
-from tfvae.data.images import Split
-from tfvae.data.pipeline import BatchReader
-from tfvae.data.pipeline import evaluation_batches
-from tfvae.data.pipeline import steps_per_epoch
-from tfvae.data.pipeline import training_batches
-from tfvae.data.pipeline import training_steps
-from tfvae.data.stored_images import chunks
-from tfvae.data.stored_images import Images
-from tfvae.data.stored_images import is_in_memory
-from tfvae.data.stored_images import stored
-from tfvae.data.streamed_batches import streamed_batches
-from tfvae.data.streamed_images import StreamedImages
+from tfvae.data.load import CACHES
+from tfvae.data.load import ImageData
+from tfvae.data.load import load_images
+from tfvae.data.load import Split
+from tfvae.data.storage.stored_images import chunks
+from tfvae.data.storage.stored_images import Images
+from tfvae.data.storage.stored_images import is_in_memory
+from tfvae.data.storage.stored_images import stored
+from tfvae.data.storage.streamed_images import StreamedImages
+from tfvae.data.tfds.digits import Digits
 
 __all__ = [
     'BINARIZATIONS',

@@ -15,13 +15,13 @@ import zlib
 import numpy as np
 import tensorflow as tf
 
-from tfvae.data.memory import aligned_empty
-from tfvae.data.memory import as_tensor
-from tfvae.data.memory import check_memory
-from tfvae.data.stored_images import Images
-from tfvae.data.stored_images import is_in_memory
-from tfvae.data.stored_images import stored
-from tfvae.data.stored_images import StoredImages
+from tfvae.data.storage.memory import aligned_empty
+from tfvae.data.storage.memory import as_tensor
+from tfvae.data.storage.memory import check_memory
+from tfvae.data.storage.stored_images import Images
+from tfvae.data.storage.stored_images import is_in_memory
+from tfvae.data.storage.stored_images import stored
+from tfvae.data.storage.stored_images import StoredImages
 
 BINARIZATIONS = ('dynamic', 'static', 'none')
 

@@ -7,12 +7,12 @@ import logging
 import numpy as np
 import tensorflow_datasets as tfds
 
-from tfvae.data.features import ImageSpec
-from tfvae.data.features import LabelSpec
-from tfvae.data.memory import aligned_empty
-from tfvae.data.records import read_pieces
-from tfvae.data.stored_images import Images
-from tfvae.data.stored_images import is_in_memory
+from tfvae.data.storage.memory import aligned_empty
+from tfvae.data.storage.stored_images import Images
+from tfvae.data.storage.stored_images import is_in_memory
+from tfvae.data.tfds.features import ImageSpec
+from tfvae.data.tfds.features import LabelSpec
+from tfvae.data.tfds.records import read_pieces
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -1,26 +1,32 @@
 """Measures of a trained model, in nats, for any model and any data set."""
 
-from tfvae.evaluation.amortization import inference_gaps
-from tfvae.evaluation.amortization import InferenceGaps
-from tfvae.evaluation.annealed_importance_sampling import (
+from tfvae.evaluation.ais.annealed_importance_sampling import (
     annealed_importance_sampling,
 )
-from tfvae.evaluation.annealed_importance_sampling import bidirectional_bounds
-from tfvae.evaluation.annealed_importance_sampling import BidirectionalBounds
+from tfvae.evaluation.ais.annealed_importance_sampling import (
+    bidirectional_bounds,
+)
+from tfvae.evaluation.ais.annealed_importance_sampling import (
+    BidirectionalBounds,
+)
 from tfvae.evaluation.bounds import Elbo
 from tfvae.evaluation.bounds import elbo
 from tfvae.evaluation.bounds import Estimate
 from tfvae.evaluation.bounds import importance_weighted_nll
-from tfvae.evaluation.calibration import simulation_based_calibration
-from tfvae.evaluation.collapse import describe_collapse
-from tfvae.evaluation.disentanglement import disentanglement_scores
-from tfvae.evaluation.latent_measures import Latent
-from tfvae.evaluation.latent_measures import LatentSpace
-from tfvae.evaluation.latent_space import latent_space
-from tfvae.evaluation.rank_statistics import Calibration
-from tfvae.evaluation.representation import posterior_means
-from tfvae.evaluation.representation import representation_accuracy
-from tfvae.evaluation.sampled_information import sampled_mutual_information_gap
+from tfvae.evaluation.calibration.rank_statistics import Calibration
+from tfvae.evaluation.calibration.simulation import simulation_based_calibration
+from tfvae.evaluation.factors.disentanglement import disentanglement_scores
+from tfvae.evaluation.factors.representation import posterior_means
+from tfvae.evaluation.factors.representation import representation_accuracy
+from tfvae.evaluation.factors.sampled_information import (
+    sampled_mutual_information_gap,
+)
+from tfvae.evaluation.gaps.inference_gaps import inference_gaps
+from tfvae.evaluation.gaps.inference_gaps import InferenceGaps
+from tfvae.evaluation.latents.collapse import describe_collapse
+from tfvae.evaluation.latents.latent_measures import Latent
+from tfvae.evaluation.latents.latent_measures import LatentSpace
+from tfvae.evaluation.latents.latent_space import latent_space
 
 __all__ = [
     'BidirectionalBounds',

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfvae.evaluation import draws
+from tfvae.evaluation.running import draws
 from tfvae.models import LatentVariableModel
 
 

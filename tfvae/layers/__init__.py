@@ -1,23 +1,29 @@
 """Keras layers that emit distributions, in the manner of `tfp.layers`."""
 
-from tfvae.layers.conversion import convert_with
-from tfvae.layers.conversion import SeededSample
-from tfvae.layers.discretized_logistic import DiscretizedLogistic
-from tfvae.layers.distribution_layer import DistributionLayer
-from tfvae.layers.independent_bernoulli import IndependentBernoulli
-from tfvae.layers.independent_continuous_bernoulli import (
+from tfvae.layers.base.conversion import convert_with
+from tfvae.layers.base.conversion import SeededSample
+from tfvae.layers.base.distribution_layer import DistributionLayer
+from tfvae.layers.likelihoods.discretized_logistic import DiscretizedLogistic
+from tfvae.layers.likelihoods.independent_bernoulli import IndependentBernoulli
+from tfvae.layers.likelihoods.independent_continuous_bernoulli import (
     IndependentContinuousBernoulli,
 )
-from tfvae.layers.independent_negative_binomial import (
+from tfvae.layers.likelihoods.independent_negative_binomial import (
     IndependentNegativeBinomial,
 )
-from tfvae.layers.independent_normal import IndependentNormal
-from tfvae.layers.independent_poisson import IndependentPoisson
-from tfvae.layers.inverse_autoregressive_flow import InverseAutoregressiveFlow
-from tfvae.layers.likelihood import bits_per_dim
-from tfvae.layers.likelihood import Likelihood
-from tfvae.layers.multivariate_normal_diag import MultivariateNormalDiag
-from tfvae.layers.multivariate_normal_tril import MultivariateNormalTriL
+from tfvae.layers.likelihoods.independent_normal import IndependentNormal
+from tfvae.layers.likelihoods.independent_poisson import IndependentPoisson
+from tfvae.layers.likelihoods.likelihood import bits_per_dim
+from tfvae.layers.likelihoods.likelihood import Likelihood
+from tfvae.layers.posteriors.inverse_autoregressive_flow import (
+    InverseAutoregressiveFlow,
+)
+from tfvae.layers.posteriors.multivariate_normal_diag import (
+    MultivariateNormalDiag,
+)
+from tfvae.layers.posteriors.multivariate_normal_tril import (
+    MultivariateNormalTriL,
+)
 
 __all__ = [
     'DiscretizedLogistic',

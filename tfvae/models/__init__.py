@@ -1,14 +1,14 @@
 """Networks, and the models made of them."""
 
+from tfvae.models.build import image_vae
+from tfvae.models.checks.graph import decoder_input_size
+from tfvae.models.export.plain_models import decoder_model
+from tfvae.models.export.plain_models import encoder_model
 from tfvae.models.factor import Factor
-from tfvae.models.graph_checks import decoder_input_size
 from tfvae.models.graph_vae import GraphVAE
-from tfvae.models.image_vae import image_vae
 from tfvae.models.inference import Inference
 from tfvae.models.latent_variable_model import LatentVariableModel
 from tfvae.models.networks import NETWORKS
-from tfvae.models.plain_models import decoder_model
-from tfvae.models.plain_models import encoder_model
 from tfvae.models.vae import VAE
 
 __all__ = [

@@ -24,7 +24,7 @@ LIKELIHOODS: dict[str, Callable[..., layers.Likelihood]] = {
         layers.IndependentNegativeBinomial(shape, name='likelihood')),
 }
 
-# What the data must be for each; see `tfvae.layers.support.SUPPORTS`.
+# Kind of data of each; see `tfvae.layers.likelihoods.support`.
 SUPPORT: dict[str, str] = {
     'bernoulli': 'binary', 'continuous_bernoulli': 'unit_interval',
     'normal': 'real', 'normal_per_pixel': 'real',

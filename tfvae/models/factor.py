@@ -9,8 +9,8 @@ import tf_keras
 
 from tfvae.layers import DistributionLayer
 from tfvae.layers import MultivariateNormalDiag
-from tfvae.layers.multivariate_normal_diag import NormalDiag
-from tfvae.models.precision import output_dtype
+from tfvae.layers.posteriors.multivariate_normal_diag import NormalDiag
+from tfvae.models.networks.precision import output_dtype
 
 tfd = tfp.distributions
 

@@ -11,13 +11,13 @@ import tf_keras
 from tfvae.graph import GraphicalModel
 from tfvae.layers import DistributionLayer
 from tfvae.layers import MultivariateNormalDiag
-from tfvae.models import batch_checks
-from tfvae.models import graph_checks
-from tfvae.models import keras_objects
+from tfvae.models.checks import batches as batch_checks
+from tfvae.models.checks import graph as graph_checks
+from tfvae.models.checks import keras_objects
+from tfvae.models.checks.graph import decoder_input_size
 from tfvae.models.factor import Factor
 from tfvae.models.factor import joined
 from tfvae.models.factor import product_of_normals
-from tfvae.models.graph_checks import decoder_input_size
 from tfvae.models.inference import Draw
 from tfvae.models.inference import Inference
 from tfvae.models.latent_variable_model import LatentVariableModel

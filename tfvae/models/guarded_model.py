@@ -7,11 +7,11 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfvae.models import batch_checks
-from tfvae.models import keras_objects
-from tfvae.models.first_batch import FirstBatchChecked
-from tfvae.models.first_batch import StepFunction
-from tfvae.models.skipped_steps import SkippedSteps
+from tfvae.models.checks import batches as batch_checks
+from tfvae.models.checks import keras_objects
+from tfvae.models.checks.first_batch import FirstBatchChecked
+from tfvae.models.checks.first_batch import StepFunction
+from tfvae.models.steps.skipped_steps import SkippedSteps
 
 # Steps between two looks at the counts of skipped steps.
 _LOOK_EVERY = 50

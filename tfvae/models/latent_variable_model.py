@@ -11,18 +11,18 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfvae import regularizers
-from tfvae.layers import conversion
-from tfvae.layers.noise import part_of_batch
+from tfvae.layers.base import conversion
+from tfvae.layers.base.noise import part_of_batch
 from tfvae.losses import NegativeLogLikelihood
-from tfvae.models import batch_checks
-from tfvae.models import global_batch
-from tfvae.models import keras_objects
-from tfvae.models.batch_checks import unpack_batch
-from tfvae.models.compiled_execution import compiled_execution
-from tfvae.models.finite_steps import FiniteSteps
+from tfvae.models.checks import batches as batch_checks
+from tfvae.models.checks import keras_objects
+from tfvae.models.checks.batches import unpack_batch
 from tfvae.models.guarded_model import GuardedModel
 from tfvae.models.inference import Draw
 from tfvae.models.inference import Inference
+from tfvae.models.steps import global_batch
+from tfvae.models.steps.compiled_execution import compiled_execution
+from tfvae.models.steps.finite_steps import FiniteSteps
 
 tfd = tfp.distributions
 

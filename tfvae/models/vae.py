@@ -8,9 +8,9 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfvae import regularizers
-from tfvae.layers import conversion
-from tfvae.models import batch_checks
-from tfvae.models import keras_objects
+from tfvae.layers.base import conversion
+from tfvae.models.checks import batches as batch_checks
+from tfvae.models.checks import keras_objects
 from tfvae.models.inference import Draw
 from tfvae.models.inference import Inference
 from tfvae.models.latent_variable_model import LatentVariableModel

@@ -6,11 +6,11 @@ linear one is `tf_keras.optimizers.schedules.PolynomialDecay(0., steps, 1.)`.
 """
 
 from tfvae.objectives.beta_tc import BetaTC
-from tfvae.objectives.cyclical_warm_up import CyclicalWarmUp
 from tfvae.objectives.importance_weighted import ImportanceWeighted
 from tfvae.objectives.info_vae import InfoVAE
 from tfvae.objectives.info_vae import maximum_mean_discrepancy
 from tfvae.objectives.objective import Objective
+from tfvae.schedules import CyclicalWarmUp
 
 __all__ = [
     'BetaTC',

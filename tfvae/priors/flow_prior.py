@@ -8,9 +8,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
-from tfvae.layers.autoregressive_network import AutoregressiveNetwork
-from tfvae.layers.autoregressive_network import shift_and_log_scale
-from tfvae.layers.multivariate_normal_diag import NormalDiag
+from tfvae.layers.base.autoregressive_network import AutoregressiveNetwork
+from tfvae.layers.base.autoregressive_network import shift_and_log_scale
+from tfvae.layers.posteriors.multivariate_normal_diag import NormalDiag
 from tfvae.priors.prior import Prior
 
 tfb, tfd = tfp.bijectors, tfp.distributions

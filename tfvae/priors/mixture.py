@@ -3,7 +3,7 @@
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfvae.layers.multivariate_normal_diag import NormalDiag
+from tfvae.layers.posteriors.multivariate_normal_diag import NormalDiag
 
 tfd = tfp.distributions
 

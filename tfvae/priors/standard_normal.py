@@ -4,7 +4,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
-from tfvae.layers.multivariate_normal_diag import NormalDiag
+from tfvae.layers.posteriors.multivariate_normal_diag import NormalDiag
 from tfvae.priors.prior import Prior
 
 tfd = tfp.distributions

@@ -1,11 +1,11 @@
 """The report on a trained model, and the pictures it is made of."""
 
-from tfvae.report.graph_picture import draw_graph
+from tfvae.report.drawing.graph_picture import draw_graph
+from tfvae.report.drawing.pictures import image_grid
+from tfvae.report.drawing.pictures import reconstruction_grid
+from tfvae.report.drawing.pictures import save_figure
+from tfvae.report.drawing.pictures import save_panels
 from tfvae.report.html_report import write_report
-from tfvae.report.pictures import image_grid
-from tfvae.report.pictures import reconstruction_grid
-from tfvae.report.pictures import save_figure
-from tfvae.report.pictures import save_panels
 
 __all__ = [
     'draw_graph',

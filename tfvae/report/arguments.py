@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfvae.models import batch_checks
 from tfvae.models import LatentVariableModel
+from tfvae.models.checks import batches as batch_checks
 
 # First images whose values are checked, as those of the first batch in `fit`.
 _CHECKED_IMAGES = 200

@@ -8,21 +8,21 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfvae.evaluation.latent_measures import ACTIVE_VARIANCE
+from tfvae.evaluation.latents.latent_measures import ACTIVE_VARIANCE
 from tfvae.graph import GraphicalModel
 from tfvae.models import LatentVariableModel
 from tfvae.report.arguments import label_numbers
 from tfvae.report.arguments import UNLABELED
-from tfvae.report.elbo_parts import elbo_parts
-from tfvae.report.elbo_parts import ElboParts
-from tfvae.report.elbo_parts import parts_of_metrics
-from tfvae.report.explorer import Explorer
-from tfvae.report.explorer import explorer
-from tfvae.report.latent_map import latent_map
-from tfvae.report.latent_map import LatentMap
-from tfvae.report.latent_pictures import distinct
-from tfvae.report.latent_walk import Base
-from tfvae.report.latent_walk import LatentWalk
+from tfvae.report.latents.explorer import Explorer
+from tfvae.report.latents.explorer import explorer
+from tfvae.report.latents.latent_map import latent_map
+from tfvae.report.latents.latent_map import LatentMap
+from tfvae.report.latents.latent_pictures import distinct
+from tfvae.report.latents.latent_walk import Base
+from tfvae.report.latents.latent_walk import LatentWalk
+from tfvae.report.sections.elbo_parts import elbo_parts
+from tfvae.report.sections.elbo_parts import ElboParts
+from tfvae.report.sections.elbo_parts import parts_of_metrics
 
 _MAX_IMAGES = 2000  # Of the map and the estimates; more is no clearer.
 _FEW_IMAGES = 10  # Of interpolations and bases.

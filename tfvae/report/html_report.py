@@ -9,15 +9,15 @@ import numpy as np
 
 from tfvae.graph import GraphicalModel
 from tfvae.models import LatentVariableModel
-from tfvae.report import figure_sections
-from tfvae.report import latent_sections
-from tfvae.report import model_sections
-from tfvae.report import picture_sections
 from tfvae.report.arguments import check_by_latent
 from tfvae.report.arguments import check_inputs
 from tfvae.report.content import Content
 from tfvae.report.page import read
 from tfvae.report.page import template
+from tfvae.report.sections import figures as figure_sections
+from tfvae.report.sections import latents as latent_sections
+from tfvae.report.sections import model as model_sections
+from tfvae.report.sections import pictures as picture_sections
 
 _SECTIONS = (
     figure_sections.warnings,

@@ -6,8 +6,8 @@ import string
 
 import numpy as np
 
-from tfvae.report.inline_images import img
-from tfvae.report.inline_images import tile
+from tfvae.report.drawing.inline_images import img
+from tfvae.report.drawing.inline_images import tile
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,12 +1,12 @@
 """What is trained, served: SavedModels for TF Serving, Keras 3 and LiteRT."""
 
-from tfvae.serving.keras3 import Keras3Models
-from tfvae.serving.keras3 import to_keras3
-from tfvae.serving.lint import check_saved_model
-from tfvae.serving.lint import lint_saved_model
-from tfvae.serving.saved_model import export_saved_model
-from tfvae.serving.signatures import ServedModel
-from tfvae.serving.signatures import signatures
+from tfvae.serving.keras3.conversion import Keras3Models
+from tfvae.serving.keras3.conversion import to_keras3
+from tfvae.serving.saved_model.export import export_saved_model
+from tfvae.serving.saved_model.lint import check_saved_model
+from tfvae.serving.saved_model.lint import lint_saved_model
+from tfvae.serving.saved_model.signatures import ServedModel
+from tfvae.serving.saved_model.signatures import signatures
 from tfvae.serving.tflite import export_tflite
 
 __all__ = [

@@ -7,9 +7,9 @@ import tempfile
 import tensorflow as tf
 
 from tfvae.models import LatentVariableModel
-from tfvae.models.precision import in_float32
-from tfvae.serving.signatures import ServedModel
-from tfvae.serving.signatures import signatures
+from tfvae.models.networks.precision import in_float32
+from tfvae.serving.saved_model.signatures import ServedModel
+from tfvae.serving.saved_model.signatures import signatures
 
 _NAMES = ('encode', 'decode')
 

@@ -11,9 +11,9 @@ import typing
 
 from absl import flags
 
+from tfvae.settings import flag_text
 from tfvae.training import train
 from tfvae.training.config import Config
-from tfvae.training.setting import flag_text
 from tfvae.training.workdir import FLAGS_FILE
 
 # What --mode runs, on a `Config` and a workdir; returns the metrics.

@@ -11,22 +11,22 @@ import numpy as np
 import tf_keras
 
 from tfvae import data
-from tfvae.layers.support import check_support
+from tfvae.layers.likelihoods.support import check_support
 from tfvae.models import LatentVariableModel
 from tfvae.models.choices import SUPPORT
 from tfvae.serving import export_saved_model
-from tfvae.training import callbacks
-from tfvae.training import evaluation_checks
-from tfvae.training import evaluations
-from tfvae.training import fitting
 from tfvae.training import strategies
 from tfvae.training import workdir as workdir_lib
-from tfvae.training.batches import TrainingInput
+from tfvae.training.callbacks import checkpoint as callbacks
 from tfvae.training.config import Config
-from tfvae.training.json_files import plain
-from tfvae.training.json_files import replace
-from tfvae.training.run_report import write_report
-from tfvae.training.subject import Subject
+from tfvae.training.fit import fitting
+from tfvae.training.fit.batches import TrainingInput
+from tfvae.training.results import evaluation_checks
+from tfvae.training.results import evaluations
+from tfvae.training.results.json_files import plain
+from tfvae.training.results.json_files import replace
+from tfvae.training.results.run_report import write_report
+from tfvae.training.results.subject import Subject
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ import os
 from typing import Any
 
 from tfvae.training.config import Config
-from tfvae.training.json_files import read_json
-from tfvae.training.json_files import write_json
-from tfvae.training.json_files import write_text
+from tfvae.training.results.json_files import read_json
+from tfvae.training.results.json_files import write_json
+from tfvae.training.results.json_files import write_text
 
 _LOGGER = logging.getLogger(__name__)
 

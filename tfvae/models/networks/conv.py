@@ -5,7 +5,7 @@ from typing import Any
 
 import tf_keras
 
-from tfvae.models.precision import output_dtype
+from tfvae.models.networks.precision import output_dtype
 
 layers = tf_keras.layers
 

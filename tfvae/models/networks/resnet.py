@@ -18,7 +18,7 @@ import tf_keras
 from tfvae.models.networks.conv import check_image
 from tfvae.models.networks.conv import doubled
 from tfvae.models.networks.conv import halved_sizes
-from tfvae.models.precision import output_dtype
+from tfvae.models.networks.precision import output_dtype
 
 layers = tf_keras.layers
 

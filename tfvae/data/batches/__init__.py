@@ -1,0 +1,1 @@
+"""Batches of stored and of streamed images, for training and evaluation."""

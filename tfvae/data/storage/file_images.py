@@ -1,0 +1,153 @@
+"""Images in one file of rows of one size, read in any order."""
+
+from collections.abc import Callable, Iterable, Iterator
+import hashlib
+import os
+import weakref
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.data.storage.stored_images import StoredImages
+from tfvae.data.storage.whole_file import write_once
+
+
+class FileImages(StoredImages):
+  """Images in a file, pixel after pixel, by the numbers of their rows there.
+
+  They are read by `pread`, not mapped into memory: the pages of a map count as
+  the process's own, so that a container with a limit would grow to the size of
+  the file. What the kernel has spare caches the file all the same.
+  """
+
+  def __init__(self, file: 'RowFile', numbers: np.ndarray, shape: tuple,
+               dtype: np.dtype, factor: int = 1):
+    """Initialises the view.
+
+    Args:
+      file: the open file.
+      numbers: int64 `[n]`, the row of each image.
+      shape: (height, width, channels).
+      dtype: of the pixels in the file.
+      factor: multiplies every pixel that is read, 1 or 255.
+    """
+    super().__init__((len(numbers), *shape), dtype, factor)
+    self._file, self._numbers = file, numbers
+
+  @classmethod
+  def open(cls, path: str, shape: tuple, dtype: np.dtype) -> 'FileImages':
+    """Returns all images of a file.
+
+    Args:
+      path: of the file.
+      shape: (n, height, width, channels).
+      dtype: of the pixels.
+
+    Raises:
+      OSError: if it cannot be opened.
+    """
+    row_bytes = int(np.prod(shape[1:])) * np.dtype(dtype).itemsize
+    return cls(RowFile(path, row_bytes), np.arange(shape[0]), shape[1:], dtype)
+
+  def __getitem__(self, key: slice | np.ndarray) -> np.ndarray:
+    """Reads the images of a slice, or of row numbers `[b]`."""
+    numbers = self._numbers[key]
+    images = np.empty((*numbers.shape, *self.shape[1:]), self.dtype)
+    self._file.read(numbers.ravel(), images)
+    return self._scaled(images)
+
+  def rows(self, chosen: np.ndarray) -> 'FileImages':
+    """Returns the images that bool `[n]` or indices choose, without reading."""
+    return self._view(self._numbers[chosen], self._factor)
+
+  def with_factor(self, factor: int) -> 'FileImages':
+    """Returns these images with every pixel multiplied."""
+    return self._view(self._numbers, factor)
+
+  def gather(self, device: str = 'CPU') -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns what gathers images by their numbers, in a tf.data map."""
+    del device
+    def gathered(rows):
+      images = tf.numpy_function(self.__getitem__, [rows], self.dtype,
+                                 stateful=False)
+      return tf.ensure_shape(images, [rows.shape[0], *self.shape[1:]])
+
+    return gathered
+
+  def dataset(self, count: int) -> tf.data.Dataset:
+    """Returns the images in their order, `[b, ...]` with `b <= count`."""
+    gather, size = self.gather(), len(self)
+    starts = tf.data.Dataset.range(0, size, count)
+    return starts.map(
+        lambda i: gather(tf.range(i, tf.minimum(i + count, size))),
+        num_parallel_calls=2)
+
+  def chunks(self) -> Iterator[np.ndarray]:
+    """Yields the images in their order, some 16 MiB at a time."""
+    for start in range(0, len(self), self._chunk_size):
+      yield self[start:start + self._chunk_size]
+
+  def converted(self, name: str, convert: Callable[
+      ['FileImages'], Iterable[np.ndarray]]) -> 'FileImages':
+    """Returns uint8 images made of these, in a file beside theirs.
+
+    Args:
+      name: says what is made, for the file's name; with these images it decides
+        the content.
+      convert: yields the new images in order, `[b, height, width, channels]`.
+
+    Raises:
+      OSError: if the file cannot be written.
+    """
+    key = hashlib.sha256(self._numbers.tobytes())
+    key.update(f'{name} {self.shape} {self._factor}'.encode())
+    path = f'{self._file.path}.{name}-{key.hexdigest()[:16]}'
+    write_once(path, int(np.prod(self.shape)), lambda: convert(self))
+    return FileImages.open(path, self.shape, np.uint8)
+
+  def _view(self, numbers: np.ndarray, factor: int) -> 'FileImages':
+    return FileImages(self._file, numbers, self.shape[1:], self.dtype, factor)
+
+
+class RowFile:
+  """An open file of rows of one size; closed with the last that uses it."""
+
+  def __init__(self, path: str, row_bytes: int):
+    """Opens the file.
+
+    Args:
+      path: of the file.
+      row_bytes: of one row.
+    """
+    self.path = path
+    self._row_bytes = row_bytes
+    self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    weakref.finalize(self, os.close, self._descriptor)
+
+  def read(self, numbers: np.ndarray, out: np.ndarray) -> None:
+    """Reads rows into an array, each run of successive ones by one call.
+
+    Safe in several threads at once, for it has no position in the file.
+
+    Args:
+      numbers: int `[b]`, of the rows.
+      out: contiguous, of b rows; gets what is read.
+
+    Raises:
+      OSError: if the file ends before a row does.
+    """
+    size = self._row_bytes
+    target = memoryview(out.reshape(-1).view(np.uint8))
+    starts = [0, *(np.flatnonzero(np.diff(numbers) != 1) + 1).tolist()]
+    offsets = (numbers[starts] * size).tolist() if len(numbers) else []
+    for start, stop, offset in zip(
+        starts, [*starts[1:], len(numbers)], offsets, strict=False):
+      self._read_run(offset, target[start * size:stop * size])
+
+  def _read_run(self, offset: int, target: memoryview) -> None:
+    while target:
+      count = os.preadv(self._descriptor, [target], offset)
+      if not count:
+        raise OSError(f'{self.path} was cut off while it was read; remove it, '
+                      'and it is written anew')
+      offset, target = offset + count, target[count:]

@@ -1,0 +1,1 @@
+"""Image data sets of TensorFlow Datasets: names, features and records."""

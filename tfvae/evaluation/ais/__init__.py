@@ -1,0 +1,1 @@
+"""Annealed importance sampling of log p(x)."""

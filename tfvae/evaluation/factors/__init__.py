@@ -1,0 +1,1 @@
+"""Labels and factors of variation, predicted from latents."""

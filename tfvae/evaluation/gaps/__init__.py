@@ -1,0 +1,1 @@
+"""Amortization and approximation gap of the inference network."""

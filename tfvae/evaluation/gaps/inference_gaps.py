@@ -1,0 +1,168 @@
+"""What amortized inference gives away, in nats, and what it saves, in time."""
+
+import dataclasses
+import time
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.evaluation.bounds import Estimate
+from tfvae.evaluation.gaps.per_datum_inference import fold_in
+from tfvae.evaluation.gaps.per_datum_inference import PerDatumInference
+from tfvae.evaluation.running.compiled import kept
+from tfvae.evaluation.running.examples import check
+from tfvae.evaluation.running.examples import examples
+from tfvae.models import LatentVariableModel
+
+
+@dataclasses.dataclass(frozen=True)
+class InferenceGaps:
+  """What lies between log p(x) and the encoder's ELBO, example by example.
+
+    log p(x) − ELBO(encoder) = approximation gap + amortization gap
+
+  Attributes:
+    encoder_elbo: the ELBO of q(z|x) as the encoder gives it.
+    optimized_elbo: the ELBO of the best q of the family, found for each datum
+      from the encoder's answer.
+    cold_start_elbo: the same found from N(0, I), without the encoder; where it
+      is much below the former the search needs more steps, and where it is
+      above, the optimum near the encoder's answer is not the best.
+    log_evidence: log p(x), as it was passed.
+    seconds: for all the examples, without compilation, by the name of what
+      answered: 'encoder', 'optimized' and 'cold_start'.
+  """
+
+  encoder_elbo: Estimate
+  optimized_elbo: Estimate
+  cold_start_elbo: Estimate
+  log_evidence: Estimate
+  seconds: dict[str, float]
+
+  @property
+  def amortization_gap(self) -> Estimate:
+    """What a better encoder would gain: ELBO(best q) − ELBO(encoder)."""
+    return Estimate(self.optimized_elbo.values - self.encoder_elbo.values)
+
+  @property
+  def approximation_gap(self) -> Estimate:
+    """What a richer family of q would gain: log p(x) − ELBO(best q)."""
+    return Estimate(self.log_evidence.values - self.optimized_elbo.values)
+
+  @property
+  def seconds_per_example(self) -> dict[str, float]:
+    """The seconds divided by the number of examples."""
+    n = len(self.encoder_elbo.values)
+    return {name: total / n for name, total in self.seconds.items()}
+
+  @property
+  def saving(self) -> float:
+    """How many times as long as the encoder inference takes without it."""
+    return self.seconds['cold_start'] / self.seconds['encoder']
+
+
+def inference_gaps(
+    model: LatentVariableModel,
+    dataset: Any,
+    log_evidence: Estimate,
+    num_steps: int = 500,
+    draws_per_step: int = 10,
+    learning_rate: float = 0.05,
+    num_samples: int = 1000,
+    seed: int = 0,
+    jit_compile: bool = True,
+    verbose: bool = False,
+) -> InferenceGaps:
+  """Splits log p(x) − ELBO(x) into amortization and approximation.
+
+    amortization gap  = ELBO(x; q*) − ELBO(x; q),  q from the encoder,
+    approximation gap = log p(x) − ELBO(x; q*),    q* the best of q's family,
+
+  Cremer, Li and Duvenaud, Inference Suboptimality in Variational Autoencoders,
+  2018. q* is found for each datum by `PerDatumInference`, once from the
+  encoder's answer and once from N(0, I). The three ELBOs are means over draws
+  of their own that have the noise in common, so that it cancels in the gaps.
+
+  Args:
+    model: a trained model whose posteriors are Gaussian.
+    dataset: Batches as `fit` takes them, or arrays; see `examples.as_dataset`.
+      Each pass must yield the same, in the same order. Each example is decoded
+      about 2 · num_steps · draws_per_step times, so take a few hundred.
+    log_evidence: an estimate of log p(x) for each example, in that order. A
+      lower bound of it makes the approximation gap too small.
+    num_steps: of each search, at least 1.
+    draws_per_step: draws of z that a gradient averages, at least 1.
+    learning_rate: of the first step, in units of z and of log σ.
+    num_samples: draws of z for each ELBO, at least 1; one at a time, so memory
+      does not grow with them.
+    seed: of the draws.
+    jit_compile: whether XLA compiles the search; it is faster for perceptrons,
+      slower for convolutions on a CPU.
+    verbose: whether to show progress.
+
+  Returns:
+    An `InferenceGaps`, in nats and seconds.
+
+  Raises:
+    ValueError: if a number is out of range, a posterior is not Gaussian, or
+      `log_evidence` has not a value for each example.
+  """
+  _check(num_steps=num_steps, draws_per_step=draws_per_step,
+         num_samples=num_samples, learning_rate=learning_rate)
+  _check_length(log_evidence, check(model, dataset))
+  search = kept(
+      model, PerDatumInference, draws_per_step, learning_rate, jit_compile)
+  names = ('encoder', 'optimized', 'cold_start')
+  elbos = {name: [] for name in names}
+  seconds = dict.fromkeys(names, 0.0)
+  for index, inputs in examples(
+      model, dataset, 'Inference gaps', verbose, with_target=True):
+    keys = [fold_in(fold_in([seed, 0], index), k) for k in range(3)]
+    answers = _answers(search, inputs, num_steps, keys[:2])
+    for name, (offset, taken) in answers.items():
+      seconds[name] += taken
+      elbos[name].append(search.elbo(
+          inputs, offset, tf.constant(num_samples), keys[2]).numpy())
+  estimates = {name: np.concatenate(parts) for name, parts in elbos.items()}
+  return InferenceGaps(
+      *(Estimate(estimates[name]) for name in names), log_evidence, seconds)
+
+
+def _answers(search: PerDatumInference, inputs: Any, num_steps: int,
+             keys: list[tf.Tensor]) -> dict[str, tuple[tf.Tensor, float]]:
+  """Returns each answer's offset, and the seconds it took to find."""
+  steps = tf.constant(num_steps)
+  cold = search.cold_start(inputs)
+  warm = tf.zeros_like(cold)
+  # Compiles for batches of this shape, which is left out of the seconds.
+  search.encode(inputs)
+  search.optimize(inputs, warm, tf.constant(0), keys[0])
+  return {
+      'encoder': (warm, _timed(search.encode, inputs, repeats=10)[1]),
+      'optimized': _timed(search.optimize, inputs, warm, steps, keys[0]),
+      'cold_start': _timed(search.optimize, inputs, cold, steps, keys[1])}
+
+
+def _timed(function: Any, *arguments: Any,
+           repeats: int = 1) -> tuple[tf.Tensor, float]:
+  """Returns the result, and the mean of the seconds until it was there."""
+  start = time.perf_counter()
+  for _ in range(repeats):
+    result = function(*arguments)
+    result.numpy()  # A GPU may still be at work when the call returns.
+  return result, (time.perf_counter() - start) / repeats
+
+
+def _check(**settings: float):
+  for name, value in settings.items():
+    if not value > 0:
+      raise ValueError(f'{name} must be above 0. Received: {name}={value}')
+
+
+def _check_length(log_evidence: Estimate, dataset: Any):
+  n = sum(len(tf.nest.flatten(inputs)[0]) for inputs in dataset)
+  if log_evidence.values.shape != (n,):
+    raise ValueError(
+        f'log_evidence must have a value for each of the {n} examples. '
+        f'Received: log_evidence.values.shape={log_evidence.values.shape}')

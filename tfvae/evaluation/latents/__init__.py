@@ -1,0 +1,1 @@
+"""Use of the latent space by the posteriors of a data set."""

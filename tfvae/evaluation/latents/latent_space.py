@@ -1,0 +1,184 @@
+"""Measures how the posteriors of a data set fill the latent space."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfvae import layers
+from tfvae.evaluation.bounds import Estimate
+from tfvae.evaluation.bounds import standard_errors
+from tfvae.evaluation.latents.aggregate_posterior import log_aggregate_posterior
+from tfvae.evaluation.latents.latent_measures import Latent
+from tfvae.evaluation.latents.latent_measures import LatentSpace
+from tfvae.evaluation.running.compiled import compiled
+from tfvae.evaluation.running.examples import examples
+from tfvae.models import Inference
+from tfvae.models import LatentVariableModel
+from tfvae.regularizers import kl_per_dimension
+
+tfd = tfp.distributions
+
+
+def latent_space(
+    model: LatentVariableModel,
+    dataset: Any,
+    num_samples: int = 16,
+    num_draws: int = 2000,
+    chunk_size: int = 500,
+    seed: int = 0,
+    jit_compile: bool = False,
+    verbose: bool = False,
+) -> LatentSpace:
+  """Measures active units, KL, mutual information, aggregate KL and volume.
+
+  See `LatentSpace` and `Latent` for what they are. It passes over the data
+  twice, once for each posterior by itself and once for the mixture of them,
+  which costs m N densities; memory holds, of the data, its latents only.
+
+  Args:
+    model: a trained model.
+    dataset: Batches as `fit` takes them, or arrays; see `examples.as_dataset`.
+      Each pass must yield them in the same order.
+    num_samples: draws for each example, at least 2, of what is no closed form:
+      posterior means and KLs given latent parents.
+    num_draws: m, at most; evenly spaced examples with a draw each, at which
+      q(z) is evaluated. The mixture has all N components, however few.
+    chunk_size: draws that meet a batch of posteriors at a time.
+    seed: of the draws.
+    jit_compile: whether to compile with XLA, which convolutional networks on
+      a CPU are faster without.
+    verbose: whether to show progress bars.
+
+  Returns:
+    A `LatentSpace`.
+
+  Raises:
+    ValueError: if a number is out of range, the data differ at the second pass,
+      or there are fewer than two examples, or fewer than two with a label where
+      labels condition the prior.
+  """
+  if num_samples < 2 or num_draws < 2 or chunk_size < 1:
+    raise ValueError(
+        'num_samples and num_draws must be at least 2, chunk_size 1. Received: '
+        f'num_samples={num_samples}, num_draws={num_draws}, '
+        f'chunk_size={chunk_size}')
+  values = _first_pass(
+      model, dataset, num_samples, seed, jit_compile, verbose)
+  groups = _groups(values)
+  n = len(groups)
+  chosen = np.linspace(0, n - 1, min(n, num_draws)).astype(int)
+  log_aggregate, log_others, own = log_aggregate_posterior(
+      model, dataset,
+      {name: z[chosen] for name, z in values['draw'].items()}, chosen, groups,
+      chunk_size, jit_compile, verbose)
+  densities = {name: np.float64(density[chosen])
+               for name, density in values['log'].items()}
+  _check_order(own, densities['log_posterior'])
+  return LatentSpace(
+      {name: _latent(part) for name, part in values['latents'].items()}, n,
+      log_aggregate=log_aggregate, log_others=log_others,
+      **densities | {'log_posterior': own})
+
+
+def _first_pass(model, dataset, num_samples, seed, jit_compile,
+                verbose) -> dict[str, Any]:
+  """Returns `_batch_values` of all batches, arrays with rows for examples."""
+  batch_values = compiled(
+      model, _batch_values, num_samples, jit_compile=jit_compile)
+  batches = [
+      tf.nest.map_structure(np.array, batch_values(
+          inputs, tf.constant([seed, 2 * index])))
+      for index, inputs in examples(model, dataset, 'Posteriors', verbose)]
+  return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *batches)
+
+
+def _batch_values(model: LatentVariableModel, num_samples: int, inputs: Any,
+                  seed: tf.Tensor) -> dict[str, Any]:
+  """Returns what each example's own posterior says, tensors `[b, …]`."""
+  inference = model.infer(inputs, layers.SeededSample(seed, num_samples))
+  batch_size = tf.nest.flatten(inputs)[0].shape[0]
+  prior = model.sample_prior(batch_size, seed + [0, 1], inputs)
+
+  def log_density(factors: Mapping[str, tfd.Distribution]) -> tf.Tensor:
+    return tf.add_n([factors[name].log_prob(z)[0]
+                     for name, z in inference.latents.items()])
+
+  return {
+      'draw': {name: z[0] for name, z in inference.latents.items()},
+      'log': {'log_posterior': log_density(inference.posteriors),
+              'log_prior': log_density(inference.priors),
+              'log_prior_of_prior': model.log_prior(prior, inputs)},
+      'label': inputs['y'] if _labels_condition_prior(model) else tf.zeros(
+          [batch_size, 1]),
+      'latents': {name: _latent_values(model, inference, name)
+                  for name in inference.latents}}
+
+
+def _latent_values(model: LatentVariableModel, inference: Inference,
+                   name: str) -> dict[str, tf.Tensor]:
+  """Returns means over the draws of one latent's mean and KL."""
+  z, q, p = [part[name] for part in (
+      inference.latents, inference.posteriors, inference.priors)]
+  # Other families, flows among them, have no mean in closed form.
+  is_normal = isinstance(q, tfd.MultivariateNormalLinearOperator)
+  mean = tf.broadcast_to(q.mean(), tf.shape(z)) if is_normal else z
+  values = {
+      'mean': tf.reduce_mean(mean, axis=0),
+      # The variance of that mean over the draws: Σ_s (m_s − m̄)² / S (S − 1).
+      'noise': tf.math.reduce_variance(mean, axis=0) / (z.shape[0] - 1),
+      'kl': _over_draws(inference.kl[name], rank=1)}
+  graph = getattr(model, 'graph', None)  # `VAE` has none, and no parents.
+  if (isinstance(q, tfd.MultivariateNormalDiag)
+      and isinstance(p, tfd.MultivariateNormalDiag)
+      and (graph is None or graph.allows_exact_kl(name))):
+    values['kl_per_dimension'] = _over_draws(kl_per_dimension(q, p), rank=2)
+  return values
+
+
+def _over_draws(values: tf.Tensor, rank: int) -> tf.Tensor:
+  """Returns the mean over draws, of values that depend on them."""
+  return values if values.shape.rank == rank else tf.reduce_mean(values, axis=0)
+
+
+def _labels_condition_prior(model: LatentVariableModel) -> bool:
+  graph = getattr(model, 'graph', None)
+  return graph is not None and any(
+      'y' in factor.parents for factor in graph.generative
+      if factor.variable != 'x')
+
+
+def _groups(values: Mapping[str, Any]) -> np.ndarray:
+  """Returns the number of each example's label, `[n]`."""
+  groups = np.unique(values['label'], axis=0, return_inverse=True)[1].ravel()
+  if np.bincount(groups).min() < 2:
+    raise ValueError(
+        'The latent space is measured on at least two examples, and on two '
+        'with each label where labels condition the prior. Received: '
+        f'examples by label={np.bincount(groups).tolist()}')
+  return groups
+
+
+def _latent(values: Mapping[str, np.ndarray]) -> Latent:
+  """Returns the measures of a latent from its values for each example."""
+  values = {name: np.float64(part) for name, part in values.items()}
+  # Var_x(E[z]) = Var_x(m̄) − E_x[Var(m̄|x)]
+  variances = np.var(values['mean'], axis=0, ddof=1) - np.mean(
+      values['noise'], axis=0)
+  kl = values.get('kl_per_dimension')
+  return Latent(
+      variances, Estimate(values['kl']),
+      None if kl is None else kl.mean(axis=0),
+      None if kl is None else standard_errors(kl))
+
+
+def _check_order(second: np.ndarray, first: np.ndarray):
+  """Refuses data whose log q(z_i|x_i) is another at the second pass."""
+  if not np.allclose(second, first, rtol=1e-3, atol=0.1, equal_nan=True):
+    raise ValueError(
+        'The data set must give the same examples in the same order at each '
+        'pass; leave out shuffling and random preprocessing. Received: '
+        f'log q(z|x) of {first[:3]} at the first pass and {second[:3]} at the '
+        'second')

@@ -1,0 +1,1 @@
+"""Execution of a measure over the batches of a data set."""

@@ -1,0 +1,127 @@
+"""Reductions over many draws of q(z|x), in memory that does not grow."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.evaluation.running.compiled import compiled
+from tfvae.evaluation.running.examples import examples
+from tfvae.layers import SeededSample
+from tfvae.models import LatentVariableModel
+from tfvae.models.checks.batches import unpack_batch
+
+# Draws that share a seed. They are inferred together, whatever the chunk in
+# which they are decoded, so the chunk has no part in the draws.
+BLOCK_SIZE = 50
+
+
+def reduce_over_draws(
+    model: LatentVariableModel,
+    quantities: Callable[..., Any],
+    reduce: Callable[..., tf.Tensor],
+    neutral: float,
+    dataset: Any,
+    num_samples: int,
+    chunk_size: int,
+    seed: int,
+    jit_compile: bool,
+    title: str | None = None,
+) -> Any:
+  """Reduces quantities over K draws of q(z|x), in float64.
+
+  The draws come in blocks of `BLOCK_SIZE` with a seed each, and a loop over the
+  blocks runs inside one compiled call for each batch.
+
+  Args:
+    model: Model whose q(z|x) it is.
+    quantities: Function of a module, from the model, `chunk_size`, the inputs
+      and the target of a batch, and a draw to nested tensors `[num_draws, b]`.
+    reduce: `tf.reduce_sum`, `tf.reduce_logsumexp` or another such reduction.
+    neutral: Value that leaves a reduction as it is.
+    dataset: Batches as `fit` takes them, or arrays; see `examples.as_dataset`.
+    num_samples: K, at least 1.
+    chunk_size: Draws to decode at a time; see `log_likelihood`.
+    seed: Seed of the draws.
+    jit_compile: Whether to compile with XLA.
+    title: Title of the progress bar; None for no bar.
+
+  Returns:
+    Float64 arrays `[n]`, nested as the quantities are.
+  """
+  reduced = compiled(
+      model, _reduced, quantities, reduce, neutral, chunk_size,
+      min(BLOCK_SIZE, num_samples), jit_compile=jit_compile)
+  k = tf.constant(num_samples)
+  results = [
+      tf.nest.map_structure(
+          np.array, reduced(inputs, tf.constant([seed, index]), k))
+      for index, inputs in examples(
+          model, dataset, title or '', title is not None, with_target=True)]
+  return tf.nest.map_structure(lambda *rows: np.concatenate(rows), *results)
+
+
+def _reduced(model, quantities, reduce, neutral, chunk_size, block, batch,
+             seed, num_samples) -> Any:
+  """Reduces the draws of one batch, `block` of them at a time."""
+  inputs, target = unpack_batch(batch)
+
+  def values(index):
+    key = tf.random.experimental.stateless_fold_in(seed, index, alg='philox')
+    return tf.nest.map_structure(
+        lambda value: tf.cast(value, tf.float64),
+        quantities(model, chunk_size, inputs, target,
+                   SeededSample(key, block)))
+
+  def body(index, totals):
+    # The last block may hold draws beyond K.
+    is_counted = index * block + tf.range(block) < num_samples
+
+    def add(total, value):
+      value = tf.where(is_counted[:, tf.newaxis], value, neutral)
+      return reduce(tf.concat([total[tf.newaxis], value], axis=0), axis=0)
+
+    return index + 1, tf.nest.map_structure(add, totals, values(index))
+
+  start = tf.nest.map_structure(  # For the shapes; no value is computed.
+      lambda value: tf.fill(value.shape[1:], tf.cast(neutral, tf.float64)),
+      values(0))
+  return tf.while_loop(
+      lambda index, _: index * block < num_samples, body, [0, start],
+      parallel_iterations=1)[1]  # Several would take the memory of several.
+
+
+def log_likelihood(
+    model: LatentVariableModel,
+    latents: Mapping[str, tf.Tensor],
+    target: tf.Tensor,
+    inputs: Any,
+    chunk_size: int,
+) -> tf.Tensor:
+  """Returns log p(x|z) of n draws, decoding a chunk of them at a time.
+
+  Args:
+    model: Model whose p(x|z) it is.
+    latents: Tensors `[n, b, size]` by name.
+    target: x that p(x|z) explains, `[b, *event_shape]`.
+    inputs: Batch of x, or a dictionary of 'x' and 'y'.
+    chunk_size: Draws of each example to decode at a time, at most.
+
+  Returns:
+    A tensor `[n, b]`, in nats.
+  """
+  n = next(iter(latents.values())).shape[0]
+  num_chunks = -(-n // chunk_size)
+  if num_chunks == 1:
+    return model.log_likelihood(latents, target, inputs)
+  size = -(-n // num_chunks)  # Of even chunks; the last is padded.
+  chunks = {
+      name: tf.reshape(
+          tf.pad(z, [[0, num_chunks * size - n], [0, 0], [0, 0]]),
+          [num_chunks, size, *z.shape[1:]])
+      for name, z in latents.items()}
+  parts = tf.map_fn(
+      lambda chunk: model.log_likelihood(chunk, target, inputs), chunks,
+      parallel_iterations=1, fn_output_signature=tf.float32)
+  return tf.reshape(parts, [num_chunks * size, -1])[:n]

@@ -1,0 +1,78 @@
+"""The examples that an evaluation is given, in every form that `fit` takes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+from tfvae.evaluation.running import progress
+from tfvae.models import LatentVariableModel
+from tfvae.models.checks.batches import describe
+
+# Examples of a batch where arrays are given.
+_BATCH_SIZE = 200
+
+
+def examples(model: LatentVariableModel, data: Any, title: str,
+             verbose: bool = False,
+             with_target: bool = False) -> Iterator[tuple[int, Any]]:
+  """Yields each batch of a data set with its number, after a check.
+
+  Args:
+    model: Trained model.
+    data: Data set, or arrays; see `as_dataset`.
+    title: Title of the progress bar.
+    verbose: Whether to show the bar.
+    with_target: Whether a pair (x, target) stays one; otherwise its target is
+      left out.
+
+  Yields:
+    The number and the batch: x, a dictionary of 'x' and 'y', or a pair of one
+    of them and a target, which `unpack_batch` splits.
+
+  Raises:
+    ValueError: If the data have another structure or shape than the model
+      takes, or the first batch is outside the support of the likelihood.
+  """
+  dataset = check(model, data)
+  for index, batch in progress.batches(dataset, title, verbose):
+    if not index:
+      model.check_values(batch)
+    is_pair = isinstance(batch, tuple)
+    yield index, batch[0] if is_pair and not (
+        with_target and len(batch) > 1) else batch
+
+
+def check(model: LatentVariableModel, data: Any) -> tf.data.Dataset:
+  """Returns the data as a data set, after a check of their shapes.
+
+  Args:
+    model: Trained model.
+    data: Data set, or arrays; see `as_dataset`.
+
+  Raises:
+    ValueError: If they have another structure or shape than the model takes.
+  """
+  dataset = as_dataset(data)
+  model.check_batch(dataset.element_spec)
+  return dataset
+
+
+def as_dataset(data: Any) -> tf.data.Dataset:
+  """Returns batches of examples in input order.
+
+  Args:
+    data: A `tf.data.Dataset` of batches; or arrays, which are batched: x, a
+      dictionary of 'x' and 'y', or a pair of one of them and a target.
+
+  Raises:
+    ValueError: If it is of another kind.
+  """
+  if isinstance(data, tf.data.Dataset):
+    return data
+  if not all(hasattr(part, '__array__') for part in tf.nest.flatten(data)):
+    raise ValueError(
+        'An evaluation takes a tf.data.Dataset of batches, or arrays: x, a '
+        "dictionary of 'x' and 'y', or a pair of one of them and a target. "
+        f'Received: {describe(data)} of type {type(data).__name__}')
+  return tf.data.Dataset.from_tensor_slices(data).batch(_BATCH_SIZE)

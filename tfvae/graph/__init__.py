@@ -1,0 +1,11 @@
+"""Graphical models: the factorization notation, its checks and presets."""
+
+from tfvae.graph.factor import Factor
+from tfvae.graph.model import GraphicalModel
+from tfvae.graph.presets import PRESETS
+
+__all__ = [
+    'Factor',
+    'GraphicalModel',
+    'PRESETS',
+]

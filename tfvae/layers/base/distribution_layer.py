@@ -1,0 +1,113 @@
+"""The base of tfvae's distribution layers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
+
+from tfvae.layers.base import conversion
+
+tfd = tfp.distributions
+
+
+class _Conversion:
+  """Conversion of a layer to a tensor, unless `convert_with` replaces it.
+
+  Attributes:
+    conversion_name: Name under which the layer's own conversion is saved.
+  """
+
+  def __init__(self, conversion_name: str):
+    self.conversion_name = conversion_name
+    self._own = conversion.get_conversion(conversion_name)
+
+  def __call__(self, distribution: tfd.Distribution) -> tf.Tensor:
+    return conversion.convert(distribution, self._own)
+
+
+class DistributionLayer(tfp.layers.DistributionLambda):
+  """A `tfp.layers.DistributionLambda` that saves, and computes in float32.
+
+  Called on a tensor of parameters it returns a `tfd.Distribution` that Keras
+  also takes for the tensor `convert_to_tensor_fn` makes of it. In two things
+  it differs from TFP's own layers: its configuration holds names and numbers
+  only, so that `.keras` files load in safe mode; and its distribution is
+  float32 whatever the dtype policy, since a KL divergence or a log-likelihood
+  summed in half precision is no training signal.
+  """
+
+  def __init__(
+      self,
+      make_distribution_fn: Callable[[tf.Tensor], tfd.Distribution],
+      convert_to_tensor_fn: str | conversion.Conversion,
+      activity_regularizer: Any = None,
+      dtype: Any = None,
+      **kwargs,
+  ):
+    """Initialises the layer.
+
+    Args:
+      make_distribution_fn: from a float tensor of parameters to the
+        distribution.
+      convert_to_tensor_fn: see `conversion.conversion_name`.
+      activity_regularizer: called on the distribution, typically a
+        `tfvae.regularizers.KLDivergenceRegularizer`.
+      dtype: 'float32' (default) or 'float64'.
+      **kwargs: of `tf_keras.layers.Layer`.
+
+    Raises:
+      ValueError: if `dtype` is another, or `convert_to_tensor_fn` cannot be
+        saved.
+    """
+    dtype = tf_keras.mixed_precision.Policy('float32') if dtype is None else (
+        dtype)
+    name = conversion.conversion_name(convert_to_tensor_fn)
+    super().__init__(
+        make_distribution_fn,
+        _Conversion(name),
+        activity_regularizer=activity_regularizer,
+        dtype=dtype,
+        **kwargs)
+    if self.compute_dtype not in ('float32', 'float64'):
+      raise ValueError(
+          f'{type(self).__name__} computes in float32 or float64; leave dtype '
+          'out to have float32 under any policy. Received: '
+          f'dtype={self.compute_dtype}')
+    self._conversion_name = name
+    # Attributes of the layer are tracked, so a learnable prior and a moving
+    # weight train, save and are restored with the layer that is regularised.
+    self._regularizer_state = [
+        part for part in (getattr(self.activity_regularizer, 'prior', None),
+                          getattr(self.activity_regularizer, 'weight', None))
+        if isinstance(part, tf.Variable | tf.Module)
+        and not isinstance(part, tfd.Distribution)]
+
+  @property
+  def settings(self) -> dict[str, Any]:
+    """What `params_size` takes besides the size or shape of an event."""
+    return {}
+
+  def distribution(self, params: tf.Tensor) -> tfd.Distribution:
+    """Returns the distribution of `params` alone: no tensor, no regularizer.
+
+    Args:
+      params: what the layer is called on; of any floating dtype.
+    """
+    return self._make_distribution_fn(tf.cast(params, self.compute_dtype))
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns names and numbers from which `from_config` makes the layer."""
+    # Not `super()`: the configs of Lambda and DistributionLambda hold
+    # marshalled Python functions.
+    config = tf_keras.layers.Layer.get_config(self)
+    config['convert_to_tensor_fn'] = self._conversion_name
+    config['activity_regularizer'] = tf_keras.regularizers.serialize(
+        self.activity_regularizer)
+    return config
+
+  @classmethod
+  def from_config(cls, config: dict[str, Any]) -> 'DistributionLayer':
+    """Makes the layer from what `get_config` returned."""
+    return cls(**config)

@@ -1,0 +1,1 @@
+"""Likelihood layers p(x|z; θ), one family per file."""

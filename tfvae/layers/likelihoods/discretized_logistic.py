@@ -1,0 +1,178 @@
+"""The likelihood layer of 8-bit images."""
+
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
+
+from tfvae.layers.base import conversion
+from tfvae.layers.likelihoods.likelihood import Likelihood
+from tfvae.layers.likelihoods.likelihood import Shape
+from tfvae.layers.likelihoods.likelihood import soft_bound
+
+tfd = tfp.distributions
+
+# Of x rescaled to [−1, 1]; the lower bound is that of the reference.
+MIN_LOG_SCALE = -7.0
+MAX_LOG_SCALE = 5.0
+
+
+class EightBitLogistic(tfd.Distribution):
+  """x = round(clip(Y, 0, 255)) / 255, Y ~ Logistic(loc, scale).
+
+  In place of `tfd.QuantizedDistribution`, which has no mean, whose difference
+  of two distribution functions loses its digits in float32 where the scale is
+  large (relative error 3e-4 at 10,000 grey levels), and whose gradient takes 2
+  times as long, under XLA 23 times.
+  """
+
+  def __init__(self, loc: tf.Tensor, scale: tf.Tensor,
+               validate_args: bool = False, allow_nan_stats: bool = True,
+               name: str = 'EightBitLogistic'):
+    """Args: loc, scale: tensors of one dtype, in grey levels."""
+    parameters = dict(locals())
+    self.loc = tf.convert_to_tensor(loc)
+    self.scale = tf.convert_to_tensor(scale)
+    super().__init__(
+        self.loc.dtype, tfd.NOT_REPARAMETERIZED, validate_args,
+        allow_nan_stats, parameters=parameters, name=name)
+
+  @classmethod
+  def _parameter_properties(cls, dtype, num_classes=None):
+    properties = tfp.util.ParameterProperties
+    return {'loc': properties(), 'scale': properties(
+        default_constraining_bijector_fn=tfp.bijectors.Softplus)}
+
+  def _event_shape(self):
+    return tf.TensorShape([])
+
+  def _event_shape_tensor(self):
+    return tf.constant([], tf.int32)
+
+  def _log_prob(self, x):
+    level = tf.round(255. * x)
+    below = (level - 0.5 - self.loc) / self.scale
+    above = (level + 0.5 - self.loc) / self.scale
+    first, last = level < 0.5, level > 254.5
+    # σ(b) − σ(a) = σ(−a) σ(b) (1 − exp(−1/s)) for b = a + 1/s: a product, its
+    # logarithm exact for any scale. The edges have σ(−a) = 1, σ(b) = 1.
+    zero = tf.zeros([], self.dtype)
+    width = tf.math.log(-tf.math.expm1(-1. / self.scale))
+    return (tf.where(first | last, zero, width)
+            - tf.where(first, zero, tf.math.softplus(below))
+            - tf.where(last, zero, tf.math.softplus(-above)))
+
+  def _mean(self):
+    # E[clip(Y, 0, 255)] = ∫_0^255 P(Y > t) dt
+    #   = s (softplus(μ / s) − softplus((μ − 255) / s)),
+    # with softplus(u) = max(u, 0) + log(1 + exp(−|u|)) so as not to cancel.
+    def rest(distance):
+      return self.scale * tf.math.log1p(tf.exp(-tf.abs(distance) / self.scale))
+
+    level = tf.clip_by_value(self.loc, 0., 255.)
+    return (level + rest(self.loc) - rest(self.loc - 255.)) / 255.
+
+  def _sample_n(self, n, seed=None):
+    shape = tf.concat([[n], self.batch_shape_tensor()], axis=0)
+    # The algorithm is named because XLA's own choice is slow on a CPU.
+    uniform = tf.random.stateless_uniform(
+        shape, tfp.random.sanitize_seed(seed), dtype=self.dtype, alg='philox')
+    logit = tf.math.log(uniform) - tf.math.log1p(-uniform)
+    level = tf.round(self.loc + self.scale * logit)
+    return tf.clip_by_value(level, 0., 255.) / 255.
+
+
+@tf_keras.saving.register_keras_serializable(package='tfvae')
+class DiscretizedLogistic(Likelihood):
+  """Emits p(x|z) = Π_d Σ_i π_di P(x_d; μ_di, s_di), x_d = k/255.
+
+  P is the mass that a logistic has in the bin of x,
+
+    P(x; μ, s) = σ((x' + h − μ) / s) − σ((x' − h − μ) / s),
+
+  with x' = 2x − 1, h = 1/255, and the first and last bin open to infinity, so
+  the 256 probabilities sum to 1. −log p(x|z) is in nats; `bits_per_dim` turns
+  it into the usual figure. The parameters, for x' in [−1, 1], are those of the
+  reference: logits of π, μ, log s, K of each, and with one component no
+  logits. log s is bounded to (`MIN_LOG_SCALE`, `MAX_LOG_SCALE`) by
+  `soft_bound`. Unlike in PixelCNN++ no channel depends on another: in a VAE
+  that is for z to carry, and it keeps sampling a single pass.
+
+  The mean is that of the mixture clipped to [0, 1], before it is rounded:
+  differentiable, and off the mean of x by 0.16 grey levels at most, by 0.011
+  where s is a level or more. There is no mode and no variance.
+
+  Reference: T. Salimans, A. Karpathy, X. Chen and D. P. Kingma, PixelCNN++:
+  Improving the PixelCNN with Discretized Logistic Mixture Likelihood and Other
+  Modifications, ICLR 2017.
+
+  Call arguments:
+    params: float tensor,
+      `[..., *params_shape(event_shape, num_components=num_components)]` or
+      flat: first component's logit of every channel, second's, …, then μ, then
+      log s likewise.
+
+  Returns, when called:
+    A `tfd.Independent`, event shape `event_shape`, draws on the grid k/255.
+  """
+
+  support = 'eight_bit'
+  is_discrete = True
+  parameters = 'logits (of a mixture), locs and log scales'
+
+  def __init__(
+      self,
+      event_shape: Shape,
+      num_components: int = 1,
+      convert_to_tensor_fn: str | conversion.Conversion = 'mean',
+      activity_regularizer: Any = None,
+      **kwargs,
+  ):
+    """Initialises the layer.
+
+    Args:
+      event_shape: shape of one x, for example `(32, 32, 3)`.
+      num_components: K, at least 1; the reference has 10.
+      convert_to_tensor_fn: 'mean' or 'sample', which is not differentiable.
+      activity_regularizer: called on the distribution.
+      **kwargs: of `tf_keras.layers.Layer`.
+
+    Raises:
+      ValueError: if a dimension of `event_shape` or `num_components` is not a
+        positive integer.
+    """
+    super().__init__(
+        event_shape, convert_to_tensor_fn, activity_regularizer, **kwargs)
+    if not isinstance(num_components, int) or num_components < 1:
+      raise ValueError('DiscretizedLogistic needs at least 1 component. '
+                       f'Received: num_components={num_components!r}')
+    self.num_components = num_components
+
+  @property
+  def settings(self) -> dict[str, Any]:
+    """The number of components."""
+    return {'num_components': self.num_components}
+
+  @staticmethod
+  def params_per_dim(num_components: int = 1) -> int:
+    """Returns 3 K for a mixture, 2 for one component."""
+    return 2 if num_components == 1 else 3 * num_components
+
+  @staticmethod
+  def element_distribution(*parameters: tf.Tensor,
+                           num_components: int = 1) -> tfd.Distribution:
+    """Returns the (mixture of) discretized logistics of each pixel."""
+    if num_components == 1:
+      return _eight_bit_logistic(*parameters)
+    logits, locs, log_scales = (
+        tf.stack(parameters[i * num_components:(i + 1) * num_components], -1)
+        for i in range(3))
+    return tfd.MixtureSameFamily(
+        tfd.Categorical(logits), _eight_bit_logistic(locs, log_scales))
+
+
+def _eight_bit_logistic(loc, log_scale) -> EightBitLogistic:
+  # From x' in [−1, 1] to grey levels: 127.5 (x' + 1).
+  scale = tf.exp(soft_bound(log_scale, MIN_LOG_SCALE, MAX_LOG_SCALE))
+  return EightBitLogistic(127.5 * (loc + 1.), 127.5 * scale)

@@ -1,0 +1,194 @@
+"""The likelihood layer of real data."""
+
+import math
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
+
+from tfvae.layers.base import conversion
+from tfvae.layers.likelihoods.likelihood import Shape
+from tfvae.layers.likelihoods.two_parameter_likelihood import (
+  TwoParameterLikelihood,
+)
+
+tfd = tfp.distributions
+
+# Data whose standard deviation is this far from 1, or whose mean is that many
+# standard deviations from 0, are best adapted to.
+_FAR = 10.0
+
+# Values accumulated at a time: 32 MiB of float64.
+_CHUNK_VALUES = 2**22
+
+
+@tf_keras.saving.register_keras_serializable(package='tfvae')
+class IndependentNormal(TwoParameterLikelihood):
+  """Emits p(x|z) = Π_d N(x_d; μ_d, σ²) from μ and, per pixel, log σ.
+
+  log p(x|z) = −Σ_d (x_d − μ_d)² / 2σ² + log σ + ½ log 2π, in nats. A density:
+  it depends on the unit of x, and has no bits per dimension.
+
+  `scale` is σ: a number, a mean squared error weighted by 1 / 2σ²; 'shared',
+  one learned σ, which finds that weight itself (the σ-VAE); or 'per_pixel',
+  which needs data that nowhere can be predicted exactly.
+
+  μ and a learned σ come from numbers of order 1, m and s, by the location and
+  the scale of the data,
+
+    μ = data_loc + data_scale m,  log σ = log data_scale + b(s),
+
+  b the soft bound to `log_bounds`; its lower bound is that of the reference.
+  With the defaults σ is between 0.0025 and 148: `adapt` sets both from data in
+  another unit. A fixed `scale` stays in the unit of x.
+
+  Reference: O. Rybkin, K. Daniilidis and S. Levine, Simple and Effective VAE
+  Training with Calibrated Decoders, ICML 2021.
+
+  Call arguments:
+    params: float tensor, `[..., *params_shape(event_shape, scale=scale)]` or
+      flat: m; with 'per_pixel' the m of all channels, then their s.
+
+  Returns, when called:
+    A `tfd.Independent` of normals, event shape `event_shape`.
+  """
+
+  support = 'real'
+  is_discrete = False
+  parameters = 'locs and, per pixel, log scales'
+  second_name = 'scale'
+  log_bounds = (-6.0, 5.0)
+  bound_remedies = (
+      'x varies by far less than 1, or is predicted nearly exactly: call '
+      'adapt(x) before training, add noise to x, or give scale a number.',
+      'Call adapt(x) before training, so that the bounds are in the unit of x.')
+
+  def __init__(
+      self,
+      event_shape: Shape,
+      scale: float | str = 'shared',
+      convert_to_tensor_fn: str | conversion.Conversion = 'mean',
+      activity_regularizer: Any = None,
+      data_loc: float = 0.0,
+      data_scale: float = 1.0,
+      **kwargs,
+  ):
+    """Initializes the layer.
+
+    Args:
+      event_shape: Shape of one x, for example `(28, 28, 1)`.
+      scale: σ in the unit of x, 'shared' or 'per_pixel'.
+      convert_to_tensor_fn: Conversion to a tensor: 'mean' (μ), 'sample'
+        (reparameterized), …
+      activity_regularizer: Function of the distribution.
+      data_loc: Number that μ is where the decoder emits 0, in the unit of x.
+      data_scale: Unit of what the decoder emits, in the unit of x.
+      **kwargs: Arguments of `tf_keras.layers.Layer`.
+
+    Raises:
+      ValueError: If a dimension of `event_shape` is not a positive integer,
+        `scale` is none of the above, or `data_loc` or `data_scale` is not
+        finite, or `data_scale` not positive.
+    """
+    super().__init__(
+        event_shape, scale, convert_to_tensor_fn, activity_regularizer,
+        **kwargs)
+    if not (math.isfinite(data_loc) and 0 < data_scale < math.inf):
+      raise ValueError(
+          'IndependentNormal needs a finite data_loc and a positive, finite '
+          f'data_scale. Received: data_loc={data_loc}, data_scale={data_scale}')
+    self.data_loc, self.data_scale = float(data_loc), float(data_scale)
+
+  @classmethod
+  def element_distribution(
+      cls,
+      loc: tf.Tensor,
+      log_scale: tf.Tensor | None = None,
+      scale: float | tf.Tensor | str = 'shared',
+      data_loc: float = 0.0,
+      data_scale: float = 1.0,
+  ) -> tfd.Normal:
+    """Returns N(data_loc + data_scale loc, σ²); `scale` is in the unit of x."""
+    sigma = cls.second_parameter(log_scale, scale, loc.dtype)
+    if (data_loc, data_scale) == (0.0, 1.0):
+      return tfd.Normal(loc, sigma)
+    if log_scale is not None:
+      sigma = data_scale * sigma
+    return tfd.Normal(data_loc + data_scale * loc, sigma)
+
+  def adapt(self, x: Any) -> None:
+    """Sets `data_loc` and `data_scale` to mean and standard deviation of x.
+
+    As with Keras's preprocessing layers, call it before training, and before
+    `fit`, `predict` or a `tf.function` traces the model: the two are numbers
+    of the layer, in its configuration and not among its weights, and a traced
+    graph keeps those it was traced with.
+
+    Args:
+      x: Training data, an array or tensor of any shape. All elements count
+        alike.
+
+    Raises:
+      ValueError: If x is empty, constant, or not finite everywhere.
+    """
+    loc, scale = self._moments(x)
+    if not 0 < scale < math.inf:
+      raise ValueError(
+          'adapt needs data with a positive standard deviation: of constant '
+          'data the density has no maximum. Leave such data out, or set '
+          f'data_loc and data_scale yourself. Received: x of mean {loc} and '
+          f'standard deviation {scale}')
+    self.data_loc, self.data_scale = loc, scale
+
+  def needs_adapting(self, x: Any) -> bool:
+    """Returns whether training on x should begin with `adapt`.
+
+    True if `data_loc` and `data_scale` have their defaults and x has a
+    standard deviation below 0.1 or above 10, or a mean more than 10 standard
+    deviations from 0; μ then takes many steps to arrive, and σ may not reach
+    its optimum within its bounds. False for constant x.
+
+    Args:
+      x: Training data or a batch of them, of any shape.
+
+    Raises:
+      ValueError: If x is empty or not finite everywhere.
+    """
+    if (self.data_loc, self.data_scale) != (0.0, 1.0):
+      return False
+    loc, scale = self._moments(x)
+    return scale > 0 and (
+        not 1 / _FAR <= scale <= _FAR or abs(loc) > _FAR * scale)
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns names and numbers from which `from_config` makes the layer."""
+    return super().get_config() | {
+        'data_loc': self.data_loc, 'data_scale': self.data_scale}
+
+  def _new_settings(self) -> dict[str, Any]:
+    settings = super()._new_settings()
+    if self.log_shared is not None:
+      settings[self.second_name] *= self.data_scale
+    return settings | {
+        'data_loc': self.data_loc, 'data_scale': self.data_scale}
+
+  def _unit(self) -> float:
+    return self.data_scale
+
+  def _moments(self, x: Any) -> tuple[float, float]:
+    """Returns mean and standard deviation of all elements, in float64."""
+    x = np.asarray(x).reshape(-1)
+    if not x.size:
+      raise ValueError(f'{type(self).__name__} cannot adapt to no data. '
+                       f'Received: x of shape {x.shape}')
+    self.check_data(x)
+    if np.all(x == x[0]):  # Its mean may be off by a rounding, and so not 0.
+      return float(x[0]), 0.0
+    chunks = [x[start:start + _CHUNK_VALUES]
+              for start in range(0, x.size, _CHUNK_VALUES)]
+    mean = sum(np.sum(chunk, dtype=np.float64) for chunk in chunks) / x.size
+    squares = sum(np.sum(np.square(chunk - mean, dtype=np.float64))
+                  for chunk in chunks)
+    return float(mean), math.sqrt(squares / x.size)

@@ -1,0 +1,1 @@
+"""Posterior layers q(z|x; φ), one family per file."""

@@ -1,0 +1,198 @@
+"""The layer of posteriors that an inverse autoregressive flow makes."""
+
+from collections.abc import Sequence
+import functools
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+import tf_keras
+
+from tfvae.layers.base import conversion
+from tfvae.layers.base.autoregressive_network import AutoregressiveNetwork
+from tfvae.layers.base.distribution_layer import DistributionLayer
+from tfvae.layers.posteriors.multivariate_normal_diag import (
+  MultivariateNormalDiag,
+)
+from tfvae.layers.posteriors.multivariate_normal_tril import (
+  MultivariateNormalTriL,
+)
+
+tfb, tfd = tfp.bijectors, tfp.distributions
+
+# The distribution that the flow starts at.
+BASES: dict[str, type[DistributionLayer]] = {
+    'normal_diag': MultivariateNormalDiag,
+    'normal_tril': MultivariateNormalTriL,
+}
+
+# Half the fixed draws that a mean is taken over; the others are their mirror
+# images about the mean of the base.
+_HALF = 64
+
+
+def fixed_noise(event_size: int) -> np.ndarray:
+  """Returns the ε of the draws a mean is taken over, `[128, event_size]`."""
+  noise = np.random.default_rng(0).standard_normal([_HALF, event_size])
+  return np.concatenate([noise, -noise])
+
+
+class FlowedNormal(tfd.TransformedDistribution):
+  """A normal distribution put through a bijector.
+
+  Its mean and standard deviation have no closed form. They are estimated from
+  128 draws, antithetic and always the same, so that a prediction at the mean
+  is deterministic.
+  """
+
+  def _log_prob(self, z, **kwargs):
+    # TFP's loop over the dimensions wants z to have the shape of the batch. A
+    # draw has it, and must stay the tensor that the bijector remembers.
+    batch = self.batch_shape
+    z_batch = z.shape[-1 - batch.rank:-1] if z.shape.rank > batch.rank else None
+    if z_batch is None or any(
+        a == 1 and b != 1 for a, b in zip(z_batch, batch, strict=True)):
+      z = tf.broadcast_to(z, tf.concat([
+          tf.broadcast_dynamic_shape(
+              tf.shape(z)[:-1], self.batch_shape_tensor()),
+          tf.shape(z)[-1:]], axis=0))
+    return super()._log_prob(z, **kwargs)
+
+  def _fixed_draws(self) -> tf.Tensor:
+    """Returns z, `[128, *batch_shape, event_size]`."""
+    base = self.distribution
+    size = base.event_shape[0]
+    noise = fixed_noise(size).reshape(
+        2 * _HALF, *[1] * base.batch_shape.rank, size)
+    return self.bijector.forward(
+        base.loc + base.scale.matvec(tf.constant(noise, base.dtype)))
+
+  def _mean(self):
+    return tf.reduce_mean(self._fixed_draws(), axis=0)
+
+  def _variance(self):
+    return tf.math.reduce_variance(self._fixed_draws(), axis=0)
+
+  def _stddev(self):
+    return tf.sqrt(self._variance())
+
+
+@tf_keras.saving.register_keras_serializable(package='tfvae')
+class InverseAutoregressiveFlow(DistributionLayer):
+  """Emits q(z|x) of z = f_T(… f_1(z_0)), z_0 ~ N(μ, Σ).
+
+    f_t(z)_i = (z_i − m_i) exp(−s_i),  (m_i, s_i) = NN_t(z_1 … z_{i−1}, h),
+    log q(z|x) = log N(z_0; μ, Σ) + Σ_t Σ_i s_i,
+
+  every second f_t in the reverse order of dimensions: Kingma et al., Improving
+  Variational Inference with Inverse Autoregressive Flow, 2016. μ, Σ and the
+  context h are functions of x, the networks are shared by all x. It begins as
+  the normal it starts at, and s is bounded smoothly to ±3.
+
+  A draw and its own log q(z|x) take one pass. The density of any other z takes
+  as many passes as z has dimensions. The KL is the Monte Carlo estimate; the
+  mean and standard deviation are estimates too, see `FlowedNormal`.
+
+  Call arguments:
+    params: float tensor `[..., params_size(event_size, **settings)]`, those of
+      the base, then h.
+
+  Returns, when called:
+    A `tfd.TransformedDistribution`, batch shape `[...]`, event shape
+    `[event_size]`.
+  """
+
+  def __init__(
+      self,
+      event_size: int,
+      base: str = 'normal_diag',
+      num_flows: int = 2,
+      hidden_units: Sequence[int] = (64,),
+      context_size: int = 16,
+      activation: str = 'tanh',
+      convert_to_tensor_fn: str | conversion.Conversion = 'sample',
+      activity_regularizer: Any = None,
+      **kwargs,
+  ):
+    """Initialises the layer.
+
+    Args:
+      event_size: dimensions of z, at least 1.
+      base: 'normal_diag', a diagonal Σ, or 'normal_tril', a full one.
+      num_flows: T, at least 1; from 2 on every dimension can depend on every
+        other.
+      hidden_units: width of each hidden layer of each NN_t.
+      context_size: dimensions of h, at least 1.
+      activation: of the hidden layers, a name Keras knows.
+      convert_to_tensor_fn: 'sample' (reparameterised), 'mean', …
+      activity_regularizer: typically a `KLDivergenceRegularizer`.
+      **kwargs: of `tf_keras.layers.Layer`.
+
+    Raises:
+      ValueError: if a size is not a positive integer, or the base is unknown.
+    """
+    _check(event_size=event_size, num_flows=num_flows,
+           context_size=context_size)
+    for units in hidden_units:
+      _check(hidden_units=units)
+    if base not in BASES:
+      raise ValueError(f'base must be one of {sorted(BASES)}. Received: '
+                       f'base={base!r}')
+    super().__init__(
+        self._new, convert_to_tensor_fn,
+        activity_regularizer=activity_regularizer, **kwargs)
+    self.event_size, self.num_flows = event_size, num_flows
+    self.hidden_units, self.activation = tuple(hidden_units), activation
+    self.base, self.context_size = base, context_size
+    self._networks = [
+        AutoregressiveNetwork(
+            event_size, hidden_units, activation, reverse=index % 2 == 1,
+            context_size=context_size, dtype=self.dtype, name=f'flow_{index}')
+        for index in range(num_flows)]
+
+  @property
+  def settings(self) -> dict[str, Any]:
+    """What `params_size` takes besides the event's size."""
+    return {'base': self.base, 'context_size': self.context_size}
+
+  @property
+  def networks(self) -> list[AutoregressiveNetwork]:
+    """NN_1 … NN_T."""
+    return list(self._networks)
+
+  def _new(self, params: tf.Tensor) -> FlowedNormal:
+    expected = self.params_size(self.event_size, **self.settings)
+    if params.shape[-1] != expected:
+      raise ValueError(
+          f'InverseAutoregressiveFlow takes params_size(event_size, **settings)'
+          f' = {expected} parameters. Received: params.shape={params.shape}, '
+          f'event_size={self.event_size}, settings={self.settings}')
+    context = params[..., -self.context_size:]
+    flows = [
+        tfb.Invert(tfb.MaskedAutoregressiveFlow(
+            functools.partial(network, context=context)))
+        for network in self._networks]
+    return FlowedNormal(
+        BASES[self.base].new(
+            params[..., :-self.context_size], self.event_size),
+        tfb.Chain(flows[::-1]))  # The last of a chain is applied first.
+
+  @staticmethod
+  def params_size(event_size: int, base: str = 'normal_diag',
+                  context_size: int = 16) -> int:
+    """Returns the parameters an event takes: those of the base, and h."""
+    return BASES[base].params_size(event_size) + context_size
+
+  def get_config(self) -> dict[str, Any]:
+    """Returns names and numbers from which `from_config` makes the layer."""
+    return super().get_config() | self.settings | {
+        'event_size': self.event_size, 'num_flows': self.num_flows,
+        'hidden_units': list(self.hidden_units), 'activation': self.activation}
+
+
+def _check(**sizes: int):
+  for name, size in sizes.items():
+    if not isinstance(size, int) or size < 1:
+      raise ValueError(f'InverseAutoregressiveFlow needs a {name} that is an '
+                       f'integer of at least 1. Received: {name}={size!r}')

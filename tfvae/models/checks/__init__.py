@@ -1,0 +1,1 @@
+"""Checks of batches, graphs and Keras objects that a model receives."""

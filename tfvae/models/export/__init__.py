@@ -1,0 +1,1 @@
+"""The encoder and the decoder of a model as plain Keras models."""

@@ -1,0 +1,148 @@
+"""The encoder and the decoder of a model as plain Keras models.
+
+No distribution comes out of them and nothing is drawn in them, so that they
+compose with other layers, train and save like any `tf_keras.Model`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tf_keras
+
+from tfvae.layers import DistributionLayer
+from tfvae.models.checks.graph import seen_by_inference
+from tfvae.models.export.moments import LikelihoodMean
+from tfvae.models.export.moments import PosteriorMoments
+from tfvae.models.factor import Factor
+from tfvae.models.graph_vae import GraphVAE
+from tfvae.models.latent_variable_model import LatentVariableModel
+from tfvae.models.vae import VAE
+
+layers = tf_keras.layers
+
+
+def encoder_model(model: LatentVariableModel) -> tf_keras.Model:
+  """Returns x -> mean and standard deviations of q(z|x), sharing the weights.
+
+  Training it trains the model, and freezing it (`trainable = False`) freezes
+  the model's encoder. Where a latent has latents among its parents in q, it is
+  given their means, as when the model predicts.
+
+  ```python
+  encoder = tfvae.models.encoder_model(model)
+  logits = tf_keras.layers.Dense(10)(encoder.output['loc'])
+  classifier = tf_keras.Model(encoder.input, logits)
+  ```
+
+  Args:
+    model: a `GraphVAE` or a `VAE`.
+
+  Returns:
+    A functional model from x to a dictionary of 'loc' and 'scale_diag',
+    `[b, size]`, and for a full covariance L Lᵀ also 'scale_tril', L,
+    `[b, size, size]`; with several latents 'z1_loc', 'z1_scale_diag', …. Where
+    q depends on the label it takes a dictionary of 'x' and 'y'.
+
+  Raises:
+    ValueError: if a network does not end in a layer of `tfvae.layers`, or was
+      never built.
+  """
+  if isinstance(model, VAE):
+    network, head = _split(model.encoder)
+    moments = PosteriorMoments(head, name='moments')(network.output)
+    return tf_keras.Model(network.input, moments, name='encoder')
+  return _graph_encoder(_checked(model))
+
+
+def decoder_model(model: LatentVariableModel) -> tf_keras.Model:
+  """Returns z -> the mean of p(x|z), sharing the weights.
+
+  Args:
+    model: a `GraphVAE` or a `VAE`.
+
+  Returns:
+    A functional model from z, `[b, size]`, to `[b, *event_shape]`. Where x has
+    several parents it takes a dictionary of them: the latents by name, 'y'.
+
+  Raises:
+    ValueError: if the decoder does not end in a likelihood of `tfvae.layers`,
+      or was never built.
+  """
+  network, head = _split(model.decoder)
+  mean = LikelihoodMean(head, name='mean')
+  if isinstance(model, VAE):
+    return tf_keras.Model(
+        network.input, mean(network.output), name='decoder')
+  graph = _checked(model).graph
+  sizes = dict(graph.latents) | {'y': model.num_classes}
+  inputs = {name: layers.Input([sizes[name]], name=name)
+            for name in graph.parents('generative', 'x')}
+  params = network(_joined(list(inputs.values())))
+  return tf_keras.Model(_single(inputs), mean(params), name='decoder')
+
+
+def _graph_encoder(model: GraphVAE) -> tf_keras.Model:
+  """Returns the encoder of a graph: features, then a factor after another."""
+  graph, features = model.graph, model.features
+  x, = features.inputs
+  inputs = {'x': layers.Input(x.shape[1:], dtype=x.dtype, name='x')}
+  if any('y' in factor.parents for factor in graph.inference):
+    inputs['y'] = layers.Input([model.num_classes], name='y')
+  values = inputs | {'x': features(inputs['x'])}
+  seen = seen_by_inference(
+      graph, {name: factor.head
+              for name, factor in model.inference_factors.items()},
+      model.merging)
+  outputs = {}
+  for name in graph.inference_order:
+    factor = model.inference_factors[name]
+    params = [_parameters(factor, values, seen[name])]
+    if len(seen[name]) < len(graph.parents('inference', name)):
+      params.append(_parameters(
+          model.priors[name], values, graph.parents('generative', name)))
+    moments = PosteriorMoments(factor.head, name=f'{name}_moments')(*params)
+    values[name] = moments['loc']
+    prefix = f'{name}_' if len(graph.latents) > 1 else ''
+    outputs |= {prefix + key: value for key, value in moments.items()}
+  return tf_keras.Model(_single(inputs), outputs, name='encoder')
+
+
+def _parameters(factor: Factor, values: Mapping[str, Any],
+                parents: Sequence[str]) -> Any:
+  """Returns the parameters of a factor's density given its parents."""
+  network = tf_keras.Sequential(
+      [layers.Input([factor.input_size]), *factor.network], name=factor.name)
+  return network(_joined([values[parent] for parent in parents]))
+
+
+def _joined(parents: Sequence[Any]) -> Any:
+  return layers.Concatenate()(parents) if len(parents) > 1 else parents[0]
+
+
+def _single(inputs: Mapping[str, Any]) -> Any:
+  """Returns the inputs by name, or the one there is."""
+  return dict(inputs) if len(inputs) > 1 else next(iter(inputs.values()))
+
+
+def _split(network: tf_keras.Model) -> tuple[tf_keras.Model, DistributionLayer]:
+  """Returns a network without the distribution layer at its end, and that."""
+  if not getattr(network, 'inputs', None):
+    raise ValueError(
+        f'The network {network.name!r} must be a Sequential or functional '
+        'model that knows the shape of its input: give it an Input. Received: '
+        f'{network}')
+  head = network.layers[-1]
+  if not isinstance(head, DistributionLayer):
+    raise ValueError(
+        f'The network {network.name!r} must end in a layer of tfvae.layers, '
+        'such as MultivariateNormalDiag in an encoder, IndependentBernoulli in '
+        f'a decoder. Received: a last layer {head}')
+  return tf_keras.Model(
+      network.input, head.get_input_at(0), name=network.name), head
+
+
+def _checked(model: LatentVariableModel) -> GraphVAE:
+  if not isinstance(model, GraphVAE):
+    raise ValueError('Only a VAE or a GraphVAE has an encoder and a decoder '
+                     f'that are known. Received: model={model!r}')
+  return model

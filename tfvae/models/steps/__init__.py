@@ -1,0 +1,1 @@
+"""Training steps: finite, compiled, and shared by replicas."""

@@ -1,0 +1,1 @@
+"""Charts, graphs and grids of images."""

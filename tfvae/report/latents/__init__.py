@@ -1,0 +1,1 @@
+"""Latents as the report shows them: map, walk and explorer."""

@@ -1,0 +1,106 @@
+"""What the latent explorer of the report shows: decodings made beforehand.
+
+A slider for each of D dimensions has K positions. All of their K^D
+combinations would fill gigabytes, so the page holds, for each base, those where
+any two dimensions move and the others are at the base's own values. Each frame
+is a decoding of exactly the z that the sliders say.
+"""
+
+from collections.abc import Sequence
+import dataclasses
+import itertools
+
+import numpy as np
+
+from tfvae.report.drawing.inline_images import to_bytes
+from tfvae.report.latents.latent_pictures import REACH
+from tfvae.report.latents.latent_walk import Base
+from tfvae.report.latents.latent_walk import LatentWalk
+
+# Dimensions, positions and bases; the first whose frames fit is taken.
+_SIZES = ((6, 11, 6), (5, 9, 6), (4, 9, 6), (4, 7, 5), (4, 5, 4), (3, 5, 3),
+          (2, 5, 2))
+_MAX_BYTES = 4_200_000  # Of pixels; PNG and base64 halve it for digits.
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Frames:
+  """The decodings around one base.
+
+  Attributes:
+    base: the point set out from.
+    values: the D sliders' positions, `[D, K]`, ascending: from −3 to 3, and in
+      place of the nearest the base's own value.
+    own: the position of the base's own value, `[D]`.
+    sprite: the frames, uint8 `[rows · h, K · w, c]`, in the order of `pairs`,
+      within a pair by the first dimension's position (a row each), then by the
+      second's.
+  """
+
+  base: Base
+  values: np.ndarray
+  own: np.ndarray
+  sprite: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Explorer:
+  """All that the page needs.
+
+  Attributes:
+    dimensions: of the top latent, the D that the sliders move.
+    pairs: pairs of sliders, `(0, 1)`, `(0, 2)`, …; `(0,)` where D is 1.
+    bases: the frames of each base.
+  """
+
+  dimensions: list[int]
+  pairs: list[tuple[int, ...]]
+  bases: list[Frames]
+
+
+def explorer(walk: LatentWalk, prior_title: str,
+             images: Sequence[tuple[int, str]]) -> Explorer:
+  """Decodes all frames.
+
+  Args:
+    walk: the model.
+    prior_title: what the prior's mean is called, which is the first base.
+    images: index and title of images to set out from, in order of preference.
+  """
+  size = walk.top_means.shape[1]
+  num_dimensions, steps, num_bases = _choose_size(walk.x[0].size, size)
+  dimensions = walk.order[:num_dimensions].tolist()
+  pairs = list(itertools.combinations(
+      range(len(dimensions)), min(2, len(dimensions))))
+  bases = [walk.base_of_prior(prior_title), *(
+      walk.base_of_image(*image) for image in images[:num_bases - 1])]
+  return Explorer(dimensions, pairs, [
+      _frames(walk, base, dimensions, pairs, steps) for base in bases])
+
+
+def _choose_size(pixels, size):
+  for dimensions, steps, bases in _SIZES:
+    dimensions = min(dimensions, size)
+    pairs = max(1, dimensions * (dimensions - 1) // 2)
+    if pairs * steps**2 * bases * pixels <= _MAX_BYTES:
+      break
+  return dimensions, steps, bases
+
+
+def _frames(walk, base, dimensions, pairs, steps) -> Frames:
+  center = base.roots[walk.top]
+  grid = np.linspace(-REACH, REACH, steps)
+  values = np.tile(grid, [len(dimensions), 1])
+  own = np.abs(values - center[dimensions, np.newaxis]).argmin(axis=1)
+  values[np.arange(len(dimensions)), own] = center[dimensions]
+  z = []
+  for pair in pairs:
+    for positions in itertools.product(range(steps), repeat=len(pair)):
+      z.append(center.copy())
+      for slider, position in zip(pair, positions, strict=True):
+        z[-1][dimensions[slider]] = values[slider, position]
+  frames = to_bytes(walk.decode_from(base, np.array(z)))
+  n, height, width, channels = frames.shape
+  sprite = frames.reshape(n // steps, steps, height, width, channels).transpose(
+      0, 2, 1, 3, 4).reshape(n // steps * height, steps * width, channels)
+  return Frames(base, values, own, sprite)

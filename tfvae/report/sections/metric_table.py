@@ -1,0 +1,137 @@
+"""Tables of the figures of a run, each explained in one sentence."""
+
+from collections.abc import Mapping, Sequence
+import html
+import re
+from typing import Any
+
+from tfvae.report.drawing.svg import number
+from tfvae.report.sections.explanations import EXPLANATIONS
+
+_SPLITS = ('test', 'validation', 'train')
+_ERRORS = ('_standard_error', '_error')
+_ABBREVIATIONS = {word.lower(): word for word in (
+    'AIS', 'DCI', 'ELBO', 'FactorVAE', 'IWAE', 'KL', 'kNN', 'MIG', 'NLL',
+    'SAP')}
+_CHARTED = ('rank_histograms',)  # And in no table.
+_MISSING = 'not available'  # Of a NaN or an infinity, null in JSON.
+_FEW = 8  # Numbers of a list that are written out.
+_LINE = 40  # Characters; what is longer is set as words, in several lines.
+
+
+def metric_tables(metrics: Mapping[str, Any]) -> str:
+  """Returns tables of nested figures: splits side by side, then each block.
+
+  Args:
+    metrics: Nested figures as in `metrics.json`; 'versions' are left out. A key
+      that ends in `_standard_error` or `_error` is shown behind its figure.
+  """
+  metrics = {key: value for key, value in metrics.items() if key != 'versions'}
+  splits = {name: _flat(metrics.pop(name)) for name in _SPLITS
+            if isinstance(metrics.get(name), Mapping)}
+  blocks = {name: _flat(metrics.pop(name)) for name in list(metrics)
+            if isinstance(metrics[name], Mapping)}
+  if metrics:  # What is in no block.
+    blocks['the_run'] = _flat(metrics)
+  first = _table('Likelihood', splits) if splits else ''
+  others = ''.join(_table(_words(name), {'value': values})
+                   for name, values in blocks.items() if values)
+  return f'{first}<div class="columns">{others}</div>'
+
+
+def _flat(block: Mapping[str, Any],
+          path: Sequence[str] = ()) -> dict[tuple[str, ...], Any]:
+  """Nested figures by their path of keys, in order."""
+  flat = {}
+  for key, value in block.items():
+    if key in _CHARTED:
+      continue
+    if isinstance(value, Mapping):
+      flat |= _flat(value, (*path, str(key)))
+    else:
+      flat[(*path, str(key))] = value
+  return flat
+
+
+def _table(title: str, columns: Mapping[str, Mapping]) -> str:
+  rows = []
+  for key in dict.fromkeys(key for values in columns.values()
+                           for key in values):
+    if _base(key, columns) is None:
+      name, explanation = _name(key)
+      cells = ''.join(_cell(values, key) for values in columns.values())
+      rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
+      if explanation:
+        rows.append(f'<tr class="why"><td colspan="{len(columns) + 1}">'
+                    f'{html.escape(explanation)}</td></tr>')
+  heads = ''.join(f'<th scope="col">{html.escape(name)}</th>'
+                  for name in columns)
+  return (f'<table><caption>{html.escape(title)}</caption><thead><tr>'
+          f'<th scope="col">figure</th>{heads}</tr></thead>'
+          f'<tbody>{"".join(rows)}</tbody></table>')
+
+
+def _base(key, columns):
+  """The key whose standard error this one is, if it is one."""
+  for suffix in _ERRORS:
+    base = (*key[:-1], key[-1].removesuffix(suffix))
+    if base != key and any(base in values for values in columns.values()):
+      return base
+  return None
+
+
+def _cell(values, key):
+  """A figure, and its standard error behind it where there is one."""
+  shown = text(values.get(key, ''))
+  css = ' class="words"' if len(shown) > _LINE else ''
+  for suffix in _ERRORS:
+    error_key = (*key[:-1], key[-1] + suffix)
+    if isinstance(values.get(error_key, ''), float | None):
+      shown += f' <small>± {text(values[error_key], 2)}</small>'
+      break
+  return f'<td{css}>{shown}</td>'
+
+
+def _name(key):
+  """A figure's name as HTML, and its explanation or None."""
+  # Of the coverage at a level, say, the explanation is that of coverage.
+  explanation = next((EXPLANATIONS[part] for part in reversed(key)
+                      if part in EXPLANATIONS), None)
+  if key[-2:-1] == ('kl_by_latent',):
+    return f'KL of {html.escape(key[-1])}', explanation
+  *path, last = (part for part in key if part != 'latents')
+  if path and re.fullmatch(r'[\d.]+', last):
+    last = f'{path.pop()}_{last}'
+  name = _words(last)
+  if path:
+    within = html.escape(', '.join(path)).replace('_', ' ')
+    name += f' <small>{within}</small>'
+  return name, explanation
+
+
+def _words(key):
+  first, *rest = (_ABBREVIATIONS.get(word, word)
+                  for word in str(key).split('_'))
+  if first not in _ABBREVIATIONS.values():
+    first = first[:1].upper() + first[1:]
+  return html.escape(' '.join([first, *rest]))
+
+
+def text(value: Any, digits: int = 4) -> str:
+  """Returns any value of `metrics.json` as readable HTML."""
+  if value is None:
+    return _MISSING
+  if isinstance(value, bool):
+    return 'yes' if value else 'no'
+  if isinstance(value, str):
+    return html.escape(value)
+  if not isinstance(value, Sequence):
+    return number(value, digits)
+  known = [v for v in value if v is not None]
+  if len(value) > _FEW and known and all(
+      isinstance(v, int | float) for v in known):
+    missing = len(value) - len(known)
+    return (f'{len(value)} values, {number(min(known), 3)} to '
+            f'{number(max(known), 3)}'
+            + (f', {missing} {_MISSING}' if missing else ''))
+  return ', '.join(text(part, digits) for part in value) or 'none'

@@ -1,0 +1,190 @@
+"""Sections of the model and of how it trained."""
+
+import html
+import io
+import re
+
+from matplotlib import rc_context
+import numpy as np
+
+from tfvae.graph import GraphicalModel
+from tfvae.report.content import Content
+from tfvae.report.drawing import charts
+from tfvae.report.drawing.graph_picture import draw_graph
+from tfvae.report.drawing.svg import number
+from tfvae.report.drawing.svg import picture
+from tfvae.report.page import line_legend
+from tfvae.report.page import Section
+from tfvae.report.page import section
+from tfvae.report.sections.metric_table import text
+
+# Of `draw_graph`, to the page's own, which differ by light and dark.
+_GRAPH_COLOURS = {
+    '#222222': 'var(--ink)', '#ffffff': 'var(--surface)',
+    '#dcdcdc': 'var(--shade)', '#1f6f9f': 'var(--accent)',
+    '#b5502a': 'var(--prior)'}
+
+
+def _graph(content: Content) -> GraphicalModel:
+  graph = content.graph or getattr(content.model, 'graph', None)
+  if graph is None:  # A `VAE`.
+    graph = GraphicalModel.parse(f'z:{content.walk.top_means.shape[1]}')
+  return graph
+
+
+def header(content: Content) -> str:
+  """Returns the model in a line and the figures that matter most."""
+  graph = _graph(content)
+  tiles = ''.join(
+      f'<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>'
+      for name, value, note in _headline(content))
+  return (
+      f'<p class="model"><span>q: {html.escape(graph.inference_text)}</span> '
+      f'<span>p: {html.escape(graph.generative_text)}</span></p>'
+      f'<dl class="headline">{tiles}</dl>'
+      '<p><a class="button" href="#explorer">Explore the latent space</a></p>')
+
+
+def _headline(content):
+  """Name, value and note of each figure of the headline."""
+  test, metrics = content.metrics.get('test', {}), content.metrics
+  nats = _per_image(test.get('examples'))
+  bound = _per_image(test.get('iwae_examples'), test.get('iwae_samples'))
+  for key, name, note in (
+      ('elbo', 'Test ELBO', nats), ('iwae_nll', 'Test −log p(x) ≤', bound),
+      ('bits_per_dim', 'Bits per dimension', 'at most'),
+      ('kl', 'KL(q ‖ p)', nats)):
+    if key in test:
+      yield name, text(test[key]), note
+  units = np.concatenate([content.is_active(z) for z in content.walk.means])
+  yield ('Active units', text(test.get('active_units', int(units.sum()))),
+         f'of {len(units)} dimensions')
+  if 'parameters' in metrics:
+    seconds = metrics.get('seconds', {}).get('train')
+    note = f'trained in {_duration(seconds)}' if seconds else 'learned'
+    yield 'Parameters', number(metrics['parameters']), note
+
+
+def _per_image(count, samples=None):
+  """The unit of a mean in nats, and the numbers of images and of samples."""
+  return ', '.join(['nats per image', *(
+      [f'{count:,} image' + 's' * (count > 1)] if count else []), *(
+          [f'K = {samples:,}'] if samples else [])])
+
+
+def _duration(seconds):
+  return f'{seconds:.0f} s' if seconds < 100 else f'{seconds / 60:.0f} min'
+
+
+def graphs(content: Content) -> Section:
+  """The graphical model, inference beside generation."""
+  graph = _graph(content)
+  width, height, drawn = _drawing(graph)
+  # A half each, to stand one above the other on a phone.
+  halves = (
+      ('Inference', graph.inference_text, 0, f'<g id="graphs-all">{drawn}</g>'),
+      ('Generation', graph.generative_text, width / 2,
+       '<use href="#graphs-all"/>'))
+  return section(
+      'graph', 'Model', 'The graphical model',
+      'An arrow leads from what a variable depends on. What is shaded is '
+      'observed; the plate is repeated for each of N images.',
+      '<div class="card graphs">' + ''.join(
+          picture(width / 2, height, f'{side}: {factors}', part, left=left)
+          for side, factors, left, part in halves) + '</div>')
+
+
+def _drawing(graph):
+  """The picture of the graphs as width, height and elements of an SVG."""
+  file = io.StringIO()
+  with rc_context({'svg.hashsalt': 'tfvae', 'svg.fonttype': 'path'}):
+    draw_graph(graph).savefig(file, format='svg', transparent=True,
+                              metadata={'Date': None})
+  drawing = file.getvalue()
+  for colour, variable in _GRAPH_COLOURS.items():
+    drawing = drawing.replace(colour, variable)
+  # Its style would be that of the whole page.
+  drawing = re.sub(r'<metadata>.*?</metadata>|<style.*?</style>', '', drawing,
+                   flags=re.DOTALL)
+  width, height, elements = re.search(
+      r'viewBox="0 0 ([\d.]+) ([\d.]+)".*?>(.*)</svg>', drawing,
+      flags=re.DOTALL).groups()
+  return float(width), float(height), elements
+
+
+def learning_curves(content: Content) -> Section | None:
+  """ELBO, reconstruction and KL by epoch."""
+  if not content.history:
+    return None
+  column = lambda key: np.array([
+      np.nan if row.get(key) in (None, '') else float(row[key])
+      for row in content.history])
+  epochs, validated = column('epoch'), column('val_elbo')
+  figures = []
+  for key, title in (('elbo', 'ELBO'), ('reconstruction', 'E[log p(x|z)]'),
+                     ('kl', 'KL(q ‖ p)')):
+    chart = charts.line_chart(title, epochs, {
+        'training': column(key), 'validation': column(f'val_{key}')}, 'epoch')
+    figures.append(f'<figure class="card"><h3>{title}, nats</h3>{chart}'
+                   '</figure>')
+  lead = ''
+  if np.isfinite(validated).any():
+    best = np.nanargmax(validated)
+    lead = (f'The validation ELBO was best, {number(validated[best])} nats, in '
+            f'epoch {epochs[best]:.0f}. {_kept_epoch(content)}')
+  return section('learning', 'Learning', 'Learning curves', lead,
+                 line_legend('training', 'validation')
+                 + f'<div class="row">{"".join(figures)}</div>')
+
+
+def _kept_epoch(content: Content) -> str:
+  """Returns which epoch was kept, where the metrics have it."""
+  epoch = content.metrics.get('best_epoch')
+  if epoch is None:
+    return ''
+  rule = {
+      'objective': 'whose validation objective, the loss that is trained, was '
+                   'best',
+      'last': 'the last one'}.get(
+          content.metrics.get('select_by', 'elbo'), 'whose ELBO was best')
+  loss = [row.get('val_loss') for row in content.history
+          if str(row.get('epoch')) == str(epoch)]
+  figure = f' ({number(float(loss[0]))} nats)' if loss and loss[0] else ''
+  return f'The model has the weights of epoch {epoch}, {rule}{figure}.'
+
+
+def elbo(content: Content) -> Section:
+  """Draws the parts of the ELBO: those of the metrics, or estimates."""
+  parts = content.test_parts or content.own_parts
+  source = (f'The figures of the {parts.num_images:,} test images, as in the '
+            'tables below.' if content.test_parts else
+            f'Estimated from {parts.num_images:,} images, with one draw of z '
+            'for each.')
+  return section(
+      'elbo', 'ELBO', 'Parts of the ELBO',
+      'ELBO = E[log p(x|z)] − KL(q(z|x) ‖ p(z)): the fit to the data, less '
+      f'the nats that the latents cost. {source}',
+      '<figure class="card wide">'
+      + charts.elbo_waterfall(parts.reconstruction, parts.kl) + '</figure>')
+
+
+def kl_per_dimension(content: Content) -> Section | None:
+  """The KL of each dimension, active units marked."""
+  if not content.kl:
+    return None
+  figures = ''.join(
+      '<figure class="card wide">'
+      + charts.kl_bars(name, nats, content.is_active(name)) + '</figure>'
+      for name, nats in content.kl.items())
+  legend = ('<ul class="legend">' + ''.join(
+      f'<li><svg viewBox="0 0 28 12" aria-hidden="true"><rect width="28" '
+      f'height="12" class="bar {css}"/></svg>{words}</li>' for css, words in (
+          ('active', 'active: the posterior mean varies with the image'),
+          ('inactive', 'inactive'))) + '</ul>')
+  return section(
+      'dimensions', 'Dimensions', 'KL of each dimension',
+      'The nats that each latent dimension spends on an image. One near 0 is '
+      'unused: its posterior is the prior.' + (
+          f' Means over {content.own_parts.num_images:,} images.'
+          if content.estimates_kl else ''),
+      f'{legend}<div class="row">{figures}</div>')

@@ -1,0 +1,90 @@
+"""Sections of images that the model makes."""
+
+import html
+
+import numpy as np
+
+from tfvae.report.content import Content
+from tfvae.report.drawing.inline_images import img
+from tfvae.report.drawing.inline_images import tile
+from tfvae.report.latents import latent_pictures
+from tfvae.report.page import figure
+from tfvae.report.page import Section
+from tfvae.report.page import section
+
+_TRAVERSED = 7  # Dimensions.
+
+
+def reconstructions(content: Content) -> Section:
+  """Originals over their reconstructions."""
+  images = latent_pictures.reconstructions(content.walk)
+  return section(
+      'reconstructions', 'Reconstructions', 'Reconstructions',
+      'Test images, and below each what its posterior mean decodes to, E[x|z].',
+      figure(images, f'{images.shape[1] * len(images) // 2} images, each over '
+             'its reconstruction.', group=2), css='half')
+
+
+def samples(content: Content) -> Section:
+  """Samples of the prior."""
+  images = latent_pictures.samples(content.walk)
+  lead = 'New images: E[x|z] of draws z ~ p(z).'
+  if content.walk.y is not None:
+    lead = ('New images: E[x|z, y] of draws z of the prior, a column for each '
+            'label y: ' + ', '.join(map(html.escape, content.names)) + '.')
+  return section('samples', 'Samples', 'Samples', lead, figure(
+      images, f'{images.shape[0] * images.shape[1]} samples of the model.'),
+                 css='half')
+
+
+def interpolations(content: Content) -> Section | None:
+  """Ways between images."""
+  examples = content.examples
+  pairs = list(zip(examples[::2], examples[1::2], strict=False))
+  if not pairs:
+    return None
+  images = latent_pictures.interpolations(content.walk, pairs)
+  return section(
+      'interpolations', 'Interpolations', 'Interpolations',
+      'From the image on the left to that on the right, in equal steps on the '
+      'line between their posterior means.',
+      figure(images, 'Interpolations between ' + '; '.join(
+          f'{content.title_of(a)} and {content.title_of(b)}'
+          for a, b in pairs) + '.'), css='half')
+
+
+def traversals(content: Content) -> Section:
+  """The most active dimensions, one at a time."""
+  walk = content.walk
+  active = content.is_active(walk.top)
+  dimensions = walk.order[:_TRAVERSED]
+  images = latent_pictures.traversals(walk, content.first_image, dimensions)
+  rows = ''.join(
+      f'<span>{html.escape(walk.top)}<sub>{dimension}</sub></span>'
+      + img(tile(row[np.newaxis]), f'Decodings as dimension {dimension} of '
+            f'{walk.top} goes from −3 to 3')
+      for dimension, row in zip(dimensions, images, strict=True))
+  below = '' if len(walk.means) == 1 else (
+      ' Latents below it are at their prior’s mean given what is above them.')
+  return section(
+      'traversals', 'Traversals', 'Latent traversals',
+      f'From {html.escape(content.first_image.title)}: one dimension of '
+      f'{html.escape(walk.top)} goes from −3 to 3, the others stay. The '
+      f'dimensions that vary most with the image come first; {active.sum()} of '
+      f'{len(active)} are active.{below}',
+      f'<div class="card"><div class="traversal">{rows}<span></span>'
+      '<span class="ends"><span>−3</span><span>0</span><span>3</span></span>'
+      '</div></div>', css='half')
+
+
+def manifold(content: Content) -> Section | None:
+  """The plane of decodings."""
+  if content.walk.top_means.shape[1] != 2:
+    return None
+  images = latent_pictures.manifold(content.walk, content.first_image)
+  return section(
+      'manifold', 'Manifold', 'The manifold',
+      'E[x|z] all over the plane of z, in steps of equal probability along '
+      'each of its two dimensions.',
+      figure(images, 'Decodings on a grid over the two dimensions of z.',
+             css='wide'))

@@ -1,0 +1,1 @@
+"""Native Keras 3 models of an encoder and a decoder."""

@@ -1,0 +1,1 @@
+"""Callbacks of training: checkpoints, validation and TensorBoard."""

@@ -1,0 +1,201 @@
+"""The batches of a run's splits, as its settings have them."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from tfvae import data
+from tfvae.models.choices import SUPPORT
+from tfvae.models.steps.global_batch import GlobalBatch
+from tfvae.training import strategies
+from tfvae.training.config import Config
+
+
+class TrainingInput:
+  """The training split as steps, and what makes the batch of a step.
+
+  Where one device has the images in memory, a step is given the numbers of its
+  rows, and gathers and binarises them itself, which is then part of the
+  compiled step. Else `tf.data` reads the batch. Both draw the same bits.
+
+  Attributes:
+    steps_per_epoch: of the global batch size.
+  """
+
+  def __init__(self, images: data.ImageData, config: Config,
+               strategy: tf.distribute.Strategy):
+    """Initialises the input.
+
+    Args:
+      images: the data of the run.
+      config: its settings.
+      strategy: whose replicas share each batch.
+    """
+    self._images, self._config, self._strategy = images, config, strategy
+    train = images.train.images
+    self.steps_per_epoch = data.steps_per_epoch(len(train), config.batch_size)
+    self._is_asynchronous = strategies.is_asynchronous(strategy)
+    self._reads_in_step = data.is_in_memory(train) and (
+        strategy.num_replicas_in_sync == 1 and not self._is_asynchronous)
+    if not isinstance(train, data.StreamedImages):
+      gpus = tf.config.list_logical_devices('GPU')
+      self._read = data.BatchReader(
+          train, config.data_binarization(), config.seed,
+          labels_where_needed(images, 'train', config), as_counts(config),
+          'GPU' if gpus and self._reads_in_step else 'CPU')
+
+  def batch_fn(self, element: Any, replica_id: int) -> GlobalBatch:
+    """Makes the batch of an element of the data sets; see `BatchFn`."""
+    del replica_id
+    if 'rows' not in element:
+      return _as_batch(element)
+    rows = element['rows']
+    return GlobalBatch(self._read(rows, element['key']), element['step'], 0,
+                       tf.shape(rows)[0])
+
+  def dataset(self, start_step: int) -> Any:
+    """Returns the endless steps from one on, each replica's part of them.
+
+    Args:
+      start_step: counted from 0 through all epochs.
+    """
+    config, train = self._config, self._images.train.images
+    if isinstance(train, data.StreamedImages):
+      return _distributed(self._strategy, lambda part, parts: self._streamed(
+          start_step, part, parts))
+    if self._is_asynchronous:
+      return tf_keras.utils.experimental.DatasetCreator(
+          lambda context: self._parts(self._steps(0, _clock()), 0, 1))
+    if self._reads_in_step:
+      return self._steps(start_step, config.seed)
+    return _distributed(self._strategy, lambda part, parts: self._parts(
+        self._steps(start_step, config.seed), part, parts))
+
+  def _steps(self, start_step: int, seed: Any) -> tf.data.Dataset:
+    return data.training_steps(
+        len(self._images.train.images), self._config.batch_size, seed,
+        start_step)
+
+  def _parts(self, steps: tf.data.Dataset, part: int,
+             parts: int) -> tf.data.Dataset:
+    """Returns what a replica takes of each step, read."""
+    def read(step):
+      size = tf.size(step['rows'])
+      start, end = _bounds(size, part, parts)
+      return _element(self._read(step['rows'][start:end], step['key'], start),
+                      step['step'], start, size)
+
+    return steps.map(read, num_parallel_calls=tf.data.AUTOTUNE).prefetch(
+        tf.data.AUTOTUNE)
+
+  def _streamed(self, start_step: int, part: int,
+                parts: int) -> tf.data.Dataset:
+    """Returns what a replica takes of each step, streamed from the files."""
+    config, train = self._config, self._images.train.images
+    epoch, step = divmod(start_step, self.steps_per_epoch)
+    batches = data.streamed_batches(
+        train, config.batch_size, config.seed, config.data_binarization(),
+        epoch, step, labels_where_needed(self._images, 'train', config),
+        as_counts(config), (part, parts), config.shuffle_buffer,
+        config.deterministic)
+    last = len(train) - (self.steps_per_epoch - 1) * config.batch_size
+
+    def with_place(step, batch):
+      is_last = (step + 1) % self.steps_per_epoch == 0
+      size = tf.where(is_last, last, config.batch_size)
+      return _element(batch, step, _bounds(size, part, parts)[0], size)
+
+    return tf.data.Dataset.zip(
+        tf.data.Dataset.counter(start_step), batches).map(with_place)
+
+
+def distributed_evaluation(images: data.ImageData, split: str, config: Config,
+                           strategy: tf.distribute.Strategy) -> Any:
+  """Returns the batches of a split, each replica's part of them.
+
+  They are those of `evaluation_batches`, for a model with a `BatchFn`.
+  """
+  def parts_of_batches(part, parts):
+    def part_of(start, batch):
+      size = tf.shape(tf.nest.flatten(batch)[0])[0]
+      first, end = _bounds(size, part, parts)
+      return _element(tf.nest.map_structure(lambda x: x[first:end], batch),
+                      start, first, size)
+
+    return tf.data.Dataset.zip(
+        # The examples before a batch number it, as in `evaluate`.
+        tf.data.Dataset.counter(0, config.eval_batch_size),
+        evaluation_batches(images, split, config)).map(part_of)
+
+  return _distributed(strategy, parts_of_batches)
+
+
+def evaluation_batches(images: data.ImageData, split: str,
+                       config: Config) -> tf.data.Dataset:
+  """Returns the batches of a split, the same for every training seed."""
+  return data.evaluation_batches(
+      getattr(images, split).images, config.eval_batch_size, config.eval_seed,
+      config.data_binarization(), labels_where_needed(images, split, config),
+      as_counts(config), split)
+
+
+def labels_where_needed(images: data.ImageData, split: str,
+                        config: Config) -> np.ndarray | None:
+  """Returns one-hot labels where the graphical model has y."""
+  if not config.graph().is_conditional:
+    return None
+  return getattr(images, split).one_hot(images.num_classes)
+
+
+def as_counts(config: Config) -> bool:
+  """Returns whether the likelihood takes the stored numbers for counts."""
+  return SUPPORT[config.likelihood] == 'counts'
+
+
+def _bounds(size: Any, part: int, parts: int) -> tuple[Any, Any]:
+  """Returns where a part of so many rows begins and ends.
+
+  The first `size mod parts` of them have one row more than the others, which is
+  how `data.streamed_batches` divides a batch too.
+  """
+  least, more = size // parts, size % parts
+  start = part * least + tf.minimum(part, more)
+  return start, start + least + tf.cast(part < more, size.dtype)
+
+
+def _element(inputs: Any, step: tf.Tensor, start: tf.Tensor,
+             size: tf.Tensor) -> dict[str, Any]:
+  """Returns a `GlobalBatch` for a data set; its size is that of a tensor."""
+  return {'inputs': inputs, 'step': step, 'start': start,
+          'like': tf.zeros([size], tf.int8)}
+
+
+def _as_batch(element: dict[str, Any]) -> GlobalBatch:
+  return GlobalBatch(element['inputs'], element['step'], element['start'],
+                     tf.shape(element['like'])[0])
+
+
+def _clock() -> tf.Tensor:
+  """Returns a seed of the moment, in which no two workers begin."""
+  return tf.cast(tf.timestamp() * 1e6, tf.int64)
+
+
+def _distributed(strategy: tf.distribute.Strategy,
+                 make: Callable[[int, int], tf.data.Dataset]) -> Any:
+  """Returns `make(part, parts)` for each of the replicas in one data set."""
+  replicas = strategy.num_replicas_in_sync
+  if replicas == 1:
+    return make(0, 1)
+
+  def for_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
+    here = replicas // context.num_input_pipelines
+    first = context.input_pipeline_id * here
+    # The replicas of a worker are fed one after the other.
+    return tf.data.Dataset.choose_from_datasets(
+        [make(first + i, replicas) for i in range(here)],
+        tf.data.Dataset.range(here).repeat())
+
+  return strategy.distribute_datasets_from_function(for_worker)

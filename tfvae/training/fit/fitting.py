@@ -1,0 +1,145 @@
+"""The training itself: from a built model to its best weights."""
+
+import logging
+import sys
+from typing import Any
+
+import tf_keras
+
+from tfvae import data
+from tfvae.models import LatentVariableModel
+from tfvae.models.steps.global_batch import BatchFn
+from tfvae.models.steps.skipped_steps import SkippedSteps
+from tfvae.training import strategies
+from tfvae.training.callbacks import checkpoint as callbacks
+from tfvae.training.callbacks.averaging import AveragedValidation
+from tfvae.training.callbacks.tensorboard import TensorBoard
+from tfvae.training.callbacks.validation import CoordinatorValidation
+from tfvae.training.config import Config
+from tfvae.training.fit.batches import distributed_evaluation
+from tfvae.training.fit.batches import evaluation_batches
+from tfvae.training.fit.batches import TrainingInput
+from tfvae.training.fit.building import build_model
+from tfvae.training.fit.building import compile_model
+from tfvae.training.fit.building import initialize_priors
+
+_LOGGER = logging.getLogger(__name__)
+
+# What ends the messages of steps that are not finite.
+SKIPPED_REMEDY = (
+    'The last good checkpoint is kept. Try a lower --learning_rate, or '
+    '--clip_norm=1, in a new workdir; with --precision=float16, bfloat16.')
+
+# Images of the validation split that TensorBoard shows.
+_PICTURE_IMAGES = 10
+
+
+def build(config: Config, images: data.ImageData,
+          batch_fn: BatchFn | None = None) -> LatentVariableModel:
+  """Returns the run's compiled model, its priors given images where need be.
+
+  Args:
+    config: the settings.
+    images: the data of the run.
+    batch_fn: what `compile` takes.
+
+  Raises:
+    ValueError: as `build_model` and `initialize_priors` do.
+  """
+  model = build_model(config, images.image_shape, len(images.train.images),
+                      images.num_classes, batch_fn)
+  initialize_priors(model, images.train.images)
+  return model
+
+
+def fit(model: LatentVariableModel, config: Config, images: data.ImageData,
+        train_input: TrainingInput,
+        workdir: str) -> tuple[callbacks.Checkpoint, callbacks.History]:
+  """Trains from the last checkpoint, if there is one, to the last epoch.
+
+  Args:
+    model: of `build`, with the `batch_fn` of `train_input`.
+    config: the settings.
+    images: the data of the run.
+    train_input: its training split, shared out by the strategy of the model.
+    workdir: gets `history.csv`, `checkpoints/` and `tensorboard/`.
+
+  Returns:
+    What saved the states and has the best weights, and the epochs' rows.
+
+  Raises:
+    TrainingInterruptedError: if a signal ended the training.
+    FloatingPointError: after --max_skipped_steps skipped steps in a row.
+  """
+  steps = train_input.steps_per_epoch
+  is_chief = strategies.is_chief(model.distribute_strategy)
+  history = callbacks.History(workdir, len(images.train.images), is_chief)
+  checkpoint = callbacks.Checkpoint(model, workdir, config, steps, history)
+  done = checkpoint.restore(model)
+  epoch, step = divmod(done, steps)
+  if done:
+    _LOGGER.info('Resuming after step %d of epoch %d of %d.', step, epoch + 1,
+                 config.epochs)
+  validation, validating = _validation(model, config, images)
+  skipped = SkippedSteps(
+      config.max_skipped_steps, int(history.total('skipped_steps')),
+      SKIPPED_REMEDY, adds_to_logs=True)
+  callback_list = [*validating, skipped, history]
+  if is_chief:
+    board = TensorBoard(workdir, _pictures(images, config), epoch, config.seed)
+    callback_list.append(board)
+  with checkpoint.awaiting_signals():
+    # The rest of an epoch that was broken off, then whole ones.
+    for first, last, count in ((epoch, epoch + bool(step), steps - step),
+                               (epoch + bool(step), config.epochs, steps)):
+      if first < last:
+        model.fit(
+            train_input.dataset(first * steps + steps - count),
+            initial_epoch=first, epochs=last, steps_per_epoch=count,
+            callbacks=[*callback_list, checkpoint],
+            verbose=(1 if sys.stdout.isatty() else 2) if is_chief else 0,
+            **validation)
+  if is_chief:
+    board.close()
+  return checkpoint, history
+
+
+def best(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
+         config: Config, images: data.ImageData) -> LatentVariableModel:
+  """Returns the model with the weights that are kept, on one device.
+
+  Args:
+    model: which `fit` trained.
+    checkpoint: which it returned.
+    config: the settings.
+    images: the data of the run.
+  """
+  strategy = model.distribute_strategy
+  if strategy.num_replicas_in_sync > 1 or strategies.is_asynchronous(strategy):
+    model = build(config, images)
+  else:
+    compile_model(model, config, len(images.train.images), model.optimizer)
+  model.set_weights(checkpoint.best_weights())
+  return model
+
+
+def _validation(
+    model: LatentVariableModel, config: Config, images: data.ImageData
+) -> tuple[dict[str, Any], list[tf_keras.callbacks.Callback]]:
+  """Returns what `fit` takes to validate, and the callbacks it needs."""
+  strategy = model.distribute_strategy
+  if strategies.is_asynchronous(strategy):
+    return {}, [CoordinatorValidation(
+        build(config, images),
+        evaluation_batches(images, 'validation', config))]
+  return {
+      'validation_data': distributed_evaluation(
+          images, 'validation', config, strategy),
+      'validation_steps': data.steps_per_epoch(
+          len(images.validation.images), config.eval_batch_size),
+  }, [AveragedValidation()]
+
+
+def _pictures(images: data.ImageData, config: Config) -> Any:
+  batches = evaluation_batches(images, 'validation', config)
+  return next(iter(batches.unbatch().batch(_PICTURE_IMAGES)))

@@ -1,0 +1,1 @@
+"""What a finished training leaves: evaluations and the report."""
