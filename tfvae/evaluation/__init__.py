@@ -27,25 +27,6 @@ from tfvae.evaluation.latents.collapse import describe_collapse
 from tfvae.evaluation.latents.latent_measures import Latent
 from tfvae.evaluation.latents.latent_measures import LatentSpace
 from tfvae.evaluation.latents.latent_space import latent_space
+from tfvae.registry import public_names
 
-__all__ = [
-    'BidirectionalBounds',
-    'Calibration',
-    'Elbo',
-    'Estimate',
-    'InferenceGaps',
-    'Latent',
-    'LatentSpace',
-    'annealed_importance_sampling',
-    'bidirectional_bounds',
-    'describe_collapse',
-    'disentanglement_scores',
-    'elbo',
-    'importance_weighted_nll',
-    'inference_gaps',
-    'latent_space',
-    'posterior_means',
-    'representation_accuracy',
-    'sampled_mutual_information_gap',
-    'simulation_based_calibration',
-]
+__all__ = public_names(globals())

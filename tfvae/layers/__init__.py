@@ -24,20 +24,6 @@ from tfvae.layers.posteriors.multivariate_normal_diag import (
 from tfvae.layers.posteriors.multivariate_normal_tril import (
     MultivariateNormalTriL,
 )
+from tfvae.registry import public_names
 
-__all__ = [
-    'DiscretizedLogistic',
-    'DistributionLayer',
-    'IndependentBernoulli',
-    'IndependentContinuousBernoulli',
-    'IndependentNegativeBinomial',
-    'IndependentNormal',
-    'IndependentPoisson',
-    'InverseAutoregressiveFlow',
-    'Likelihood',
-    'MultivariateNormalDiag',
-    'MultivariateNormalTriL',
-    'SeededSample',
-    'bits_per_dim',
-    'convert_with',
-]
+__all__ = public_names(globals())

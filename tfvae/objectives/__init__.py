@@ -10,13 +10,7 @@ from tfvae.objectives.importance_weighted import ImportanceWeighted
 from tfvae.objectives.info_vae import InfoVAE
 from tfvae.objectives.info_vae import maximum_mean_discrepancy
 from tfvae.objectives.objective import Objective
+from tfvae.registry import public_names
 from tfvae.schedules import CyclicalWarmUp
 
-__all__ = [
-    'BetaTC',
-    'CyclicalWarmUp',
-    'ImportanceWeighted',
-    'InfoVAE',
-    'Objective',
-    'maximum_mean_discrepancy',
-]
+__all__ = public_names(globals())

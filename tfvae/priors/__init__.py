@@ -6,12 +6,6 @@ from tfvae.priors.learned_normal import LearnedNormal
 from tfvae.priors.prior import Prior
 from tfvae.priors.standard_normal import StandardNormal
 from tfvae.priors.vamp_prior import VampPrior
+from tfvae.registry import public_names
 
-__all__ = [
-    'FlowPrior',
-    'GaussianMixture',
-    'LearnedNormal',
-    'Prior',
-    'StandardNormal',
-    'VampPrior',
-]
+__all__ = public_names(globals())
