@@ -1,6 +1,5 @@
 """The seam between the command line and the library."""
 
-import contextlib
 import importlib.metadata
 import logging
 import os
@@ -11,6 +10,7 @@ import numpy as np
 import tf_keras
 
 from tfvae import data
+from tfvae.files import replacing
 from tfvae.layers.likelihoods.support import check_support
 from tfvae.models import LatentVariableModel
 from tfvae.models.choices import SUPPORT
@@ -25,7 +25,6 @@ from tfvae.training.fit.batches import TrainingInput
 from tfvae.training.results import evaluation_checks
 from tfvae.training.results import evaluations
 from tfvae.training.results.json_files import plain
-from tfvae.training.results.json_files import replace
 from tfvae.training.results.run_report import write_report
 from tfvae.training.results.subject import Subject
 
@@ -227,14 +226,8 @@ def _save(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
       'seconds': {'train': round(history.total('seconds'), 1)},
       'versions': {name: importlib.metadata.version(name)
                    for name in _PACKAGES}})
-  path = os.path.join(workdir, workdir_lib.MODEL_FILE)
-  temporary = os.path.join(workdir, f'tmp.{workdir_lib.MODEL_FILE}')
-  try:
+  with replacing(os.path.join(workdir, workdir_lib.MODEL_FILE)) as temporary:
     model.save(temporary)
-    replace(temporary, path)
-  finally:  # A full disk leaves a part of it, and its space is needed.
-    with contextlib.suppress(FileNotFoundError):
-      os.remove(temporary)
 
 
 def _evaluate(model: LatentVariableModel, config: Config,

@@ -9,6 +9,7 @@ import logging
 import os
 from typing import Any
 
+from tfvae.files import replacing
 from tfvae.training.config import Config
 from tfvae.training.config import EvaluationConfig
 from tfvae.training.config import FIELDS
@@ -222,11 +223,11 @@ def read_history(workdir: str,
 def write_history(workdir: str, rows: list[dict[str, Any]]):
   """Writes `history.csv`, a row an epoch."""
   path = os.path.join(workdir, HISTORY_FILE)
-  with open(f'{path}.tmp', 'w', newline='', encoding='utf-8') as file:
+  with (replacing(path) as temporary,
+        open(temporary, 'w', newline='', encoding='utf-8') as file):
     writer = csv.DictWriter(file, fieldnames=list(rows[0]))
     writer.writeheader()
     writer.writerows(rows)
-  os.replace(f'{path}.tmp', path)
 
 
 def _unwritable(workdir: str, error: OSError) -> ValueError:
