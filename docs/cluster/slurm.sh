@@ -1,8 +1,9 @@
 #!/bin/bash
 # Two workers that train one model synchronously: sbatch slurm.sh
 #
-# The current directory, in which the workdir is created, must be on a file system
-# that all nodes share. tfvae-train must be in PATH: activate its environment first.
+# The current directory, in which the workdir is created, must be on a file
+# system that all nodes share. tfvae-train must be in PATH: activate its
+# environment first.
 #SBATCH --job-name=tfvae
 #SBATCH --nodes=2
 #SBATCH --ntasks-per-node=1
