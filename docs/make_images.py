@@ -1,13 +1,14 @@
-"""Makes the pictures that README.md and the guides show.
+"""Program that makes the pictures of README.md and the guides.
 
   python train_main.py --flagfile=configs/mnist.flags
   python train_main.py --workdir=runs/mnist --mode=evaluate \
       --evaluations=calibration
   python docs/make_images.py --workdir=runs/mnist
 
-Graphs come from `tfvae.report.draw_graph`, the overview from the run, and what
-its report shows from headless Chromium, which takes `selenium`, `chromium` and
-`chromedriver`. Without --workdir the graphs alone are made.
+`tfvae.report.draw_graph` draws the graphs, the overview is a file of the run,
+and headless Chromium takes the pictures of its report, which needs `selenium`,
+`chromium` and `chromedriver`. Without --workdir the program makes only the
+graphs.
 """
 
 import argparse
@@ -23,13 +24,16 @@ from tfvae.graph import PRESETS
 IMAGES = pathlib.Path(__file__).parent / 'images'
 
 GRAPHS = {f'graph_{name}.png': strings for name, strings in PRESETS.items()} | {
+    'graph_readme.png': {
+        'latents': 'z1:16,z2:8', 'inference': 'z1|x; z2|z1',
+        'generative': 'z2; z1|z2; x|z1'},
     'graph_skip.png': {
         'latents': 'z1:32,z2:16,z3:8', 'inference': 'z3|x; z2|z3,x; z1|z2,x',
         'generative': 'z3; z2|z3; z1|z2; x|z1,z3'}}
 
 OVERVIEW = 'mnist.png'
 
-# By file, what of the report it shows: a selector of style sheets.
+# CSS selector of the part of the report that each file shows.
 PARTS = {
     'report_map.png': '#map .card',
     'report_explorer.png': '#explorer .card',
@@ -38,7 +42,7 @@ PARTS = {
     'report_calibration.png': '#calibration .card',
 }
 
-# Where a part lies on the page, or nothing.
+# Returns the position of a part on the page, or null.
 _BOX = """
 const part = document.querySelector(arguments[0]);
 if (!part) return null;
@@ -46,7 +50,7 @@ const {x, y, width, height} = part.getBoundingClientRect();
 return {x: x + scrollX, y: y + scrollY, width, height};
 """
 
-_WIDTH, _SCALE = 1100, 1.5  # Of the window, in CSS pixels; and their size.
+_WIDTH, _SCALE = 1100, 1.5  # Width of the window in CSS pixels; pixel ratio.
 
 
 def make_graphs(directory: str | os.PathLike[str]):
@@ -58,17 +62,17 @@ def make_graphs(directory: str | os.PathLike[str]):
 
 
 def make_overview(workdir: str, directory: str | os.PathLike[str]):
-  """Copies a run's picture of reconstructions and samples."""
+  """Copies the picture of reconstructions and samples of a run."""
   shutil.copyfile(os.path.join(workdir, 'report', 'overview.png'),
                   os.path.join(directory, OVERVIEW))
 
 
 def make_parts(workdir: str, directory: str | os.PathLike[str]):
-  """Photographs parts of a run's report.
+  """Takes pictures of parts of the report of a run.
 
   Raises:
-    ValueError: if the report has no such part, as where the run was not
-      evaluated for it.
+    ValueError: If the report lacks a part because the evaluation that fills it
+      was not run.
   """
   page = pathlib.Path(workdir, 'report', 'index.html').resolve()
   browser = _browser()
@@ -79,8 +83,8 @@ def make_parts(workdir: str, directory: str | os.PathLike[str]):
       if not box:
         raise ValueError(
             f'The report has no {selector}; run the evaluation that fills it '
-            f'by --mode=evaluate. Received: workdir={workdir}')
-      # WebDriver's own screenshots scroll, and time out where that is smooth.
+            f'with --mode=evaluate. Received: workdir={workdir}')
+      # Screenshots of WebDriver scroll, and time out with smooth scrolling.
       shot = browser.execute_cdp_cmd('Page.captureScreenshot', {
           'clip': box | {'scale': 1}, 'captureBeyondViewport': True})
       pathlib.Path(directory, name).write_bytes(base64.b64decode(shot['data']))
@@ -90,7 +94,7 @@ def make_parts(workdir: str, directory: str | os.PathLike[str]):
 
 def _browser():
   """Returns headless Chromium."""
-  from selenium import webdriver  # Graphs do without.
+  from selenium import webdriver  # Not needed for graphs.
 
   options = webdriver.ChromeOptions()
   for argument in ('--headless=new', '--no-sandbox', '--disable-gpu',
@@ -103,9 +107,10 @@ def _browser():
 
 
 def main():
-  """Makes what the command line asks for."""
+  """Makes the pictures that the command line selects."""
   parser = argparse.ArgumentParser(description=__doc__.split('\n', 1)[0])
-  parser.add_argument('--workdir', help='of a run of configs/mnist.flags')
+  parser.add_argument(
+      '--workdir', help='workdir of a run of configs/mnist.flags')
   workdir = parser.parse_args().workdir
   make_graphs(IMAGES)
   if workdir:
