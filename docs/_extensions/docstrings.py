@@ -13,7 +13,8 @@ from sphinx.application import Sphinx
 from sphinx.util import inspect as sphinx_inspect
 
 _SECTION = re.compile(
-    r'(Args|Attributes|Call arguments|Examples?|Raises|Returns|Yields):$')
+    r'(Args|Attributes|Call arguments|Examples?|Raises|Returns'
+    r'|Returns, when called|Yields):$')
 _CODE = re.compile(r'(``[^`]+``|`[^`]+`)')
 _NAME = re.compile(r'[A-Za-z_][\w.]*(\(\))?')
 # Characters that may stand before and after inline markup.
