@@ -17,6 +17,9 @@ import os
 import pathlib
 import shutil
 
+from matplotlib import patches
+from matplotlib import pyplot
+
 from tfvae import report
 from tfvae.graph import GraphicalModel
 from tfvae.graph import PRESETS
@@ -32,6 +35,14 @@ GRAPHS = {f'graph_{name}.png': strings for name, strings in PRESETS.items()} | {
         'generative': 'z3; z2|z3; z1|z2; x|z1,z3'}}
 
 OVERVIEW = 'mnist.png'
+
+# From the top to the bottom; `data` is drawn next to them.
+ROOMS = (
+    ('__main__',), ('training',), ('report', 'serving'), ('evaluation',),
+    ('models',), ('objectives',), ('inference',),
+    ('priors', 'regularizers', 'losses'), ('layers',), ('graph', 'schedules'),
+    ('registry', 'settings', 'files'))
+_COLUMN = 74  # Percent of the width.
 
 # CSS selector of the part of the report that each file shows.
 PARTS = {
@@ -59,6 +70,41 @@ def make_graphs(directory: str | os.PathLike[str]):
     report.save_figure(
         os.path.join(directory, name),
         report.draw_graph(GraphicalModel.parse(**strings)))
+
+
+def make_architecture(directory: str | os.PathLike[str]):
+  """Draws the rooms of docs/architecture.md, each above those it imports."""
+  axes = pyplot.figure(figsize=(7.4, 5.4)).add_axes((0, 0, 1, 1))
+  axes.set(xlim=(0, 100), ylim=(-len(ROOMS), 0))
+  axes.axis('off')
+  for line, rooms in enumerate(ROOMS):
+    is_wide = line < 2 or line == len(ROOMS) - 1  # Above or below `data`.
+    width = (99 if is_wide else _COLUMN) / len(rooms)
+    for i, room in enumerate(rooms):
+      _draw_room(axes, room, i * width + 2, -line - 0.86, width - 3, 0.72)
+    if line:
+      _draw_arrow(axes, _COLUMN / 2, -line)
+  # Between the room above it and the foundation.
+  _draw_room(axes, 'data', _COLUMN + 2, 1 - len(ROOMS) + 0.14,
+             96 - _COLUMN, len(ROOMS) - 3.28)
+  for line in (2, len(ROOMS) - 1):
+    _draw_arrow(axes, _COLUMN + 13, -line)
+  figure = axes.figure
+  figure.savefig(os.path.join(directory, 'architecture.png'), dpi=130)
+  pyplot.close(figure)
+
+
+def _draw_arrow(axes, x, y):
+  axes.annotate('', (x, y - 0.16), (x, y + 0.15),
+                arrowprops={'arrowstyle': '-|>', 'color': '#667085'})
+
+
+def _draw_room(axes, room, x, y, width, height):
+  axes.add_patch(patches.FancyBboxPatch(
+      (x, y), width, height, boxstyle='round,pad=0,rounding_size=0.7',
+      mutation_aspect=0.12, facecolor='#eef4f8', edgecolor='#1f6f9f'))
+  axes.text(x + width / 2, y + height / 2, room, ha='center', va='center',
+            fontsize=10, family='monospace')
 
 
 def make_overview(workdir: str, directory: str | os.PathLike[str]):
@@ -113,6 +159,7 @@ def main():
       '--workdir', help='workdir of a run of configs/mnist.flags')
   workdir = parser.parse_args().workdir
   make_graphs(IMAGES)
+  make_architecture(IMAGES)
   if workdir:
     make_overview(workdir, IMAGES)
     make_parts(workdir, IMAGES)
