@@ -114,18 +114,33 @@ class NegativeLogLikelihood(tf_keras.losses.Loss):
       ValueError: if `y_pred` is no distribution, or the shape of `y_true` is
         not that of the likelihood's draws, which would broadcast silently.
     """
-    likelihood = getattr(y_pred, '_tfp_distribution', y_pred)
-    if not isinstance(likelihood, tfd.Distribution):
-      raise ValueError(
-          'NegativeLogLikelihood needs a model that ends in a distribution '
-          'layer, such as tfvae.layers.IndependentBernoulli. Received: '
-          f'y_pred={y_pred!r}')
-    x = tf.cast(y_true, likelihood.dtype)
-    expected = likelihood.batch_shape.concatenate(likelihood.event_shape)
-    if x.shape.rank != expected.rank or not x.shape.is_compatible_with(
-        expected):
-      raise ValueError(
-          'NegativeLogLikelihood compares data with a likelihood of their '
-          f'shape. Received: y_true.shape={x.shape}, likelihood batch and '
-          f'event shape={expected}')
-    return -likelihood.log_prob(x)
+    return -log_likelihood(y_true, y_pred)
+
+
+def log_likelihood(x: tf.Tensor, likelihood: tfd.Distribution) -> tf.Tensor:
+  """Returns log p(x|z) of each example, `[b]`, in nats.
+
+  Args:
+    x: Data, `[b, *event_shape]`; integers and booleans are cast.
+    likelihood: p(x|z), batch shape `[b]`.
+
+  Raises:
+    ValueError: If `likelihood` is no distribution, or the shape of x is not
+      that of its draws, which would broadcast silently.
+  """
+  received, likelihood = likelihood, getattr(
+      likelihood, '_tfp_distribution', likelihood)
+  if not isinstance(likelihood, tfd.Distribution):
+    raise ValueError(
+        'NegativeLogLikelihood needs a model that ends in a distribution '
+        'layer, such as tfvae.layers.IndependentBernoulli. Received: '
+        f'y_pred={received!r}')
+  x = tf.cast(x, likelihood.dtype)
+  expected = likelihood.batch_shape.concatenate(likelihood.event_shape)
+  if x.shape.rank != expected.rank or not x.shape.is_compatible_with(
+      expected):
+    raise ValueError(
+        'NegativeLogLikelihood compares data with a likelihood of their '
+        f'shape. Received: y_true.shape={x.shape}, likelihood batch and '
+        f'event shape={expected}')
+  return likelihood.log_prob(x)

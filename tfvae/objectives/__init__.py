@@ -6,6 +6,7 @@ linear one is `tf_keras.optimizers.schedules.PolynomialDecay(0., steps, 1.)`.
 """
 
 from tfvae.objectives.beta_tc import BetaTC
+from tfvae.objectives.elbo import ELBO
 from tfvae.objectives.importance_weighted import ImportanceWeighted
 from tfvae.objectives.info_vae import InfoVAE
 from tfvae.objectives.info_vae import maximum_mean_discrepancy

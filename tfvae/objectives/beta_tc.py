@@ -7,10 +7,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tfvae.inference import Inference
+from tfvae.inference import LatentVariableModel
 from tfvae.layers import SeededSample
-from tfvae.models import Inference
-from tfvae.models import LatentVariableModel
-from tfvae.objectives.objective import elbo_parts
 from tfvae.objectives.objective import Objective
 
 tfd = tfp.distributions
@@ -74,8 +73,8 @@ class BetaTC(Objective):
     penalty = (terms['mutual_information']
                + self.beta * terms['total_correlation']
                + terms['dimension_wise_kl'] - constant)
-    return {'objective': kl_factor * penalty - log_likelihood} | elbo_parts(
-        inference, log_likelihood)
+    return {'objective': kl_factor * penalty - log_likelihood
+            } | inference.elbo_parts(log_likelihood).per_example()
 
   def terms(self, inference: Inference) -> dict[str, tf.Tensor]:
     """Returns the three terms at each draw, `[b]`, in nats.

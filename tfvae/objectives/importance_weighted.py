@@ -6,10 +6,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tfvae.inference import Inference
+from tfvae.inference import LatentVariableModel
 from tfvae.layers import SeededSample
-from tfvae.models import Inference
-from tfvae.models import LatentVariableModel
-from tfvae.objectives.objective import elbo_parts
 from tfvae.objectives.objective import Objective
 
 tfd = tfp.distributions
@@ -72,7 +71,8 @@ class ImportanceWeighted(Objective):
     weights['normalized'] = tf.stop_gradient(tf.nn.softmax(log_weights, axis=0))
     bound = tf.reduce_logsumexp(log_weights, axis=0) - tf.math.log(
         tf.cast(self.num_samples, log_weights.dtype))
-    return {'objective': -bound} | elbo_parts(inference, log_likelihood)
+    return {'objective': -bound} | inference.elbo_parts(
+        log_likelihood).per_example()
 
   def get_config(self) -> dict[str, Any]:
     """Returns the settings as plain data."""

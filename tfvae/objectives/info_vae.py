@@ -6,9 +6,8 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from tfvae.inference import LatentVariableModel
 from tfvae.layers import SeededSample
-from tfvae.models import LatentVariableModel
-from tfvae.objectives.objective import elbo_parts
 from tfvae.objectives.objective import Objective
 
 # Of s, the squared distance in units of what two standard normals have.
@@ -71,7 +70,7 @@ class InfoVAE(Objective):
     inference = model.infer(inputs, SeededSample(seed), training)
     log_likelihood = model.log_likelihood(
         inference.latents, target, inputs, training)
-    parts = elbo_parts(inference, log_likelihood)
+    parts = inference.elbo_parts(log_likelihood).per_example()
     # The draws of the latents have seeds 0, 1, …; this is the next.
     prior_seed = tf.random.experimental.stateless_fold_in(
         tf.cast(seed, tf.int32), len(inference.latents), alg='philox')

@@ -5,8 +5,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfvae.models import Inference
-from tfvae.models import LatentVariableModel
+from tfvae.inference import LatentVariableModel
 from tfvae.regularizers import KLDivergenceRegularizer
 
 
@@ -79,20 +78,6 @@ class Objective:
     return cls(**config)
 
 
-def elbo_parts(inference: Inference,
-               log_likelihood: tf.Tensor) -> dict[str, tf.Tensor]:
-  """Returns 'elbo', 'reconstruction' and 'kl' of each example, `[b]`.
-
-  Args:
-    inference: whose draws have a leading dimension, or none.
-    log_likelihood: log p(x|z) of them, `[*sample_shape, b]`.
-  """
-  kl = tf.add_n([_mean_over_draws(kl) for kl in inference.kl.values()])
-  reconstruction = _mean_over_draws(log_likelihood)
-  return {'elbo': reconstruction - kl, 'reconstruction': reconstruction,
-          'kl': kl}
-
-
 def _controls(regularizer: KLDivergenceRegularizer) -> list[str]:
   """Returns the settings that tell the penalty from the KL."""
   weight, free_bits, capacity = (
@@ -102,8 +87,3 @@ def _controls(regularizer: KLDivergenceRegularizer) -> list[str]:
       (f'weight={weight}', isinstance(weight, tf.Variable) or weight != 1),
       (f'free_bits={free_bits}', free_bits > 0),
       (f'capacity={capacity}', capacity is not None)) if is_set]
-
-
-def _mean_over_draws(nats: tf.Tensor) -> tf.Tensor:
-  """Averages `[k, b]` to `[b]`; the exact KL of a root is `[b]` already."""
-  return tf.reduce_mean(nats, axis=0) if nats.shape.rank > 1 else nats

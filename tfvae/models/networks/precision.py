@@ -4,7 +4,7 @@ from typing import Any
 
 import tf_keras
 
-from tfvae.models.latent_variable_model import LatentVariableModel
+from tfvae.inference import LatentVariableModel
 
 _MIXED = ('mixed_bfloat16', 'mixed_float16')
 

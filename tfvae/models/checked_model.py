@@ -7,10 +7,13 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfvae.inference.batches import check_unweighted
+from tfvae.inference.batches import unpack_batch
 from tfvae.models.checks import batches as batch_checks
 from tfvae.models.checks import keras_objects
 from tfvae.models.checks.first_batch import FirstBatchChecked
 from tfvae.models.checks.first_batch import StepFunction
+from tfvae.models.checks.networks import last_layer
 from tfvae.models.steps.skipped_steps import SkippedSteps
 
 # Steps between two looks at the counts of skipped steps.
@@ -19,7 +22,7 @@ _LOOK_EVERY = 50
 _LOGGER = logging.getLogger(__name__)
 
 
-class GuardedModel(tf_keras.Model):
+class CheckedModel(tf_keras.Model):
   """A `tf_keras.Model` that checks data, callbacks and files beforehand.
 
   Bad input raises a `ValueError` that says what to do, instead of an error
@@ -31,20 +34,14 @@ class GuardedModel(tf_keras.Model):
     trace_version: Number that changes when functions of the model that were
       traced before compute something else than the model does now.
 
-  A subclass has a `decoder`, the property `observed_shapes`, the method
-  `build_from_batch`, and a `compile` that sets `_checks_data` and
-  `_reads_rows`.
+  A subclass has a `decoder`, `observed_shapes`, the method `build_from_batch`,
+  and a `compile` that sets `_checks_data` and `_reads_rows`.
   """
 
   trace_version = 0
   _checks_data = True
   _reads_rows = False  # Whether data sets hold rows that the step looks up.
   _is_validation_checked = False  # Whether those of the present `fit` are.
-
-  @property
-  def observed_shapes(self) -> batch_checks.Shapes:
-    """Shape of one example of x and of y, by name; None if not known yet."""
-    raise NotImplementedError
 
   @property
   def checks_data(self) -> bool:
@@ -57,7 +54,7 @@ class GuardedModel(tf_keras.Model):
     It is no property: Keras saves a layer under the first attribute at which it
     finds it, and files of earlier versions have it below the decoder.
     """
-    return batch_checks.last_layer(self.decoder)
+    return last_layer(self.decoder)
 
   @property
   def event_shape(self) -> tuple[int, ...] | None:
@@ -92,7 +89,7 @@ class GuardedModel(tf_keras.Model):
       FloatingPointError: If too many steps are skipped, their loss or gradient
         not being finite.
     """
-    batch_checks.refuse_weights(
+    check_unweighted(
         sample_weight=sample_weight, class_weight=class_weight)
     keras_objects.check_callbacks(callbacks)
     if isinstance(validation_data, dict) or hasattr(
@@ -119,7 +116,7 @@ class GuardedModel(tf_keras.Model):
     Raises:
       ValueError: If the data or a weight is not as the model takes it.
     """
-    batch_checks.refuse_weights(sample_weight=sample_weight)
+    check_unweighted(sample_weight=sample_weight)
     # The validation data of a `fit` are checked once.
     is_validation = bool(kwargs.get('_use_cached_eval_dataset'))
     if not (is_validation and self._is_validation_checked):
@@ -274,7 +271,7 @@ class GuardedModel(tf_keras.Model):
     if not hasattr(likelihood, 'needs_adapting') or (
         int(self.optimizer.iterations)):
       return
-    target = np.asarray(batch_checks.unpack_batch(data)[1])
+    target = np.asarray(unpack_batch(data)[1])
     if likelihood.needs_adapting(target):
       likelihood.adapt(target)
       _LOGGER.info('%s is adapted to the scale of the first batch.',
