@@ -6,9 +6,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-# And those that are made of them, such as the transposed ones.
-_CONVOLUTIONS = (
-    tf_keras.layers.Conv1D, tf_keras.layers.Conv2D, tf_keras.layers.Conv3D)
+from tfvae.models.networks.acceleration import xla_pays_off
 
 
 def compiled_execution(
@@ -51,7 +49,7 @@ def compiled_execution(
 
   def execute(iterator):
     count = tf.cast(model._steps_per_execution, tf.int32)
-    if _is_small(iterator.element_spec) and not _is_slow(model):
+    if _is_small(iterator.element_spec) and xla_pays_off(model):
       _execute(iterator, count, steps, loop_fn)
     else:
       for _ in tf.range(count):
@@ -81,11 +79,6 @@ def _in_replica(model: tf_keras.Model,
   """Returns the function, compiled by XLA, as the model's one replica."""
   compiled = tf.function(function, jit_compile=True, reduce_retracing=True)
   return lambda *args: model.distribute_strategy.run(compiled, args=args)
-
-
-def _is_slow(model: tf_keras.Model) -> bool:
-  return not tf.config.list_logical_devices('GPU') and any(
-      isinstance(part, _CONVOLUTIONS) for part in model.submodules)
 
 
 def _is_small(spec: Any) -> bool:
