@@ -212,6 +212,11 @@ class GraphVAE(TrainableModel):
     return self.decoder(
         joined([values[parent] for parent in parents]), training=training)
 
+  def posterior_layers(self) -> dict[str, tf_keras.layers.Layer]:
+    """Returns the posterior layer of each latent, by name."""
+    return {name: factor.head
+            for name, factor in self.inference_factors.items()}
+
   def inference_network(self) -> tf_keras.Model:
     """Returns the features, the network that takes x."""
     return self.features

@@ -50,7 +50,8 @@ class TrainableModel(LatentVariableModel, CheckedModel):
   that differs from the encoder's input (a denoising autoencoder). For a
   conditional model x is a dictionary of 'x' and the one-hot label 'y'.
 
-  A subclass calls `_initialize` after it has built its networks.
+  A subclass calls `_initialize` after it has built its networks, and defines
+  `posterior_layers`.
   """
 
   def _initialize(
@@ -78,6 +79,11 @@ class TrainableModel(LatentVariableModel, CheckedModel):
     self._batch_fn, self._compile_arguments = None, None
     self._set_built()
 
+  def posterior_layers(self) -> dict[str, tf_keras.layers.Layer]:
+    """Returns the posterior layer of each latent by name, where it is known."""
+    # No property, for Keras would save the layers' weights under its name.
+    raise NotImplementedError
+
   def _set_built(self):
     self.built = all(part.built for part in self.submodules
                      if isinstance(part, tf_keras.Model))
@@ -103,7 +109,7 @@ class TrainableModel(LatentVariableModel, CheckedModel):
     return list(vars(self._trackers).values())
 
   def compile(self, optimizer: Any = 'adam', jit_compile: bool | None = None,
-              objective: objectives.Objective | None = None,
+              objective: objectives.Objective | str | None = None,
               kl_schedule: Any = None,
               batch_fn: global_batch.BatchFn | None = None,
               check_data: bool = True, **kwargs):
@@ -115,7 +121,8 @@ class TrainableModel(LatentVariableModel, CheckedModel):
         the part inside each of them, since XLA cannot compile the all-reduce.
         Free bits and capacities of several replicas need an all-reduce in
         between, and run without XLA.
-      objective: Objective of `tfvae.objectives`; None is the ELBO.
+      objective: Objective of `tfvae.objectives`, or its name in `OBJECTIVES`,
+        with default settings; None is the ELBO.
       kl_schedule: A `tf_keras` learning-rate schedule whose value at the step
         multiplies the KL's weight in training, such as
         `PolynomialDecay(0., steps, 1.)`, a linear warm-up; None is 1.
@@ -147,7 +154,9 @@ class TrainableModel(LatentVariableModel, CheckedModel):
                        f'Received: {sorted(unknown)}')
     keras_objects.check_is_tf_keras(
         optimizer=optimizer, kl_schedule=kl_schedule)
-    chosen = objective or objectives.ELBO()
+    chosen = objectives.OBJECTIVES.make(objective) if isinstance(
+        objective, str) else objective or objectives.ELBO()
+    chosen.check_model(self.graph, self.posterior_layers())
     chosen.check_kl_controls(self.kl_regularizers, kl_schedule)
     replicas = self.distribute_strategy.num_replicas_in_sync
     super().compile(optimizer, jit_compile=bool(jit_compile and replicas == 1),

@@ -116,6 +116,11 @@ class VAE(TrainableModel):
     # A single latent: the seed is not split, as it is for several.
     return self.draw_prior(lambda p: p.sample(n, seed=seed), inputs)
 
+  def posterior_layers(self) -> dict[str, tf_keras.layers.Layer]:
+    """Returns the encoder's last layer by name, or nothing if it hides it."""
+    layer = last_layer(self.encoder)
+    return {} if layer is None else {'z': layer}
+
   def inference_network(self) -> tf_keras.Model:
     """Returns the encoder, the network that takes x."""
     return self.encoder

@@ -1,4 +1,4 @@
-"""The ELBO, the objective that `compile` uses by default."""
+"""The ELBO, the default objective."""
 
 from typing import Any
 
@@ -8,11 +8,13 @@ import tf_keras
 from tfvae.inference import LatentVariableModel
 from tfvae.layers import SeededSample
 from tfvae.objectives.objective import Objective
+from tfvae.objectives.objective import OBJECTIVES
 
 
+@OBJECTIVES.register('elbo')
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class ELBO(Objective):
-  """The evidence lower bound, with the KL as its regularizers weigh it.
+  """The evidence lower bound, with the KL as the regularizers weigh it.
 
     E_q[log p(x|z)] − kl_factor · Σ_j penalty(KL_j),
 
@@ -24,7 +26,7 @@ class ELBO(Objective):
   def __call__(self, model: LatentVariableModel, inputs: Any, target: tf.Tensor,
                seed: tf.Tensor, kl_factor: Any,
                training: bool) -> dict[str, tf.Tensor]:
-    """Returns the penalized −ELBO and the ELBO's parts; see `Objective`."""
+    """Returns −ELBO with the penalty, and the ELBO's parts; see `Objective`."""
     inference = model.infer(inputs, SeededSample(seed), training)
     log_likelihood = model.log_likelihood(
         inference.latents, target, inputs, training)
@@ -34,5 +36,5 @@ class ELBO(Objective):
         log_likelihood).per_example()
 
   def get_config(self) -> dict[str, Any]:
-    """Returns no settings."""
+    """Returns no arguments; there are none."""
     return {}
