@@ -18,7 +18,8 @@ from tfvae.registry import Setting
 tfd = tfp.distributions
 
 _SAMPLES = Setting(
-    'importance_samples', 5, 'importance samples K per example of iwae and dreg', at_least=1)
+    'importance_samples', 5, 'importance samples K per example of iwae and '
+    'dreg', at_least=1)
 
 
 @OBJECTIVES.register(
