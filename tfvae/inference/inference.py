@@ -21,7 +21,7 @@ class ElboParts(NamedTuple):
   The fields are tensors or arrays, and `tf.nest` maps over them.
 
   Attributes:
-    reconstruction: log p(x|z), `[*sample_shape, b]`.
+    reconstruction: Values of log p(x|z), `[*sample_shape, b]`.
     kl_by_latent: KL(q_j ‖ p_j), or its estimate at the draw, by name;
       `[*sample_shape, b]`, or `[b]` where it is the same at each draw.
   """
@@ -74,8 +74,8 @@ class Inference:
     """Returns the parts of the ELBO at the draw.
 
     Args:
-      log_likelihood: log p(x|z) of the draw, `[*sample_shape, b]`, as
-        `LatentVariableModel.log_likelihood` returns it.
+      log_likelihood: Values of log p(x|z) at the draw, `[*sample_shape, b]`,
+        as `LatentVariableModel.log_likelihood` returns them.
     """
     return ElboParts(log_likelihood, dict(self.kl))
 

@@ -32,33 +32,33 @@ tfd = tfp.distributions
 
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class GraphVAE(TrainableModel):
-  """A VAE whose factorisation is that of a `GraphicalModel`.
+  """A VAE that factorizes as a `GraphicalModel`.
 
-    q(z|x; φ) = Π_j q(z_j|Pa_q(z_j); φ),
-    p(x, z; θ) = p(x|Pa_p(x); θ) Π_j p(z_j|Pa_p(z_j); θ),
-    ELBO(x) = E_q[log p(x|Pa_p(x)) − Σ_j KL(q(z_j|Pa_q) ‖ p(z_j|Pa_p))],
+    q(z|x; φ) = Π_j q(z_j|Pa_q(z_j); φ)
+    p(x, z; θ) = p(x|Pa_p(x); θ) Π_j p(z_j|Pa_p(z_j); θ)
 
-  with the log-ratio log q(z_j|Pa_q) − log p(z_j|Pa_p) in place of the KL where
-  `GraphicalModel.allows_exact_kl` forbids it. Plain, hierarchical, top-down and
-  conditional models are all this class; the graph tells them apart. Each q_j
-  ends in a layer such as `MultivariateNormalDiag` with a
-  `KLDivergenceRegularizer` towards that latent's prior.
+  Plain, hierarchical, top-down and conditional models are instances of this
+  class that differ in their graph. Each q_j ends in a layer such as
+  `MultivariateNormalDiag`, with a `KLDivergenceRegularizer` from the latent's
+  prior. See `LatentVariableModel` for the ELBO and `TrainableModel` for how it
+  trains.
 
   With merging='precision_weighted', q_j of a latent with parents in p is
 
-    q(z_j|Pa_q) ∝ N(z_j; μ̂, diag σ̂²) p(z_j|Pa_p),
+    q(z_j|Pa_q) ∝ N(z_j; μ̂, diag σ̂²) p(z_j|Pa_p)
 
-  (μ̂, σ̂) of the other parents, in place of a network of them all: Sønderby et
-  al., Ladder Variational Autoencoders, 2016.
+  with (μ̂, σ̂) from a network of the other parents, in place of a network of all
+  of them: Sønderby et al., Ladder Variational Autoencoders, 2016.
 
   Attributes:
-    graph: the factorisation.
-    features: from x to what the factors of q see of it.
-    decoder: from the parents of x, concatenated in the order of their factor,
-      to p(x|Pa_p(x)).
-    inference_factors: q(z_j|Pa_q(z_j)) by name.
-    priors: p(z_j|Pa_p(z_j)) by name: a `Factor`, or a layer of `tfvae.priors`
-      where z_j has no parents.
+    graph: Factorization of q and p.
+    num_classes: Length of the one-hot label y; None where the graph has no y.
+    features: Network from x to the features that the factors of q see.
+    decoder: Network from the parents of x, concatenated in the order of their
+      factor, to p(x|Pa_p(x)).
+    inference_factors: Factors q(z_j|Pa_q(z_j)) by name.
+    priors: Priors p(z_j|Pa_p(z_j)) by name: a `Factor`, or a layer of
+      `tfvae.priors` where z_j has no parents.
   """
 
   def __init__(
@@ -78,33 +78,33 @@ class GraphVAE(TrainableModel):
       factor_dtype: str | None = None,
       **kwargs,
   ):
-    """Initialises the model.
+    """Initializes the model.
 
     Args:
-      graph: the factorisation.
-      features: a Keras model from x to `[b, n]`.
-      decoder: a Keras model that ends in a likelihood layer; its input is
+      graph: Factorization of q and p.
+      features: Keras model from x to `[b, n]`.
+      decoder: Keras model that ends in a likelihood layer; its input is
         `[b, decoder_input_size(graph, num_classes)]`.
-      priors: by name, of latents without parents in p; the standard normal by
-        default.
-      posteriors: by name, the layer that makes q_j, without a regularizer;
+      priors: Priors of latents without parents in p, by name; the standard
+        normal by default.
+      posteriors: Posterior layers by name, without a regularizer;
         `MultivariateNormalDiag` by default.
       merging: 'network' or 'precision_weighted'; see above.
-      num_classes: length of the one-hot label where `y` is in the graph.
-      factor_units: widths of the hidden layers of each factor that has a
-        latent among its parents; the others are linear in the features.
-      activation: of those layers.
+      num_classes: Length of the one-hot label, where `y` is in the graph.
+      factor_units: Widths of the hidden layers of each factor that has a latent
+        among its parents; the other factors are linear in the features.
+      activation: Activation of those layers.
       kl_weight: β of the training objective.
-      kl_controls: other arguments of each latent's `KLDivergenceRegularizer`:
+      kl_controls: Other arguments of each latent's `KLDivergenceRegularizer`:
         `free_bits`, `free_bits_per`, `capacity`.
-      seed: of the noise.
-      factor_dtype: name of the dtype policy of the factors' networks; None is
+      seed: Seed of the noise in training and evaluation.
+      factor_dtype: Name of the dtype policy of the factors' networks; None is
         Keras's global policy.
-      **kwargs: of `tf_keras.Model`.
+      **kwargs: Arguments of `tf_keras.Model`.
 
     Raises:
-      ValueError: if the graph has `y` and `num_classes` is missing, the decoder
-        takes another size, or a prior does not fit its latent.
+      ValueError: If the graph has `y` and `num_classes` is missing, the decoder
+        takes another size, or a prior or posterior does not fit its latent.
     """
     super().__init__(**kwargs)
     keras_objects.check_is_tf_keras(features=features, decoder=decoder)
@@ -171,7 +171,7 @@ class GraphVAE(TrainableModel):
 
   def inference_values(self, inputs: Any,
                        training: bool = False) -> dict[str, Any]:
-    """Returns y, and for x its features, float32 as the latents are."""
+    """Returns y and, for x, its features, all float32."""
     values = self.observed_values(inputs, self.graph.inference)
     values['x'] = tf.cast(
         self.features(values['x'], training=training), tf.float32)
@@ -186,7 +186,7 @@ class GraphVAE(TrainableModel):
   def posterior_factor(self, name: str, values: Mapping[str, Any],
                        training: bool = False) -> tfd.Distribution:
     """Returns q(z_j|Pa_q(z_j)); see `LatentVariableModel`."""
-    del training  # Dense layers are the same in training.
+    del training  # Dense layers compute the same in training.
     seen = self._seen[name]
     evidence = self.inference_factors[name].distribution(
         [values[parent] for parent in seen])
@@ -233,7 +233,7 @@ class GraphVAE(TrainableModel):
         self.graph, self.num_classes, self.decoder)
 
   def get_config(self) -> dict[str, Any]:
-    """Returns graph, networks and settings as plain data."""
+    """Returns the graph, the networks and the settings as plain data."""
     serialize = tf_keras.saving.serialize_keras_object
     return {
         'graph': self.graph.to_config(), 'features': serialize(self.features),
@@ -252,7 +252,7 @@ class GraphVAE(TrainableModel):
   @classmethod
   def from_config(cls, config: dict[str, Any],
                   custom_objects=None) -> 'GraphVAE':
-    """Makes the model from what `get_config` returned."""
+    """Makes the model from the result of `get_config`."""
     del custom_objects
     config = dict(config)
     config['graph'] = GraphicalModel.from_config(config['graph'])
@@ -266,7 +266,7 @@ class GraphVAE(TrainableModel):
 
 
 def _serialize_head(head: DistributionLayer) -> dict[str, Any]:
-  """Returns the layer as plain data, without the model's regularizer."""
+  """Returns a layer as plain data, without the model's regularizer."""
   config = tf_keras.saving.serialize_keras_object(head)
   config['config']['activity_regularizer'] = None
   return config

@@ -134,7 +134,7 @@ class VAE(TrainableModel):
     return plain_models.decoder_of_network(self.decoder)
 
   def get_config(self) -> dict[str, Any]:
-    """Returns encoder, decoder and seed as plain data."""
+    """Returns the encoder, the decoder and the seed as plain data."""
     return {
         'encoder': tf_keras.saving.serialize_keras_object(self.encoder),
         'decoder': tf_keras.saving.serialize_keras_object(self.decoder),
@@ -144,7 +144,7 @@ class VAE(TrainableModel):
 
   @classmethod
   def from_config(cls, config: dict[str, Any], custom_objects=None) -> 'VAE':
-    """Makes the model from what `get_config` returned."""
+    """Makes the model from the result of `get_config`."""
     del custom_objects
     config = dict(config)
     for part in ('encoder', 'decoder'):
