@@ -12,7 +12,7 @@ def last_layer(network: Any) -> Any:
     if not getattr(network, 'layers', None) or not isinstance(
         network, tf_keras.Sequential) and not getattr(
             network, 'outputs', None):
-      return None  # A subclass, whose last layer nobody knows.
+      return None  # A subclass, whose last layer is unknown.
     network = network.layers[-1]
   return network
 
@@ -33,9 +33,9 @@ def check_decoder(decoder: tf_keras.Model, size: int | None,
   """Raises unless a decoder takes the latents and ends in a likelihood.
 
   Args:
-    decoder: From z to p(x|z).
-    size: Numbers that it is given for each example; None if not known.
-    what: What they are.
+    decoder: Network from z to p(x|z).
+    size: Size of its input; None if it is unknown.
+    what: Name of its input.
 
   Raises:
     ValueError: If it ends in a layer that makes no distribution, or takes

@@ -1,7 +1,7 @@
 """The encoder and the decoder of a model as plain Keras models.
 
-No distribution comes out of them and nothing is drawn in them, so that they
-compose with other layers, train and save like any `tf_keras.Model`.
+They emit tensors and draw nothing, so they compose with other layers, train and
+save like any `tf_keras.Model`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,8 @@ def encoder_model(model: LatentVariableModel) -> tf_keras.Model:
   """Returns x -> mean and standard deviations of q(z|x), sharing the weights.
 
   Training it trains the model, and freezing it (`trainable = False`) freezes
-  the model's encoder. Where a latent has latents among its parents in q, it is
-  given their means, as when the model predicts.
+  the model's encoder. Latent parents in q are set to their means, as when the
+  model predicts.
 
   ```python
   encoder = tfvae.models.encoder_model(model)
@@ -33,7 +33,7 @@ def encoder_model(model: LatentVariableModel) -> tf_keras.Model:
   ```
 
   Args:
-    model: a `GraphVAE` or a `VAE`.
+    model: A `GraphVAE` or a `VAE`.
 
   Returns:
     A functional model from x to a dictionary of 'loc' and 'scale_diag',
@@ -42,7 +42,7 @@ def encoder_model(model: LatentVariableModel) -> tf_keras.Model:
     q depends on the label it takes a dictionary of 'x' and 'y'.
 
   Raises:
-    ValueError: if a network does not end in a layer of `tfvae.layers`, or was
+    ValueError: If a network does not end in a layer of `tfvae.layers`, or was
       never built.
   """
   return _checked(model).plain_encoder()
@@ -52,14 +52,14 @@ def decoder_model(model: LatentVariableModel) -> tf_keras.Model:
   """Returns z -> the mean of p(x|z), sharing the weights.
 
   Args:
-    model: a `GraphVAE` or a `VAE`.
+    model: A `GraphVAE` or a `VAE`.
 
   Returns:
     A functional model from z, `[b, size]`, to `[b, *event_shape]`. Where x has
     several parents it takes a dictionary of them: the latents by name, 'y'.
 
   Raises:
-    ValueError: if the decoder does not end in a likelihood of `tfvae.layers`,
+    ValueError: If the decoder does not end in a likelihood of `tfvae.layers`,
       or was never built.
   """
   return _checked(model).plain_decoder()
@@ -152,16 +152,16 @@ def _joined(parents: Sequence[Any]) -> Any:
 
 
 def _single(inputs: Mapping[str, Any]) -> Any:
-  """Returns the inputs by name, or the one there is."""
+  """Returns the inputs by name, or the only one."""
   return dict(inputs) if len(inputs) > 1 else next(iter(inputs.values()))
 
 
 def _split(network: tf_keras.Model) -> tuple[tf_keras.Model, DistributionLayer]:
-  """Returns a network without the distribution layer at its end, and that."""
+  """Returns a network without its last layer, and that distribution layer."""
   if not getattr(network, 'inputs', None):
     raise ValueError(
         f'The network {network.name!r} must be a Sequential or functional '
-        'model that knows the shape of its input: give it an Input. Received: '
+        'model with a known input shape: give it an Input. Received: '
         f'{network}')
   head = network.layers[-1]
   if not isinstance(head, DistributionLayer):
@@ -175,6 +175,6 @@ def _split(network: tf_keras.Model) -> tuple[tf_keras.Model, DistributionLayer]:
 
 def _checked(model: Any) -> Any:
   if not hasattr(model, 'plain_encoder'):
-    raise ValueError('Only a VAE or a GraphVAE has an encoder and a decoder '
-                     f'that are known. Received: model={model!r}')
+    raise ValueError('Only a VAE or a GraphVAE has a known encoder and '
+                     f'decoder. Received: model={model!r}')
   return model
