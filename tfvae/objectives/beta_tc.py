@@ -40,7 +40,7 @@ class BetaTC(Objective):
 
     log q(z_i) ≈ log Σ_j q(z_i|x_j) − log(N M),  M examples in the minibatch,
 
-  and log q(z_i,d) likewise. The objective leaves out a constant of this
+  and log q(z_i,d) in the same way. The objective leaves out a constant of this
   estimate, (β − 1)(d − 1) log N, and is thus the ELBO with the total
   correlation of the minibatch's mixture (1/M) Σ_j q(z|x_j). It depends on the
   batch size; with several replicas, on that of each replica. It takes memory

@@ -1,4 +1,4 @@
-"""The importance-weighted bound, and its doubly reparameterised gradient."""
+"""The importance-weighted bound, and its doubly reparameterized gradient."""
 
 from collections.abc import Mapping
 from typing import Any

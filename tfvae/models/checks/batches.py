@@ -1,4 +1,4 @@
-"""Checks of the batches that `fit` and `evaluate` are given.
+"""Checks of the batches of `fit` and `evaluate`.
 
 Values are checked on the first batch alone; see `tfvae.inference.batches` for
 the shapes.
@@ -27,14 +27,14 @@ def check_batch(data: Any, shapes: Shapes,
 
   Args:
     data: Batch as `fit` takes it, of tensors, arrays or `tf.TensorSpec`s.
-    shapes: Shape of one example of 'x' and, for a conditional model, 'y';
-      None where it is not known yet.
-    event_shape: Shape of one example of p(x|z); None where it is not known.
+    shapes: Shape of one example of 'x' and, for a conditional model, 'y'; None
+      where it is unknown.
+    event_shape: Shape of one example of p(x|z); None where it is unknown.
     needs_target: Whether p(x|z) is evaluated at the target.
 
   Raises:
-    ValueError: If it has not; the message states what is expected, what was
-      received and what to do.
+    ValueError: If it has others; the message states what is expected, what was
+      received and a remedy.
   """
   x, target, weights = tf_keras.utils.unpack_x_y_sample_weight(data)
   check_unweighted(sample_weight=weights)
@@ -65,7 +65,7 @@ def check_values(data: Any, likelihood: Any):
     likelihood: Last layer of the decoder.
 
   Raises:
-    ValueError: If it is not; the message has the first value at fault.
+    ValueError: If it is not; the message shows the first wrong value.
   """
   inputs, target = unpack_batch(data)
   try:
@@ -75,12 +75,12 @@ def check_values(data: Any, likelihood: Any):
       _check_finite(name, np.asarray(value))
   except ValueError as error:
     raise ValueError(
-        f'{error} (Found on the first batch; compile(check_data=False) '
+        f'{error} (Found in the first batch; compile(check_data=False) '
         'switches this check off.)') from None
 
 
 def _check_target(target, x, shapes, event_shape, received):
-  """Raises unless p(x|z) can be evaluated at the target, or x without one."""
+  """Raises unless p(x|z) can be evaluated at the target, or at x if None."""
   wanted = tf.TensorShape([None, *event_shape])
   if target is None:
     if not tf.TensorShape(x.shape).is_compatible_with(wanted):
@@ -93,12 +93,12 @@ def _check_target(target, x, shapes, event_shape, received):
     remedy = ('pass labels in the dictionary' if 'y' in shapes else
               'drop labels, as by dataset.map(lambda x, label: x)')
     raise ValueError(
-        'The second part of a pair is the target that p(x|z) is to explain, '
+        'The second part of a pair is the target that p(x|z) explains, '
         f'of shape {text_of(wanted)}; {remedy}. Received: {received}')
 
 
 def _named(parts: Mapping[str, Any]) -> list[tuple[str, Any]]:
-  """Returns tensors with their names, those of a dictionary by its keys."""
+  """Returns pairs of name and tensor; a dictionary's keys are its names."""
   found = []
   for name, part in parts.items():
     found += part.items() if isinstance(part, Mapping) else [(name, part)]
