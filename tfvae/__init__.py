@@ -17,6 +17,7 @@ if os.path.basename(sys.argv[0]) in ('train_main.py', 'tfvae-train') or (
     sys.argv[0] == '-m' and 'tfvae' in sys.orig_argv):  # python -m tfvae
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
+from tfvae import inference
 from tfvae import layers
 from tfvae import learning_rates
 from tfvae import losses
@@ -35,6 +36,7 @@ __all__ = [
     'KLDivergenceRegularizer',
     'NegativeLogLikelihood',
     'VAE',
+    'inference',
     'layers',
     'losses',
     'models',

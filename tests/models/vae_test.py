@@ -46,7 +46,7 @@ def _data(n):
   return (rng.random((n, *_IMAGE)) < 0.4).astype(np.float32)
 
 
-@functools.cache  # A new `tf.function` a call would compile anew.
+@functools.cache  # So that a `tf.function` is compiled once.
 def _normals(n, stream, jit_compile):
   """From the number of a step and replica to its noise.
 

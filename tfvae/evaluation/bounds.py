@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.evaluation.running import draws
+from tfvae.inference import ElboParts
 from tfvae.models import LatentVariableModel
 
 
@@ -101,10 +102,9 @@ def elbo(
       model, _elbo_parts, tf.reduce_sum, 0., dataset, num_samples, chunk_size,
       seed, jit_compile, 'ELBO' if verbose else None)
   means = tf.nest.map_structure(lambda total: total / num_samples, sums)
-  reconstruction, kl = means['reconstruction'], sum(means['kl'].values())
   return Elbo(
-      Estimate(reconstruction - kl), Estimate(reconstruction), Estimate(kl),
-      {name: Estimate(values) for name, values in means['kl'].items()})
+      Estimate(means.elbo), Estimate(means.reconstruction), Estimate(means.kl),
+      {name: Estimate(kl) for name, kl in means.kl_by_latent.items()})
 
 
 def importance_weighted_nll(
@@ -152,14 +152,14 @@ def importance_weighted_nll(
   return Estimate(math.log(num_samples) - total)
 
 
-def _elbo_parts(model, chunk_size, inputs, target, draw) -> dict[str, Any]:
-  """Returns E_q[log p(x|z)] and the KL of each latent, at the draws."""
+def _elbo_parts(model, chunk_size, inputs, target, draw) -> ElboParts:
+  """Returns the parts of the ELBO at the draws, `[n, b]` each."""
   inference = model.infer(inputs, draw)
   log_likelihood = draws.log_likelihood(
       model, inference.latents, target, inputs, chunk_size)
-  return {'reconstruction': log_likelihood, 'kl': {
-      name: tf.broadcast_to(kl, log_likelihood.shape)  # [b] if it is exact.
-      for name, kl in inference.kl.items()}}
+  return tf.nest.map_structure(
+      lambda nats: tf.broadcast_to(nats, log_likelihood.shape),
+      inference.elbo_parts(log_likelihood))
 
 
 def _log_weights(model, chunk_size, inputs, target, draw) -> tf.Tensor:

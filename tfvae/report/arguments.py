@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfvae.inference import observed
+from tfvae.inference.batches import describe
 from tfvae.models import LatentVariableModel
-from tfvae.models.checks import batches as batch_checks
 
 # First images whose values are checked, as those of the first batch in `fit`.
 _CHECKED_IMAGES = 200
@@ -25,7 +26,7 @@ def check_inputs(model: LatentVariableModel, inputs: Any):
   Raises:
     ValueError: If they are not what the model takes.
   """
-  rows = dict(inputs) if isinstance(inputs, Mapping) else {'x': inputs}
+  rows = observed(inputs)
   shape = np.shape(rows.get('x'))
   if 'x' in rows and (len(shape) != 4 or not shape[0]):
     raise ValueError('The report shows images; x must be [n, height, width, '
@@ -34,7 +35,7 @@ def check_inputs(model: LatentVariableModel, inputs: Any):
   if any(len(part) != shape[0] for part in rows.values()):
     raise ValueError(
         'y must have a row for each image. Received: '
-        f'{batch_checks.describe(dict(rows))}')
+        f'{describe(dict(rows))}')
   model.check_values(tf.nest.map_structure(
       lambda part: part[:_CHECKED_IMAGES], inputs))
 

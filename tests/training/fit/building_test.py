@@ -17,7 +17,6 @@ from tfvae.training import train_and_evaluate
 from tfvae.training.fit.building import compiled_model
 from tfvae.training.fit.building import initialize_priors
 from tfvae.training.fit.building import make_kl_schedule
-from tfvae.training.fit.building import make_objective
 
 
 class ObjectiveTest(parameterized.TestCase, tf.test.TestCase):
@@ -33,11 +32,11 @@ class ObjectiveTest(parameterized.TestCase, tf.test.TestCase):
             mmd_kernel='rbf', mmd_bandwidth=2.),
        dict(alpha=.5, lambda_=9., kernel='rbf', bandwidth=2.)))
   def test_settings_arrive(self, settings, expected):
-    objective = make_objective(ModelConfig(**settings), num_examples=123)
+    objective = ModelConfig(**settings).make_objective().for_training_set(123)
     self.assertEqual(objective.get_config(), expected)
 
-  def test_none_is_the_elbo(self):
-    self.assertIsNone(make_objective(ModelConfig(), num_examples=123))
+  def test_default_is_the_elbo(self):
+    self.assertIsInstance(ModelConfig().make_objective(), tfvae.objectives.ELBO)
 
 
 class ModelTest(parameterized.TestCase, tf.test.TestCase):

@@ -48,8 +48,8 @@ class ExecutionTest(parameterized.TestCase, tf.test.TestCase):
       Config(strategy='parameter_server', **{name: value})
 
   @parameterized.parameters(
-      (dict(objective='beta_tc'), 'use --strategy=one_device.*beta_tc, 2 rep'),
-      (dict(objective='info_vae'), 'use --strategy=one_device.*vae, 2 rep'),
+      (dict(objective='beta_tc'), "BetaTC.*strategy='one_device'.*2 replicas"),
+      (dict(objective='info_vae'), "InfoVAE.*='one_device'.*2 replicas"),
       (dict(batch_size=1), 'raise --batch_size. .*batch_size=1, 2 replicas'))
   def test_refused_with_two_replicas(self, settings, message):
     strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])

@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfvae.inference import unpack_batch
 from tfvae.layers import SeededSample
 from tfvae.models import LatentVariableModel
-from tfvae.models.checks.batches import unpack_batch
 
 STARTS = ('prior', 'posterior')
 

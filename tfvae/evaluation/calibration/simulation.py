@@ -98,8 +98,8 @@ def _count_below(model: LatentVariableModel, z: Mapping[str, tf.Tensor],
 
 
 def _check_graph(model: LatentVariableModel):
-  graph = getattr(model, 'graph', None)  # `VAE` has none, and no labels.
-  if graph is not None and graph.is_conditional and not any(
+  graph = model.graph
+  if graph.is_conditional and not any(
       'y' in factor.parents for factor in graph.generative):
     raise ValueError(
         'Calibration draws z, x and y from their joint distribution, which '

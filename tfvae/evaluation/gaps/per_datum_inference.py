@@ -13,9 +13,9 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfvae.inference import unpack_batch
 from tfvae.layers import SeededSample
 from tfvae.models import LatentVariableModel
-from tfvae.models.checks.batches import unpack_batch
 
 tfb = tfp.bijectors
 tfd = tfp.distributions

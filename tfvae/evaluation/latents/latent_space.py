@@ -17,7 +17,6 @@ from tfvae.evaluation.running.compiled import compiled
 from tfvae.evaluation.running.examples import examples
 from tfvae.models import Inference
 from tfvae.models import LatentVariableModel
-from tfvae.regularizers import kl_per_dimension
 
 tfd = tfp.distributions
 
@@ -106,6 +105,7 @@ def _batch_values(model: LatentVariableModel, num_samples: int, inputs: Any,
     return tf.add_n([factors[name].log_prob(z)[0]
                      for name, z in inference.latents.items()])
 
+  per_dimension = model.kl_per_dimension(inference)
   return {
       'draw': {name: z[0] for name, z in inference.latents.items()},
       'log': {'log_posterior': log_density(inference.posteriors),
@@ -113,15 +113,16 @@ def _batch_values(model: LatentVariableModel, num_samples: int, inputs: Any,
               'log_prior_of_prior': model.log_prior(prior, inputs)},
       'label': inputs['y'] if _labels_condition_prior(model) else tf.zeros(
           [batch_size, 1]),
-      'latents': {name: _latent_values(model, inference, name)
+      'latents': {name: _latent_values(
+          inference, name, per_dimension.get(name))
                   for name in inference.latents}}
 
 
-def _latent_values(model: LatentVariableModel, inference: Inference,
-                   name: str) -> dict[str, tf.Tensor]:
+def _latent_values(
+    inference: Inference, name: str,
+    kl_per_dimension: tf.Tensor | None) -> dict[str, tf.Tensor]:
   """Returns means over the draws of one latent's mean and KL."""
-  z, q, p = [part[name] for part in (
-      inference.latents, inference.posteriors, inference.priors)]
+  z, q = inference.latents[name], inference.posteriors[name]
   # Other families, flows among them, have no mean in closed form.
   is_normal = isinstance(q, tfd.MultivariateNormalLinearOperator)
   mean = tf.broadcast_to(q.mean(), tf.shape(z)) if is_normal else z
@@ -130,11 +131,8 @@ def _latent_values(model: LatentVariableModel, inference: Inference,
       # The variance of that mean over the draws: Σ_s (m_s − m̄)² / S (S − 1).
       'noise': tf.math.reduce_variance(mean, axis=0) / (z.shape[0] - 1),
       'kl': _over_draws(inference.kl[name], rank=1)}
-  graph = getattr(model, 'graph', None)  # `VAE` has none, and no parents.
-  if (isinstance(q, tfd.MultivariateNormalDiag)
-      and isinstance(p, tfd.MultivariateNormalDiag)
-      and (graph is None or graph.allows_exact_kl(name))):
-    values['kl_per_dimension'] = _over_draws(kl_per_dimension(q, p), rank=2)
+  if kl_per_dimension is not None:
+    values['kl_per_dimension'] = _over_draws(kl_per_dimension, rank=2)
   return values
 
 
@@ -144,10 +142,8 @@ def _over_draws(values: tf.Tensor, rank: int) -> tf.Tensor:
 
 
 def _labels_condition_prior(model: LatentVariableModel) -> bool:
-  graph = getattr(model, 'graph', None)
-  return graph is not None and any(
-      'y' in factor.parents for factor in graph.generative
-      if factor.variable != 'x')
+  return any('y' in factor.parents for factor in model.graph.generative
+             if factor.variable != 'x')
 
 
 def _groups(values: Mapping[str, Any]) -> np.ndarray:

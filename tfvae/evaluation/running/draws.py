@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from tfvae.evaluation.running.compiled import compiled
 from tfvae.evaluation.running.examples import examples
+from tfvae.inference import unpack_batch
 from tfvae.layers import SeededSample
 from tfvae.models import LatentVariableModel
-from tfvae.models.checks.batches import unpack_batch
 
 # Draws that share a seed. They are inferred together, whatever the chunk in
 # which they are decoded, so the chunk has no part in the draws.

@@ -6,8 +6,8 @@ from typing import Any
 import tensorflow as tf
 
 from tfvae.evaluation.running import progress
+from tfvae.inference.batches import describe
 from tfvae.models import LatentVariableModel
-from tfvae.models.checks.batches import describe
 
 # Examples of a batch where arrays are given.
 _BATCH_SIZE = 200

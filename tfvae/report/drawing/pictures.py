@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 import numpy as np
 
 from tfvae.files import replacing
+from tfvae.inference import observed
 from tfvae.models import LatentVariableModel
 
 
@@ -43,7 +44,7 @@ def reconstruction_grid(model: LatentVariableModel, inputs: Any) -> np.ndarray:
   Returns:
     An array as `image_grid` makes it.
   """
-  x = np.asarray(inputs['x'] if isinstance(inputs, dict) else inputs)
+  x = np.asarray(observed(inputs)['x'])
   columns = min(10, len(x))
   means = model(inputs, training=False).mean().numpy()
   # White images fill the last row up. Counts are shown on the data's scale.

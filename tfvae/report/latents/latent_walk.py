@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfvae.inference import observed
 from tfvae.models import LatentVariableModel
 
 tfd = tfp.distributions
@@ -56,7 +57,7 @@ class LatentWalk:
     Raises:
       ValueError: if the data are no images.
     """
-    x = np.asarray(inputs['x'] if isinstance(inputs, dict) else inputs)
+    x = np.asarray(observed(inputs)['x'])
     if x.ndim != 4:
       raise ValueError('The report shows images; x must be [n, height, width, '
                        f'channels]. Received: x.shape={x.shape}')
@@ -70,7 +71,7 @@ class LatentWalk:
         name: np.concatenate([part.latents[name] for part in inferred])
         for name in inferred[0].latents}
     self._priors = inferred[0].priors
-    self._roots = _roots(model, list(self.means))
+    self._roots = _roots(model.graph)
     # Compiled, since p(z_j|…) of a hierarchy is slow to make again and again.
     self._decode = tf.function(
         self._mean_of_x, autograph=False, reduce_retracing=True)
@@ -126,7 +127,7 @@ class LatentWalk:
   @property
   def y(self) -> np.ndarray | None:
     """One-hot labels of a conditional model, `[n, classes]`."""
-    labels = self.inputs.get('y') if isinstance(self.inputs, dict) else None
+    labels = observed(self.inputs).get('y')
     return None if labels is None else np.asarray(labels)
 
   @property
@@ -159,8 +160,7 @@ class LatentWalk:
   def _mean_of_x(self, rows):
     inputs = {'y': rows['y']} if 'y' in rows else None
     known = {name: row for name, row in rows.items() if name != 'y'}
-    graph = getattr(self.model, 'graph', None)
-    for name in graph.generative_order[:-1] if graph else ():
+    for name in self.model.graph.generative_order[:-1]:
       if name not in known:
         given, _ = self.model.prior_distribution(inputs).sample_distributions(
             seed=[self.seed, 0], **known)
@@ -185,9 +185,6 @@ def batches(rows: Any) -> Iterator[Any]:
         lambda part, start=start: part[start:start + _BATCH], rows)
 
 
-def _roots(model, names):
-  graph = getattr(model, 'graph', None)
-  if graph is None:
-    return names
+def _roots(graph):
   return [name for name in graph.generative_order[:-1]
           if not set(graph.parents('generative', name)) - {'y'}]

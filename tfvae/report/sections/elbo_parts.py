@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfvae.inference import observed
 from tfvae.layers import SeededSample
 from tfvae.models import LatentVariableModel
 from tfvae.report.latents.latent_walk import batches
-from tfvae.report.latents.latent_walk import is_normal
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -55,27 +55,17 @@ def elbo_parts(model: LatentVariableModel, inputs: Any,
                seed: int = 0) -> ElboParts:
   """Estimates the parts of the ELBO with one draw of z for each image."""
   reconstruction, kl, per_dimension = [], {}, {}
-  graph = getattr(model, 'graph', None)
   for index, rows in enumerate(batches(inputs)):
     inference = model.infer(rows, SeededSample(tf.constant([seed, index])))
-    x = rows['x'] if isinstance(rows, dict) else rows
-    reconstruction.append(
-        model.log_likelihood(inference.latents, tf.cast(x, tf.float32), rows))
-    for name, nats in inference.kl.items():
+    x = tf.cast(observed(rows)['x'], tf.float32)
+    parts = inference.elbo_parts(
+        model.log_likelihood(inference.latents, x, rows))
+    reconstruction.append(parts.reconstruction)
+    for name, nats in parts.kl_by_latent.items():
       kl.setdefault(name, []).append(nats)
-      q, p = inference.posteriors[name], inference.priors[name]
-      exact = graph is None or graph.allows_exact_kl(name)
-      if exact and is_normal(q) and is_normal(p):
-        per_dimension.setdefault(name, []).append(_normal_kl(q, p))
+    for name, nats in model.kl_per_dimension(inference).items():
+      per_dimension.setdefault(name, []).append(nats)
   mean = lambda parts: np.concatenate(parts).mean(axis=0, dtype=np.float64)
   return ElboParts(sum(map(len, reconstruction)), float(mean(reconstruction)),
                    {name: float(mean(parts)) for name, parts in kl.items()},
                    {name: mean(parts) for name, parts in per_dimension.items()})
-
-
-def _normal_kl(q, p):
-  """KL(N(μ, diag σ²) ‖ N(m, diag s²)) of each dimension, `[b, size]`."""
-  # ½ (σ²/s² + (μ − m)²/s² − 1 − log σ²/s²)
-  ratio = tf.square(q.stddev() / p.stddev())
-  distance = tf.square((q.mean() - p.mean()) / p.stddev())
-  return 0.5 * (ratio + distance - 1 - tf.math.log(ratio))

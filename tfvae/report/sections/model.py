@@ -26,10 +26,7 @@ _GRAPH_COLOURS = {
 
 
 def _graph(content: Content) -> GraphicalModel:
-  graph = content.graph or getattr(content.model, 'graph', None)
-  if graph is None:  # A `VAE`.
-    graph = GraphicalModel.parse(f'z:{content.walk.top_means.shape[1]}')
-  return graph
+  return content.graph or content.model.graph
 
 
 def header(content: Content) -> str:

@@ -12,6 +12,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfvae.files import replacing
+from tfvae.inference import observed
 from tfvae.models import LatentVariableModel
 from tfvae.report import image_grid
 from tfvae.report.drawing.inline_images import to_bytes
@@ -46,8 +47,9 @@ class TensorBoard(tf_keras.callbacks.Callback):
     """
     super().__init__()
     self._inputs, self._labels, self._columns = inputs, None, _COLUMNS
-    if isinstance(inputs, dict):
-      one_hot = np.eye(inputs['y'].shape[1], dtype=np.float32)[:_MAX_CLASSES]
+    labels = observed(inputs).get('y')
+    if labels is not None:
+      one_hot = np.eye(labels.shape[1], dtype=np.float32)[:_MAX_CLASSES]
       self._columns = len(one_hot)
       self._labels = {'y': np.tile(one_hot, [_ROWS, 1])}
     self._seed = seed
@@ -68,8 +70,7 @@ class TensorBoard(tf_keras.callbacks.Callback):
       split = 'validation' if name.startswith('val_') else 'train'
       with self._writers[split].as_default(step=epoch + 1):
         tf.summary.scalar(name.removeprefix('val_'), value)
-    x = np.asarray(
-        self._inputs['x'] if isinstance(self._inputs, dict) else self._inputs)
+    x = np.asarray(observed(self._inputs)['x'])
     with averaged(self.model):
       reconstructions, samples = self._means()
     scale = max(1, x.max())  # Counts are shown on the data's scale.

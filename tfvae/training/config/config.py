@@ -88,7 +88,7 @@ class Config:
              if _GROUP_OF[key] == name}
       object.__setattr__(self, name, dataclasses.replace(group, **own)
                          if group else kind(**own))
-    _check_batch_size(self)
+    self.model.make_objective().check_batch_size(self.training.batch_size)
     _check_cache(self)
     _check_strategy(self)
 
@@ -133,15 +133,6 @@ def _check_strategy(config: Config):
           f'--strategy=parameter_server {reason}; use {remedy}, or '
           '--strategy=multi_worker. Received: strategy=parameter_server, '
           f'{name}={settings[name]}')
-
-
-def _check_batch_size(config: Config):
-  """Raises if an objective compares examples, and a batch has only one."""
-  objective, size = config.model.objective, config.training.batch_size
-  if objective in ('beta_tc', 'info_vae') and size < 2:
-    raise ValueError(f'--objective={objective} compares the examples of a '
-                     'batch, so --batch_size must be at least 2. Received: '
-                     f'batch_size={size}')
 
 
 def _check_cache(config: Config):

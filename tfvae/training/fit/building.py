@@ -40,12 +40,8 @@ def compiled_model(config: Config, image_shape: Sequence[int],
     ValueError: If the batch cannot be divided among the replicas.
   """
   replicas = tf.distribute.get_strategy().num_replicas_in_sync
-  objective, batch_size = config.model.objective, config.training.batch_size
-  if objective in ('beta_tc', 'info_vae') and replicas > 1:
-    raise ValueError(
-        f'--objective={objective} compares the examples of a batch, '
-        'which replicas share out; use --strategy=one_device. Received: '
-        f'objective={objective}, {replicas} replicas')
+  batch_size = config.training.batch_size
+  config.model.make_objective().check_replicas(replicas)
   if batch_size < replicas:
     raise ValueError(
         'A batch holds at least one image for each replica; raise '
@@ -103,7 +99,7 @@ def compile_model(model: LatentVariableModel, config: Config,
   model.compile(
       optimizer or make_optimizer(training, training.epochs * steps),
       jit_compile=is_local and execution.uses_jit(config), batch_fn=batch_fn,
-      objective=make_objective(config.model, num_examples),
+      objective=config.model.make_objective().for_training_set(num_examples),
       kl_schedule=make_kl_schedule(config.model, steps),
       steps_per_execution=execution.steps_per_execution(training, steps))
 
@@ -129,28 +125,6 @@ def initialize_priors(model: LatentVariableModel, images: data.Images):
         images[:prior.num_components] if prior.input_range is None
         else data.unit_interval(
             data.stored(images).full_range()[:prior.num_components]))
-
-
-def make_objective(config: ModelConfig,
-                   num_examples: int) -> objectives.Objective | None:
-  """Returns what `compile` takes as its objective; None is the ELBO.
-
-  Args:
-    config: Settings of the model.
-    num_examples: Number of training examples.
-  """
-  match config.objective:
-    case 'iwae' | 'dreg':
-      return objectives.ImportanceWeighted(
-          config.importance_samples,
-          doubly_reparameterized=config.objective == 'dreg')
-    case 'beta_tc':
-      return objectives.BetaTC(config.tc_weight, num_examples)
-    case 'info_vae':
-      return objectives.InfoVAE(
-          config.info_alpha, config.info_lambda, config.mmd_kernel,
-          config.mmd_bandwidth)
-  return None
 
 
 def make_kl_schedule(config: ModelConfig,

@@ -1,4 +1,4 @@
-"""Bad data, callbacks and files: one error of ours, before anything happens."""
+"""Tests of messages for bad input: data, callbacks, files, Keras 3."""
 
 import copy
 import os
