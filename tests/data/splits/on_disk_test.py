@@ -15,11 +15,11 @@ import tensorflow_datasets as tfds
 from tests import numbered_images
 from tfvae import data
 from tfvae.data import binarization
-from tfvae.data.storage import disk_cache
+from tfvae.data.splits import on_disk
 from tfvae.data.storage import stored_images
 
 
-class DiskCacheTest(parameterized.TestCase, tf.test.TestCase):
+class SplitOnDiskTest(parameterized.TestCase, tf.test.TestCase):
 
   @classmethod
   def setUpClass(cls):
@@ -77,7 +77,7 @@ class DiskCacheTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_bits_of_an_evaluation_do_not_depend_on_its_chunks_and_batches(self):
     # Two images a chunk of the fixed bits; batches of five.
-    with mock.patch.object(data.binarization, '_CHUNK_PIXELS', 24):
+    with mock.patch.object(data.binarization.fixed, '_CHUNK_PIXELS', 24):
       one, other = (
           np.concatenate(list(data.evaluation_batches(
               d.train.images, 5, 7, 'dynamic').as_numpy_iterator()))
@@ -108,11 +108,11 @@ class DiskCacheTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_support_is_checked_in_all_of_them(self):
     data.check_support(self.load('bits').train.images, 'none')
-    with self.assertRaisesRegex(ValueError, 'are grey'):
+    with self.assertRaisesRegex(ValueError, 'are gray'):
       data.check_support(self.disk.train.images, 'none')
 
   def test_is_decoded_once(self):
-    with mock.patch.object(disk_cache, 'read_pieces') as read:
+    with mock.patch.object(on_disk, '_content') as read:
       again = self.load()
     read.assert_not_called()
     self.assertAllEqual(again.test.images[:], self.memory.test.images)
@@ -151,15 +151,15 @@ class DiskCacheTest(parameterized.TestCase, tf.test.TestCase):
     usage = shutil.disk_usage(cache_dir)._replace(free=100)
     with mock.patch.object(shutil, 'disk_usage', return_value=usage):
       with self.assertRaisesRegex(
-          ValueError, "No space.*'train'.*--cache_dir.*--cache=none.*dir="):
+          ValueError, "No space.*'train'.*`cache_dir`.*`cache='none'`.*dir="):
         self.load(cache_dir=cache_dir)
     self.assertEmpty(self.files(cache_dir))
 
   @parameterized.parameters(
-      ('gs://bucket/decoded', 'no directory of this machine'),
+      ('gs://bucket/decoded', 'not a directory of this machine'),
       ('/dev/null/decoded', 'Not a directory'))
   def test_refused_directory(self, cache_dir, message):
-    with self.assertRaisesRegex(ValueError, f'{message}.*--cache_dir.*dir='):
+    with self.assertRaisesRegex(ValueError, f'{message}.*`cache_dir`.*dir='):
       self.load(cache_dir=cache_dir)
 
   def test_a_file_cut_off_under_way_is_said_to_be(self):
