@@ -101,7 +101,7 @@ def load_images(name: str, data_dir: str | None = None,
   sources = tfds_sources(name, splits, data_dir, image_key, label_key)
   _check_memory(cache, sources, validation_fraction)
   source = sources['train_split']
-  # Evaluations read their images several times.
+  # Evaluations read their images in more than one pass.
   kept = 'memory' if cache == 'none' else cache
   if validation_split is None:
     carved = _carved(len(source), validation_fraction, seed)

@@ -21,9 +21,9 @@ class StreamedTest(parameterized.TestCase, tf.test.TestCase):
     super().setUpClass()
     cls.data_dir = cls.enterClassContext(tempfile.TemporaryDirectory())
     cls.names = {config: numbered_images.prepare(cls.data_dir, config)
-                 for config in ('grey', 'bits', 'float', 'bright')}
-    cls.memory = data.load_images(cls.names['grey'], cls.data_dir)
-    cls.streamed = data.load_images(cls.names['grey'], cls.data_dir,
+                 for config in ('gray', 'bits', 'float', 'bright')}
+    cls.memory = data.load_images(cls.names['gray'], cls.data_dir)
+    cls.streamed = data.load_images(cls.names['gray'], cls.data_dir,
                                     cache='none')
     cls.num_images = len(cls.memory.train.images)  # 93, in 10 steps.
     cls.steps = data.steps_per_epoch(cls.num_images, _BATCH)

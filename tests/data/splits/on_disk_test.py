@@ -26,11 +26,11 @@ class SplitOnDiskTest(parameterized.TestCase, tf.test.TestCase):
     super().setUpClass()
     cls.data_dir = cls.enterClassContext(tempfile.TemporaryDirectory())
     cls.names = {config: numbered_images.prepare(cls.data_dir, config)
-                 for config in ('grey', 'bits', 'float')}
-    cls.memory = data.load_images(cls.names['grey'], cls.data_dir)
-    cls.disk = data.load_images(cls.names['grey'], cls.data_dir, cache='disk')
+                 for config in ('gray', 'bits', 'float')}
+    cls.memory = data.load_images(cls.names['gray'], cls.data_dir)
+    cls.disk = data.load_images(cls.names['gray'], cls.data_dir, cache='disk')
 
-  def load(self, config='grey', **kwargs):
+  def load(self, config='gray', **kwargs):
     return data.load_images(self.names[config], self.data_dir, cache='disk',
                             **kwargs)
 
@@ -58,7 +58,7 @@ class SplitOnDiskTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllEqual(np.concatenate(chunks), array)
 
   @parameterized.parameters(
-      ('grey', 'dynamic'), ('grey', 'static'), ('grey', 'none'),
+      ('gray', 'dynamic'), ('gray', 'static'), ('gray', 'none'),
       ('bits', 'dynamic'), ('float', 'static'))
   def test_batches_are_bit_for_bit_those_of_an_array(self, config,
                                                      binarization):
@@ -137,12 +137,12 @@ class SplitOnDiskTest(parameterized.TestCase, tf.test.TestCase):
     shutil.copytree(os.path.join(self.data_dir, 'tfvae_test_numbered'),
                     os.path.join(data_dir, 'tfvae_test_numbered'))
     cache_dir = self.create_tempdir().full_path
-    data.load_images(self.names['grey'], data_dir, cache='disk',
+    data.load_images(self.names['gray'], data_dir, cache='disk',
                      cache_dir=cache_dir)
-    builder = tfds.builder(self.names['grey'], data_dir=data_dir)
+    builder = tfds.builder(self.names['gray'], data_dir=data_dir)
     for path in builder.info.splits['train'].filepaths:
       os.utime(path, (1, 1))
-    data.load_images(self.names['grey'], data_dir, cache='disk',
+    data.load_images(self.names['gray'], data_dir, cache='disk',
                      cache_dir=cache_dir)
     self.assertLen(self.files(cache_dir), 3)  # Test, and train twice.
 

@@ -35,7 +35,7 @@ class Digits(tfds.core.GeneratorBasedBuilder):
     return tfds.core.DatasetInfo(
         builder=self,
         description=(
-            'Handwritten digits, 8x8 pixels in 17 levels of grey scaled to '
+            'Handwritten digits, 8x8 pixels in 17 levels of gray scaled to '
             '0..255: the test set of the UCI collection, which scikit-learn '
             'carries, in a random split of 1,437 to train and 360 to test.'),
         features=tfds.features.FeaturesDict({
