@@ -23,9 +23,9 @@ class CachesTest(parameterized.TestCase, tf.test.TestCase):
     super().setUpClass()
     cls.data_dir = cls.enterClassContext(tempfile.TemporaryDirectory())
     cls.names = {config: numbered_images.prepare(cls.data_dir, config)
-                 for config in ('grey', 'float')}
+                 for config in ('gray', 'float')}
 
-  def config(self, cache='memory', dataset='grey', **kwargs):
+  def config(self, cache='memory', dataset='gray', **kwargs):
     return Config(dataset=self.names[dataset], data_dir=self.data_dir,
                   cache=cache, latents='z:2', hidden_units=(4,), **kwargs)
 

@@ -169,7 +169,7 @@ class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
       ('data_dir', dict(data_dir='/no/such/place'), '/no/such/place'),
       ('split', dict(test_split='tests'), 'tests'),
       ('empty_split', dict(test_split='test[:0]'), r'test\[:0\]'),
-      ('gray_pixels', dict(binarization='none'), 'binarization=dynamic'),
+      ('gray_pixels', dict(binarization='none'), "binarization='dynamic'"),
       ('key', dict(image_key='picture'), 'picture'))
   def test_bad_data_are_refused_before_training(self, settings, message):
     workdir = self._workdir()

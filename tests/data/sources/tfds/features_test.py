@@ -5,7 +5,8 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from tfvae.data.tfds import features
+from tfvae.data.sources import source
+from tfvae.data.sources.tfds import features
 
 _FEATURES = tfds.features.FeaturesDict({
     'image': tfds.features.Image(shape=(28, 20, 3)),
@@ -33,16 +34,16 @@ class FeaturesTest(parameterized.TestCase, tf.test.TestCase):
       ('half', (4, 4, 1), np.float32))
   def test_image(self, key, shape, dtype):
     self.assertEqual(features.image_spec(_FEATURES, key),
-                     features.ImageSpec(key, shape, dtype))
+                     source.ImageSpec(key, shape, dtype))
 
   @parameterized.parameters(
       ('picture', r'no such feature.*image \(28, 20, 3\), depth'),
       ('photo', r'vary in size.*imagenet_resized.*\(None, None, 3\)'),
       ('counts', 'uint8, or floating.*dtype uint16'),
       ('mask', 'uint8, or floating.*dtype bool'),
-      ('film', r'\(height, width, channels\).*--image_key.*\(7, 4, 4, 3\)'),
+      ('film', r'\(height, width, channels\).*`image_key`.*\(7, 4, 4, 3\)'),
       ('title', r"\(height, width, channels\).*'title' of shape \(\)"),
-      ('where', r"--image_key.*'where' of shape \{...\}"))
+      ('where', r"`image_key`.*'where' of shape \{...\}"))
   def test_image_is_refused(self, key, message):
     with self.assertRaisesRegex(ValueError, message):
       features.image_spec(_FEATURES, key)
@@ -57,7 +58,7 @@ class FeaturesTest(parameterized.TestCase, tf.test.TestCase):
       ('age', None, None), ('later', None, None))
   def test_label(self, key, num_classes, names):
     self.assertEqual(features.label_spec(_FEATURES, key),
-                     features.LabelSpec(key, num_classes, names))
+                     source.LabelSpec(key, num_classes, names))
 
   def test_no_label(self):
     self.assertIsNone(features.label_spec(_FEATURES, None))
@@ -67,11 +68,11 @@ class FeaturesTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters('class', 'weight', 'where', 'title', 'image')
   def test_label_is_refused(self, key):
     with self.assertRaisesRegex(
-        ValueError, rf"one integer.*--label_key.*age \(\).*label_key='{key}'"):
+        ValueError, rf"one integer.*`label_key`.*age \(\).*label_key='{key}'"):
       features.label_spec(_FEATURES, key)
 
   def test_factors_are_the_integers_named_label_(self):
-    self.assertEqual(features.factor_keys(tfds.features.FeaturesDict({
+    self.assertEqual(features.factor_names(tfds.features.FeaturesDict({
         'image': tfds.features.Image(shape=(4, 4, 1)),
         'label_y': tfds.features.ClassLabel(num_classes=3),
         'label_x': np.int32,
@@ -83,10 +84,10 @@ class FeaturesTest(parameterized.TestCase, tf.test.TestCase):
         'label_where': {'label_a': np.int64, 'label_b': np.int64},
         'value_x': np.int64,
         'my_label_x': np.int64,
-    })), ('label_x', 'label_y'))
+    })), {'label_x': 'x', 'label_y': 'y'})
 
   def test_one_integer_named_label_is_no_factor(self):
-    self.assertEmpty(features.factor_keys(tfds.features.FeaturesDict(
+    self.assertEmpty(features.factor_names(tfds.features.FeaturesDict(
         {'label_x': np.int64, 'label_y': np.float32})))
 
   @parameterized.parameters(
@@ -98,9 +99,8 @@ class FeaturesTest(parameterized.TestCase, tf.test.TestCase):
       ('cifar100', ''), ('celeb_a', ''), ('mnist', ''))
   def test_factors_of_the_data_sets_of_tfds(self, name, names):
     builder = tfds.builder(name, data_dir=self.create_tempdir().full_path)
-    keys = features.factor_keys(builder.info.features)
-    self.assertEqual([features.factor_name(key) for key in keys],
-                     names.split())
+    found = features.factor_names(builder.info.features)
+    self.assertEqual(list(found.values()), names.split())
 
 
 if __name__ == '__main__':

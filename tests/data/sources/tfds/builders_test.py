@@ -14,7 +14,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core.download import downloader
 
 from tests import numbered_images
-from tfvae.data.tfds import sources
+from tfvae.data.sources.tfds import builders
 
 
 class _SourceBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -72,7 +72,7 @@ class TfvaeTestRace(_SourceBuilder):
     yield from super()._generate_examples(dl_manager)
 
 
-class SourcesTest(parameterized.TestCase, tf.test.TestCase):
+class BuildersTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters(
       ('kmnits', 'Did you mean kmnist'),
@@ -82,7 +82,7 @@ class SourcesTest(parameterized.TestCase, tf.test.TestCase):
       ('mnist:9.0.0', 'cannot be loaded at version 9.0.0'))
   def test_unknown_name(self, name, message):
     with self.assertRaisesRegex(ValueError, message) as caught:
-      sources.open_builder(name)
+      builders.open_builder(name)
     self.assertContainsSubset(f'name={name!r}', str(caught.exception))
 
   @parameterized.parameters(
@@ -102,41 +102,42 @@ class SourcesTest(parameterized.TestCase, tf.test.TestCase):
     self.enterContext(contextlib.chdir(home))
     self.enterContext(mock.patch.dict(os.environ, HOME=home))
     with self.assertRaisesRegex(
-        ValueError, f'^This is {kind}, and tfvae takes data sets of TFDS.*tfds '
-        'build.*pass the name of the builder. Received: name=') as caught:
-      sources.open_builder(name)
+        ValueError, f'^This is {kind}, and tfvae loads data sets of TFDS.*tfds '
+        'build.*`name` to the name of the builder. Received: name=') as caught:
+      builders.open_builder(name)
     self.assertNotIn('\n', str(caught.exception))
     self.assertEndsWith(str(caught.exception), f'name={name!r}')
 
   @parameterized.parameters('photos.v2', '')
   def test_syntax_of_names_is_not_listed(self, name):
     with self.assertRaisesRegex(ValueError, 'cannot open.*catalog') as caught:
-      sources.open_builder(name)
+      builders.open_builder(name)
     self.assertLen(str(caught.exception).splitlines(), 2)
 
   def test_name_of_a_data_set_wins_over_a_folder(self):
     self.enterContext(contextlib.chdir(
         self.enterContext(tempfile.TemporaryDirectory())))
     os.mkdir('mnist')
-    self.assertEqual(sources.open_builder('mnist').name, 'mnist')
+    self.assertEqual(builders.open_builder('mnist').name, 'mnist')
 
   def test_path_of_a_prepared_data_set_is_answered_by_its_name(self):
     data_dir = self.enterContext(tempfile.TemporaryDirectory())
     name = numbered_images.prepare(data_dir)
-    path = sources.open_builder(name, data_dir).data_dir
+    path = builders.open_builder(name, data_dir).data_dir
     with self.assertRaisesRegex(
-        ValueError, f'Pass --dataset={name} --data_dir={data_dir} instead'):
-      sources.open_builder(path)
+        ValueError,
+        f"Set `name='{name}'` and `data_dir='{data_dir}'` instead"):
+      builders.open_builder(path)
 
   def test_data_dir_must_be_a_directory(self):
     for path in (__file__, '/no/such/directory'):
       with self.assertRaisesRegex(ValueError, f"not a dir.*data_dir='{path}'"):
-        sources.open_builder('mnist', path)
+        builders.open_builder('mnist', path)
 
   def test_home_directory_is_expanded(self):
     home = self.enterContext(tempfile.TemporaryDirectory())
     with mock.patch.dict(os.environ, HOME=home):
-      builder = sources.open_builder('mnist', '~')
+      builder = builders.open_builder('mnist', '~')
     self.assertStartsWith(builder.data_dir, home)
 
   def test_without_a_network_it_fails_in_seconds(self):
@@ -145,7 +146,7 @@ class SourcesTest(parameterized.TestCase, tf.test.TestCase):
     started = time.monotonic()
     with self.assertRaisesRegex(
         ValueError, '(?s)tfvae.invalid.*tfds build .* --data_dir=DIR'):
-      sources.prepared_builder('tfvae_test_unreachable', data_dir)
+      builders.prepared_builder('tfvae_test_unreachable', data_dir)
     self.assertLess(time.monotonic() - started, 20.)
     self.assertEqual(downloader.MAX_RETRIES, before)
 
@@ -154,12 +155,12 @@ class SourcesTest(parameterized.TestCase, tf.test.TestCase):
       ('tfvae_test_package', 'ModuleNotFoundError: .*tfvae_no_such_package'))
   def test_says_what_tfds_says(self, name, message):
     with self.assertRaisesRegex(ValueError, message):
-      sources.prepared_builder(
+      builders.prepared_builder(
           name, self.enterContext(tempfile.TemporaryDirectory()))
 
   def test_two_processes_may_prepare_at_once(self):
     data_dir = self.enterContext(tempfile.TemporaryDirectory())
-    builder = sources.prepared_builder('tfvae_test_race', data_dir)
+    builder = builders.prepared_builder('tfvae_test_race', data_dir)
     self.assertTrue(TfvaeTestRace.raced)
     self.assertEqual(builder.info.splits['train'].num_examples, 10)
 
@@ -174,32 +175,27 @@ class SplitsTest(parameterized.TestCase, tf.test.TestCase):
     builder.download_and_prepare()
     cls.splits = builder.info.splits
 
-  def test_sizes(self):
-    chosen = {'a': 'train[:7]', 'b': 'train[70%:]', 'c': 'train[7:8]+train[9:]'}
-    self.assertEqual(sources.split_sizes(self.splits, chosen),
-                     {'a': 7, 'b': 3, 'c': 2})
-
   @parameterized.parameters(
       ('test', 'no such split'), ('train[:99]', 'no such split'),
       ('train[', 'no such split'), ('', 'no such split'),
       ('all[:3]', 'no such split'), ('train[:0]', 'is empty'),
       ('train[5:3]', 'is empty'), ('train[:1%]', 'is empty'))
   def test_refused(self, split, message):
-    remedy = r"train \(10\).*--train_split='train\[:90%"
+    remedy = r"train \(10\).*`train_split='train\[:90%"
     with self.assertRaisesRegex(ValueError, f'(?s){message}.*{remedy}'):
-      sources.split_sizes(self.splits, {'test_split': split})
+      builders.check_splits(self.splits, {'test_split': split})
 
   @parameterized.parameters(
       ('train', 'train[9:]', 1), ('train[:60%]', 'train[40%:]', 2),
       ('train[2:4]+train[6:8]', 'train[3:7]', 2))
   def test_shared_images_are_logged(self, train, test, shared):
     with self.assertLogs(level='WARNING') as logs:
-      sources.split_sizes(self.splits, {'train_split': train, 'test': test})
+      builders.check_splits(self.splits, {'train_split': train, 'test': test})
     self.assertContainsSubset(f'{shared} images in common', logs.output[0])
 
   def test_parts_of_one_split_share_nothing(self):
     with self.assertNoLogs(level='WARNING'):
-      sources.split_sizes(self.splits, {'a': 'train[:9]', 'b': 'train[9:]'})
+      builders.check_splits(self.splits, {'a': 'train[:9]', 'b': 'train[9:]'})
 
 
 if __name__ == '__main__':

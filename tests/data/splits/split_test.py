@@ -29,7 +29,7 @@ class OneHotTest(parameterized.TestCase, tf.test.TestCase):
       self.split(*labels).one_hot(3)
 
   def test_refuses_images_without_labels(self):
-    with self.assertRaisesRegex(ValueError, '--label_key.*without labels'):
+    with self.assertRaisesRegex(ValueError, '`label_key`.*without labels'):
       data.Split(np.zeros([2, 2, 2, 1], np.uint8)).one_hot(3)
 
 

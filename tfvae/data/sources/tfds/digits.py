@@ -1,7 +1,7 @@
 """The bundled data set: scikit-learn's handwritten digits, built by TFDS.
 
-It needs no network, so a first run works anywhere, and it takes the same path
-as every other data set, TFDS, so there is no second one to keep correct.
+It needs no network, so that a first run works anywhere, and is loaded in the
+same way as every other data set.
 """
 
 from collections.abc import Iterator
@@ -12,15 +12,15 @@ import tensorflow_datasets as tfds
 
 _NUM_IMAGES = 1797
 _NUM_TRAIN = 1437  # Four fifths; the other 360 are the test split.
-# The published order is by writer, so the split is a random one; it belongs
-# to version 1.0.0 and never changes with a run's seed.
+# The published order is by writer, so the split is random. It belongs to
+# version 1.0.0 and does not depend on the seed of a run.
 _SPLIT_SEED = 0
 
 
 class Digits(tfds.core.GeneratorBasedBuilder):
-  """1,797 real digits of 8x8 pixels, known to TFDS as `digits`.
+  """1,797 handwritten digits of 8x8 pixels, the TFDS data set `digits`.
 
-  Importing `tfvae.data` registers it, after which `tfds.load('digits')` works.
+  Importing `tfvae.data` registers it, so that `tfds.load('digits')` works.
   A pixel is the count, 0 to 16, of ink in a 4x4 block of the scanned bitmap;
   it is stored as uint8 `round(count * 255 / 16)`.
 
@@ -35,7 +35,7 @@ class Digits(tfds.core.GeneratorBasedBuilder):
     return tfds.core.DatasetInfo(
         builder=self,
         description=(
-            'Handwritten digits, 8x8 pixels in 17 levels of grey scaled to '
+            'Handwritten digits, 8x8 pixels in 17 levels of gray scaled to '
             '0..255: the test set of the UCI collection, which scikit-learn '
             'carries, in a random split of 1,437 to train and 360 to test.'),
         features=tfds.features.FeaturesDict({
@@ -63,7 +63,7 @@ class Digits(tfds.core.GeneratorBasedBuilder):
 
   def _generate_examples(
       self, indices: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:
-    # Imported here: other data sets need not wait for scikit-learn.
+    # Imported here, as other data sets do not need scikit-learn.
     from sklearn import datasets
     digits = datasets.load_digits()
     pixels = np.round(digits.images * 255 / 16).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Tests of the batches, on images that can be told apart."""
+"""Batches for training and evaluation, of images that differ."""
 
 import itertools
 from unittest import mock
@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfvae import data
 from tfvae.data import binarization as binarization_lib
+from tfvae.data.batches import evaluation_batches
 
 _N, _BATCH = 23, 5  # Five batches, the last of three images.
 _NUMBERED = np.tile(np.arange(_N, dtype=np.uint8)[:, None, None, None],
@@ -106,7 +107,7 @@ class TrainingBatchesTest(parameterized.TestCase, tf.test.TestCase):
       self.assertNear(np.mean(bits == evaluated), 0.5,
                       5 * 0.5 / np.sqrt(half.size))
 
-  def test_dynamic_bits_are_drawn_anew_with_the_right_mean(self):
+  def test_dynamic_bits_are_drawn_again_with_the_right_mean(self):
     count = 1_000
     draws = np.empty([count, *_GREY.shape])
     epochs = _epochs(count, _GREY, 'dynamic')
@@ -117,7 +118,7 @@ class TrainingBatchesTest(parameterized.TestCase, tf.test.TestCase):
     # 4 standard errors of a Bernoulli mean, pixel by pixel.
     self.assertAllLessEqual(
         np.abs(draws.mean(0) - p) - 4 * np.sqrt(p * (1 - p) / count), 1e-9)
-    # Successive epochs are independent: products of standardised bits have
+    # Successive epochs are independent: products of standardized bits have
     # mean 0 and variance 1.
     drawn = (p > 0.01) & (p < 0.99)
     z = ((draws - p) / np.sqrt(p * (1 - p) + 1e-9))[:, drawn]
@@ -176,9 +177,9 @@ class EvaluationBatchesTest(parameterized.TestCase, tf.test.TestCase):
       self.assertAllEqual(np.concatenate(arrays), bits)
 
   def test_bits_that_are_not_kept_are_the_same(self):
-    with (mock.patch.object(data.pipeline, '_KEPT_BITS', 0),
-          mock.patch.object(data.binarization, '_CHUNK_PIXELS', 24),
-          mock.patch.object(data.pipeline, 'fixed_binarization') as kept):
+    with (mock.patch.object(evaluation_batches, '_KEPT_BITS', 0),
+          mock.patch.object(binarization_lib.fixed, '_CHUNK_PIXELS', 24),
+          mock.patch.object(evaluation_batches, 'fixed_binarization') as kept):
       batches = data.evaluation_batches(_GREY, _BATCH, 7, 'static')
       arrays = list(batches.as_numpy_iterator())
       bits = data.fixed_binarization(_GREY, seed=7)

@@ -1,10 +1,10 @@
-"""TFDS data sets by name: found, prepared and measured, or a remedy named.
+"""Builders of TFDS data sets, which are found by name and prepared.
 
-Whatever TFDS raises on the way, a `ValueError` comes out that names the value
-and says what to do, as early as the fact can be known.
+Every error of TFDS becomes a `ValueError` that shows the received value and
+says what to do, as early as the mistake can be detected.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 import contextlib
 import difflib
 import itertools
@@ -18,11 +18,11 @@ from tensorflow_datasets.core.download import downloader
 
 _LOGGER = logging.getLogger(__name__)
 
-# TFDS tries ten times, doubling its pauses: 204 seconds until a machine with
-# no network is told so. Four tries take 3 seconds.
+# TFDS tries ten times and doubles its pauses, which takes 204 seconds on a
+# machine without a network. Four tries take 3 seconds.
 _DOWNLOAD_RETRIES = 4
 
-# What a path given for a name is, by the ending of its file.
+# Kinds of files by their suffix, for a path that is given as a name.
 _FILE_KINDS = {
     '.csv': 'a CSV file', '.gif': 'an image', '.h5': 'an HDF5 file',
     '.hdf5': 'an HDF5 file', '.jpeg': 'an image', '.jpg': 'an image',
@@ -38,29 +38,28 @@ def open_builder(name: str,
   """Returns the TFDS builder of a data set, without downloading anything.
 
   Args:
-    name: a TFDS name, such as 'mnist' or 'imagenet_resized/32x32'.
-    data_dir: the directory that TFDS keeps its data in; None is TFDS's own,
-      `~/tensorflow_datasets`.
+    name: TFDS name, such as 'mnist' or 'imagenet_resized/32x32'.
+    data_dir: Directory of TFDS; by default `~/tensorflow_datasets`.
 
   Returns:
     The builder.
 
   Raises:
-    ValueError: if there is no such directory or data set, or TFDS cannot open
+    ValueError: If there is no such directory or data set, or TFDS cannot open
       it.
   """
   if data_dir is not None:
     data_dir = os.path.expanduser(data_dir)
     if not tf.io.gfile.isdir(data_dir):
       raise ValueError(
-          'data_dir is not a directory. Create it, or leave --data_dir out for '
-          f"TFDS's own. Received: data_dir={data_dir!r}")
+          '`data_dir` is not a directory. Create it, or leave it out for the '
+          f'default of TFDS. Received: data_dir={data_dir!r}')
   try:
     return tfds.builder(name, data_dir=data_dir)
-  except tfds.core.DatasetNotFoundError as error:  # Its text lists them all.
+  except tfds.core.DatasetNotFoundError as error:  # Lists all data sets.
     _check_is_name(name)
     raise ValueError(
-        f'TFDS knows no such data set. {_suggestion(name)} '
+        f'TFDS has no such data set. {_suggestion(name)} '
         f'Received: name={name!r}') from error
   except Exception as error:  # No such config or version; a missing package.
     _check_is_name(name)
@@ -71,72 +70,66 @@ def open_builder(name: str,
 
 def prepared_builder(name: str,
                      data_dir: str | None = None) -> tfds.core.DatasetBuilder:
-  """Returns the builder of a data set that lies prepared on the disk.
+  """Returns the builder of a data set, which is prepared if necessary.
 
   Args:
-    name: a TFDS name.
-    data_dir: as for `open_builder`.
+    name: TFDS name.
+    data_dir: Directory of TFDS, as for `open_builder`.
 
   Returns:
     A builder whose splits can be read.
 
   Raises:
-    ValueError: if TFDS cannot download or prepare it; without a network, after
-      seconds.
+    ValueError: If TFDS cannot download or prepare the data set; without a
+      network, after about 3 seconds.
   """
   builder = open_builder(name, data_dir)
   if builder.is_prepared():
     return builder
-  _LOGGER.info('TFDS prepares %s in %s.', name, builder.data_dir)
+  _LOGGER.info('TFDS is preparing %s in %s.', name, builder.data_dir)
   try:
     with _few_retries():
       builder.download_and_prepare()
   except Exception as error:
-    # Another process may have finished first; its data are as good.
+    # Another process may have prepared the same data set meanwhile.
     builder = open_builder(name, data_dir)
     if not builder.is_prepared():
       raise ValueError(
           f'TFDS could not prepare the data set: {_described(error)}\n'
-          'If this machine has no network, connect it once, or run `tfds build '
-          f'{name} --data_dir=DIR` on a connected one, copy DIR here and pass '
-          f'--data_dir=DIR. Received: name={name!r}, data_dir={data_dir!r}'
-      ) from error
+          'If this machine has no network, run `tfds build '
+          f'{name} --data_dir=DIR` on a machine that has one, copy DIR here, '
+          'and set `data_dir=DIR`. '
+          f'Received: name={name!r}, data_dir={data_dir!r}') from error
   return builder
 
 
-def split_sizes(splits: tfds.core.SplitDict,
-                chosen: dict[str, str]) -> dict[str, int]:
-  """Returns the number of images in each split that was chosen.
+def check_splits(splits: tfds.core.SplitDict,
+                 chosen: Mapping[str, str]) -> None:
+  """Checks that splits exist and have images.
 
-  Splits that share images are allowed, but scores on them mean little, so that
-  this is logged as a warning.
+  Splits that share images are allowed and logged as a warning, because scores
+  on them are too good.
 
   Args:
-    splits: `builder.info.splits` of a prepared builder.
-    chosen: TFDS split expressions by the argument that named them, as in
+    splits: Splits of a prepared builder, `builder.info.splits`.
+    chosen: TFDS split expressions by the argument that received them, as in
       `{'train_split': 'train[:90%]'}`.
 
-  Returns:
-    The numbers, all positive, by argument.
-
   Raises:
-    ValueError: if a split does not exist or is empty.
+    ValueError: If a split does not exist or is empty.
   """
-  sizes = {
-      argument: _split_size(splits, argument, split)
-      for argument, split in chosen.items()
-  }
+  for argument, split in chosen.items():
+    _check_split(splits, argument, split)
   for one, other in itertools.combinations(chosen.items(), 2):
     shared = _num_shared(splits[one[1]], splits[other[1]])
     if shared:
       _LOGGER.warning('%s=%r and %s=%r have %d images in common.', *one, *other,
                       shared)
-  return sizes
 
 
 @contextlib.contextmanager
 def _few_retries() -> Iterator[None]:
-  """Makes TFDS give up a download in seconds; it has no setting for it."""
+  """Limits the tries of a TFDS download, for which TFDS has no setting."""
   retries = downloader.MAX_RETRIES
   downloader.MAX_RETRIES = min(retries, _DOWNLOAD_RETRIES)
   try:
@@ -145,13 +138,13 @@ def _few_retries() -> Iterator[None]:
     downloader.MAX_RETRIES = retries
 
 
-def _split_size(splits: tfds.core.SplitDict, argument: str,
-                split: str) -> int:
-  """Returns the number of images in a split, which must not be 0."""
+def _check_split(splits: tfds.core.SplitDict, argument: str,
+                 split: str) -> None:
+  """Raises a ValueError unless a split exists and has images."""
   present = ', '.join(
       f'{name} ({info.num_examples:,})' for name, info in splits.items())
   remedy = (f'The splits are: {present}. Carve one from another, as in '
-            "--train_split='train[:90%]' --test_split='train[90%:]'. "
+            "`train_split='train[:90%]'` and `test_split='train[90%:]'`. "
             f'Received: {argument}={split!r}')
   try:
     size = splits[split].num_examples
@@ -159,7 +152,6 @@ def _split_size(splits: tfds.core.SplitDict, argument: str,
     raise ValueError(f'There is no such split: {error}\n{remedy}') from error
   if size < 1:  # TFDS counts -2 images in 'train[5:3]'.
     raise ValueError(f'The split is empty. {remedy}')
-  return size
 
 
 def _num_shared(one: tfds.core.SplitInfo, other: tfds.core.SplitInfo) -> int:
@@ -174,37 +166,37 @@ def _num_shared(one: tfds.core.SplitInfo, other: tfds.core.SplitInfo) -> int:
 
 
 def _check_is_name(name: str) -> None:
-  """Raises a ValueError, in one line, if a name that TFDS refuses is no name.
+  """Raises a ValueError if a name that TFDS does not accept is a path.
 
-  TFDS itself answers a path with the syntax of its names, in 17 lines.
+  TFDS answers a path with the syntax of its names, in 17 lines.
   """
   path = os.path.expanduser(name)
-  flags = _prepared_flags(path)
-  if flags is not None:
-    raise ValueError('This is a data set that TFDS prepared. Pass '
-                     f'{flags} instead. Received: name={name!r}')
+  arguments = _prepared_arguments(path)
+  if arguments is not None:
+    raise ValueError('This is a directory of a data set that TFDS prepared. '
+                     f'Set {arguments} instead. Received: name={name!r}')
   kind = _kind(path)
   if kind is not None:
     raise ValueError(
-        f'This is {kind}, and tfvae takes data sets of TFDS, by names such as '
-        'mnist. Prepare your own images by a TFDS builder and `tfds build`, '
-        'see https://www.tensorflow.org/datasets/add_dataset, and pass the '
-        f'name of the builder. Received: name={name!r}')
+        f'This is {kind}, and tfvae loads data sets of TFDS by names such as '
+        'mnist. Prepare your own images with a TFDS builder and `tfds build`, '
+        'see https://www.tensorflow.org/datasets/add_dataset, and set `name` '
+        f'to the name of the builder. Received: name={name!r}')
 
 
-def _prepared_flags(path: str) -> str | None:
-  """Returns the flags of a data set that TFDS prepared in a folder."""
+def _prepared_arguments(path: str) -> str | None:
+  """Returns the arguments for a data set that TFDS prepared in a directory."""
   try:
     full_name = tfds.builder_from_directory(path).info.full_name
-  except Exception:  # Another folder; others write a dataset_info.json too.
+  except Exception:  # Other programs write a dataset_info.json too.
     return None
   *names, _ = full_name.split('/')  # The version is last.
   root = os.path.normpath(os.path.join(path, '..', *['..'] * len(names)))
-  return f'--dataset={"/".join(names)} --data_dir={root}'
+  return f"`name='{'/'.join(names)}'` and `data_dir='{root}'`"
 
 
 def _kind(path: str) -> str | None:
-  """Returns what a path is, or None for what may be meant as a name."""
+  """Returns the kind of a path, or None for a possible name."""
   if os.path.isdir(path):
     return 'a folder'
   kind = _FILE_KINDS.get(os.path.splitext(path)[1].lower())
@@ -223,6 +215,6 @@ def _suggestion(name: str) -> str:
 
 
 def _described(error: Exception) -> str:
-  # What follows there is the syntax of the names of TFDS.
+  # The rest is the syntax of TFDS names.
   text, _, _ = str(error).partition('\nThe builder name string')
   return f'{type(error).__name__}: {text}'

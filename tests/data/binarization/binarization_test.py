@@ -1,4 +1,4 @@
-"""Tests of binarisation: exact probabilities, by counting all 65,536 draws."""
+"""Binarization: exact probabilities, by counting all 65,536 draws."""
 
 from unittest import mock
 import zlib
@@ -9,7 +9,7 @@ from sklearn import datasets
 import tensorflow as tf
 
 from tfvae import data
-from tfvae.data import binarization
+from tfvae.data.binarization import fixed
 
 _SEED = tf.constant([3, 14], tf.int64)
 
@@ -122,9 +122,9 @@ class FixedBinarizationTest(parameterized.TestCase, tf.test.TestCase):
   def test_keys(self, split):
     images = np.random.default_rng(0).integers(0, 256, [6, 5, 4, 1], np.uint8)
     code = 1 + (zlib.crc32(split.encode()) & 0x3fffffff)
-    with mock.patch.object(binarization, '_CHUNK_PIXELS', 60):  # Three images.
+    with mock.patch.object(fixed, '_CHUNK_PIXELS', 60):  # Three images.
       bits = data.fixed_binarization(images, 3, split)
-      static = binarization.static_binarization(images, 3)
+      static = fixed.static_binarization(images, 3)
     self.assertAllEqual(bits, self.drawn(
         images, [3, -1 - code * 2**32], [3, -2 - code * 2**32]))
     self.assertAllEqual(static, self.drawn(images, [3, -1], [3, -2]))
@@ -146,7 +146,7 @@ class FixedBinarizationTest(parameterized.TestCase, tf.test.TestCase):
     self.assertNear(bits.sum(), p.sum(), 4 * error)  # 4 standard errors.
 
   def test_does_not_depend_on_how_many_images_there_are(self):
-    count = binarization._CHUNK_PIXELS // 64  # Images of 8x8 in a chunk.
+    count = fixed._CHUNK_PIXELS // 64  # Images of 8x8 in a chunk.
     images = np.full([count + 10, 8, 8, 1], 128, np.uint8)
     bits = data.fixed_binarization(images, seed=1)
     for n in (1, 13, count - 1, count, count + 1):
@@ -171,11 +171,11 @@ class CheckSupportTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(
       ('uint8', [0, 128, 255, 255], '25.0% of these.*a pixel of 128 on .*255'),
       ('uint8', [0, 1, 2, 0], '50.0%'), ('float32', [0., 0.5], 'pixel of 0.5'))
-  def test_grey_pixels_need_it(self, dtype, pixels, message):
+  def test_gray_pixels_need_it(self, dtype, pixels, message):
     images = np.array(pixels, dtype)
     with self.assertRaisesRegex(ValueError, message) as caught:
       data.check_support(images, 'none')
-    self.assertContainsSubset('--binarization=dynamic', str(caught.exception))
+    self.assertIn("`binarization='dynamic'`", str(caught.exception))
     for binarization_name in ('dynamic', 'static'):
       data.check_support(images, binarization_name)
 

@@ -15,22 +15,22 @@ import tensorflow_datasets as tfds
 from tests import numbered_images
 from tfvae import data
 from tfvae.data import binarization
-from tfvae.data.storage import disk_cache
+from tfvae.data.splits import on_disk
 from tfvae.data.storage import stored_images
 
 
-class DiskCacheTest(parameterized.TestCase, tf.test.TestCase):
+class SplitOnDiskTest(parameterized.TestCase, tf.test.TestCase):
 
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
     cls.data_dir = cls.enterClassContext(tempfile.TemporaryDirectory())
     cls.names = {config: numbered_images.prepare(cls.data_dir, config)
-                 for config in ('grey', 'bits', 'float')}
-    cls.memory = data.load_images(cls.names['grey'], cls.data_dir)
-    cls.disk = data.load_images(cls.names['grey'], cls.data_dir, cache='disk')
+                 for config in ('gray', 'bits', 'float')}
+    cls.memory = data.load_images(cls.names['gray'], cls.data_dir)
+    cls.disk = data.load_images(cls.names['gray'], cls.data_dir, cache='disk')
 
-  def load(self, config='grey', **kwargs):
+  def load(self, config='gray', **kwargs):
     return data.load_images(self.names[config], self.data_dir, cache='disk',
                             **kwargs)
 
@@ -58,7 +58,7 @@ class DiskCacheTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllEqual(np.concatenate(chunks), array)
 
   @parameterized.parameters(
-      ('grey', 'dynamic'), ('grey', 'static'), ('grey', 'none'),
+      ('gray', 'dynamic'), ('gray', 'static'), ('gray', 'none'),
       ('bits', 'dynamic'), ('float', 'static'))
   def test_batches_are_bit_for_bit_those_of_an_array(self, config,
                                                      binarization):
@@ -77,7 +77,7 @@ class DiskCacheTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_bits_of_an_evaluation_do_not_depend_on_its_chunks_and_batches(self):
     # Two images a chunk of the fixed bits; batches of five.
-    with mock.patch.object(data.binarization, '_CHUNK_PIXELS', 24):
+    with mock.patch.object(data.binarization.fixed, '_CHUNK_PIXELS', 24):
       one, other = (
           np.concatenate(list(data.evaluation_batches(
               d.train.images, 5, 7, 'dynamic').as_numpy_iterator()))
@@ -108,11 +108,11 @@ class DiskCacheTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_support_is_checked_in_all_of_them(self):
     data.check_support(self.load('bits').train.images, 'none')
-    with self.assertRaisesRegex(ValueError, 'are grey'):
+    with self.assertRaisesRegex(ValueError, 'are gray'):
       data.check_support(self.disk.train.images, 'none')
 
   def test_is_decoded_once(self):
-    with mock.patch.object(disk_cache, 'read_pieces') as read:
+    with mock.patch.object(on_disk, '_content') as read:
       again = self.load()
     read.assert_not_called()
     self.assertAllEqual(again.test.images[:], self.memory.test.images)
@@ -137,12 +137,12 @@ class DiskCacheTest(parameterized.TestCase, tf.test.TestCase):
     shutil.copytree(os.path.join(self.data_dir, 'tfvae_test_numbered'),
                     os.path.join(data_dir, 'tfvae_test_numbered'))
     cache_dir = self.create_tempdir().full_path
-    data.load_images(self.names['grey'], data_dir, cache='disk',
+    data.load_images(self.names['gray'], data_dir, cache='disk',
                      cache_dir=cache_dir)
-    builder = tfds.builder(self.names['grey'], data_dir=data_dir)
+    builder = tfds.builder(self.names['gray'], data_dir=data_dir)
     for path in builder.info.splits['train'].filepaths:
       os.utime(path, (1, 1))
-    data.load_images(self.names['grey'], data_dir, cache='disk',
+    data.load_images(self.names['gray'], data_dir, cache='disk',
                      cache_dir=cache_dir)
     self.assertLen(self.files(cache_dir), 3)  # Test, and train twice.
 
@@ -151,15 +151,15 @@ class DiskCacheTest(parameterized.TestCase, tf.test.TestCase):
     usage = shutil.disk_usage(cache_dir)._replace(free=100)
     with mock.patch.object(shutil, 'disk_usage', return_value=usage):
       with self.assertRaisesRegex(
-          ValueError, "No space.*'train'.*--cache_dir.*--cache=none.*dir="):
+          ValueError, "No space.*'train'.*`cache_dir`.*`cache='none'`.*dir="):
         self.load(cache_dir=cache_dir)
     self.assertEmpty(self.files(cache_dir))
 
   @parameterized.parameters(
-      ('gs://bucket/decoded', 'no directory of this machine'),
+      ('gs://bucket/decoded', 'not a directory of this machine'),
       ('/dev/null/decoded', 'Not a directory'))
   def test_refused_directory(self, cache_dir, message):
-    with self.assertRaisesRegex(ValueError, f'{message}.*--cache_dir.*dir='):
+    with self.assertRaisesRegex(ValueError, f'{message}.*`cache_dir`.*dir='):
       self.load(cache_dir=cache_dir)
 
   def test_a_file_cut_off_under_way_is_said_to_be(self):
