@@ -8,6 +8,7 @@ from tfvae.models.factor import Factor
 from tfvae.models.graph_vae import GraphVAE
 from tfvae.models.inference import Inference
 from tfvae.models.latent_variable_model import LatentVariableModel
+from tfvae.models.networks import Network
 from tfvae.models.networks import NETWORKS
 from tfvae.models.vae import VAE
 
@@ -17,6 +18,7 @@ __all__ = [
     'Inference',
     'LatentVariableModel',
     'NETWORKS',
+    'Network',
     'VAE',
     'decoder_input_size',
     'decoder_model',

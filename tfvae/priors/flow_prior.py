@@ -43,32 +43,33 @@ class FlowPrior(Prior):
 
   def __init__(
       self,
-      event_size: int,
+      event_size: int | None = None,
       kind: str = 'realnvp',
       num_layers: int = 4,
       hidden_units: Sequence[int] = (64, 64),
       activation: str = 'tanh',
       **kwargs,
   ):
-    """Initialises the prior.
+    """Initializes the prior.
 
     Args:
-      event_size: dimensions of z, at least 2.
-      kind: 'realnvp' or 'maf'.
-      num_layers: transformations, at least 1; from 2 on all of z is
+      event_size: Dimensions of z, at least 2; None for a template, which has no
+        networks.
+      kind: Transformations, 'realnvp' or 'maf'.
+      num_layers: Number of transformations, at least 1; from 2 on all of z is
         transformed.
-      hidden_units: width of each hidden layer of their networks.
-      activation: of the hidden layers, a name Keras knows.
-      **kwargs: of `Prior` and `tf_keras.layers.Layer`.
+      hidden_units: Width of each hidden layer of their networks.
+      activation: Activation of the hidden layers, a name that Keras knows.
+      **kwargs: Arguments of `Prior` and `tf_keras.layers.Layer`.
 
     Raises:
-      ValueError: if a size is too small or the kind is unknown.
+      ValueError: If a size is too small or the kind is unknown.
     """
     super().__init__(event_size, **kwargs)
     self._check_positive(num_layers=num_layers)
     for units in hidden_units:
       self._check_positive(hidden_units=units)
-    if event_size < 2:
+    if event_size is not None and event_size < 2:
       raise ValueError('A flow needs at least 2 dimensions; use LearnedNormal '
                        f'or GaussianMixture. Received: event_size={event_size}')
     if kind not in KINDS:
@@ -77,7 +78,8 @@ class FlowPrior(Prior):
     self.num_layers = num_layers
     self.hidden_units = tuple(hidden_units)
     self.activation = activation
-    self._networks = [self._network(index) for index in range(num_layers)]
+    self._networks = [] if event_size is None else [
+        self._network(index) for index in range(num_layers)]
 
   def distribution(self) -> tfd.TransformedDistribution:
     """Returns p(z; θ): batch shape `[]`, event shape `[event_size]`."""

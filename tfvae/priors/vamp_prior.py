@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tfvae.layers.base import template
 from tfvae.layers.posteriors.multivariate_normal_diag import NormalDiag
 from tfvae.priors.mixture import COMPONENTS
 from tfvae.priors.mixture import Mixture
@@ -16,6 +17,8 @@ from tfvae.priors.prior import Prior
 from tfvae.priors.prior import PRIORS
 
 tfd = tfp.distributions
+
+_UNIT = (0.0, 1.0)  # Range of pixels.
 
 # How near the ends of the range, in parts of it, data become pseudo-inputs:
 # at an end itself the sigmoid has no gradient, and its inverse is infinite.
@@ -40,42 +43,64 @@ class VampPrior(Prior):
 
   def __init__(
       self,
-      event_size: int,
-      num_components: int,
-      input_shape: Sequence[int],
-      input_range: Sequence[float] | None = (0.0, 1.0),
+      event_size: int | None = None,
+      num_components: int = 100,
+      input_shape: Sequence[int] | None = None,
+      input_range: Sequence[float] | None = _UNIT,
       seed: int = 0,
       **kwargs,
   ):
-    """Initialises the prior.
+    """Initializes the prior.
 
     Args:
-      event_size: dimensions of z, at least 1.
+      event_size: Dimensions of z, at least 1; None for a template.
       num_components: K, at least 1; 500 in the paper.
-      input_shape: of one x, as the encoder takes it.
-      input_range: lowest and highest value of x, between which a sigmoid keeps
+      input_shape: Shape of one x, as the encoder takes it; only a template may
+        leave it out.
+      input_range: Lowest and highest value of x, between which a sigmoid keeps
         the pseudo-inputs; None leaves them free.
-      seed: of the initial pseudo-inputs, which are standard normals, put
+      seed: Seed of the initial pseudo-inputs, which are standard normals, put
         through the sigmoid where there is a range.
-      **kwargs: of `Prior` and `tf_keras.layers.Layer`.
+      **kwargs: Arguments of `Prior` and `tf_keras.layers.Layer`.
 
     Raises:
-      ValueError: if a size is not a positive integer, or the range is empty.
+      ValueError: If a size is missing or not a positive integer, or the range
+        is empty.
     """
     super().__init__(event_size, **kwargs)
     self._check_positive(num_components=num_components)
-    for size in input_shape:
+    if input_shape is None and event_size is not None:
+      raise template.missing(self, 'input_shape')
+    for size in input_shape or ():
       self._check_positive(input_shape=size)
     self.num_components = num_components
-    self.pseudo_input_shape = tuple(input_shape)  # Keras has an input_shape.
+    # Keras has an input_shape.
+    self.pseudo_input_shape = None if input_shape is None else (
+        tuple(input_shape))
     self.input_range = _check_range(input_range)
     self.seed = seed
+    if event_size is None:
+      return
     self._pseudo_inputs = self.add_weight(
         'pseudo_inputs', [num_components, *input_shape],
         initializer=tf_keras.initializers.RandomNormal(stddev=1.0, seed=seed))
     # In a namespace, which Keras does not track: the encoder holds the layer
     # that holds this one.
     self._bound = types.SimpleNamespace(posterior_fn=None)
+
+  @classmethod
+  def data_arguments(
+      cls, input_shape: Sequence[int],
+      input_range: Sequence[float] | None) -> dict[str, Any]:
+    """Returns shape and range of x; see the base class."""
+    return {'input_shape': tuple(input_shape), 'input_range': input_range}
+
+  def sized(self, event_size: int, input_shape: Sequence[int],
+            input_range: Sequence[float] | None) -> 'VampPrior':
+    """Returns a copy of that size; a range other than the default stays."""
+    if self.input_range != _UNIT:
+      input_range = self.input_range
+    return super().sized(event_size, input_shape, input_range)
 
   @property
   def num_initial_examples(self) -> int:
@@ -168,7 +193,8 @@ class VampPrior(Prior):
     """Returns names and numbers from which `from_config` makes the prior."""
     return super().get_config() | {
         'num_components': self.num_components,
-        'input_shape': list(self.pseudo_input_shape),
+        'input_shape': self.pseudo_input_shape and list(
+            self.pseudo_input_shape),
         'input_range': self.input_range and list(self.input_range),
         'seed': self.seed,
     }

@@ -77,12 +77,42 @@ class AutoregressiveNetwork(tf_keras.layers.Layer):
       h = layer(activation(h))
     return shift_and_log_scale(h)
 
+  def keras3_call(self, z: Any, context: Any, keras: Any) -> tuple[Any, Any]:
+    """Returns t and s by layers of Keras 3, masks multiplied into the kernels.
+
+    Args:
+      z: Keras 3 tensor `[b, k, n]`.
+      context: Keras 3 tensor `[b, context_size]`.
+      keras: Package `keras`, with its `ops` and `layers`.
+    """
+    *weights, context_kernel = self.get_weights()
+    kernels = [kernel * mask for kernel, mask in zip(
+        weights[::2], autoregressive_masks(
+            self.event_size, self.hidden_units, 2, self.reverse, True),
+        strict=True)]
+    biases = weights[1::2]
+    h = _keras3_dense(keras, z, kernels[0], biases[0]) + keras.ops.expand_dims(
+        _keras3_dense(keras, context, context_kernel), 1)
+    for kernel, bias in zip(kernels[1:], biases[1:], strict=True):
+      h = _keras3_dense(
+          keras, keras.layers.Activation(self.activation)(h), kernel, bias)
+    shift, log_scale = keras.ops.split(h, 2, axis=-1)
+    return shift, MAX_LOG_SCALE * keras.ops.tanh(log_scale / MAX_LOG_SCALE)
+
   def get_config(self) -> dict[str, Any]:
     """Returns names and numbers from which `from_config` makes the layer."""
     return super().get_config() | {
         'event_size': self.event_size, 'hidden_units': list(self.hidden_units),
         'activation': self.activation, 'reverse': self.reverse,
         'context_size': self.context_size}
+
+
+def _keras3_dense(keras: Any, inputs: Any, *weights: np.ndarray) -> Any:
+  layer = keras.layers.Dense(
+      weights[0].shape[1], use_bias=len(weights) == 2, dtype='float32')
+  outputs = layer(inputs)
+  layer.set_weights(weights)
+  return outputs
 
 
 def shift_and_log_scale(outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

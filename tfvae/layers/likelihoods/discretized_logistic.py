@@ -7,10 +7,11 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfvae.layers.base import conversion
+from tfvae.layers.base.operations import TENSORFLOW
+from tfvae.layers.base.soft_bound import soft_bound
 from tfvae.layers.likelihoods.likelihood import Likelihood
 from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
 from tfvae.layers.likelihoods.likelihood import Shape
-from tfvae.layers.likelihoods.likelihood import soft_bound
 from tfvae.registry import Setting
 
 tfd = tfp.distributions
@@ -66,14 +67,7 @@ class EightBitLogistic(tfd.Distribution):
             - tf.where(last, zero, tf.math.softplus(-above)))
 
   def _mean(self):
-    # E[clip(Y, 0, 255)] = ∫_0^255 P(Y > t) dt
-    #   = s (softplus(μ / s) − softplus((μ − 255) / s)),
-    # with softplus(u) = max(u, 0) + log(1 + exp(−|u|)) so as not to cancel.
-    def rest(distance):
-      return self.scale * tf.math.log1p(tf.exp(-tf.abs(distance) / self.scale))
-
-    level = tf.clip_by_value(self.loc, 0., 255.)
-    return (level + rest(self.loc) - rest(self.loc - 255.)) / 255.
+    return _clipped_mean(self.loc, self.scale)
 
   def _sample_n(self, n, seed=None):
     shape = tf.concat([[n], self.batch_shape_tensor()], axis=0)
@@ -128,7 +122,7 @@ class DiscretizedLogistic(Likelihood):
 
   def __init__(
       self,
-      event_shape: Shape,
+      event_shape: Shape | None = None,
       num_components: int = 1,
       convert_to_tensor_fn: str | conversion.Conversion = 'mean',
       activity_regularizer: Any = None,
@@ -176,8 +170,36 @@ class DiscretizedLogistic(Likelihood):
     return tfd.MixtureSameFamily(
         tfd.Categorical(logits), _eight_bit_logistic(locs, log_scales))
 
+  def keras3_mean(self, *parameters: Any, ops: Any) -> Any:
+    """Returns the mean of the mixture; see the base class."""
+    *logits, locs, log_scales = (
+        ops.stack(parameters[start:start + self.num_components], axis=-1)
+        for start in range(0, len(parameters), self.num_components))
+    mean = _clipped_mean(*_in_grey_levels(locs, log_scales, ops), ops)
+    if logits:
+      mean = mean * ops.softmax(logits[0], axis=-1)  # Σ_i π_i E_i[x]
+    return ops.sum(mean, axis=-1)
 
-def _eight_bit_logistic(loc, log_scale) -> EightBitLogistic:
-  # From x' in [−1, 1] to grey levels: 127.5 (x' + 1).
-  scale = tf.exp(soft_bound(log_scale, MIN_LOG_SCALE, MAX_LOG_SCALE))
-  return EightBitLogistic(127.5 * (loc + 1.), 127.5 * scale)
+
+def _eight_bit_logistic(loc: tf.Tensor,
+                        log_scale: tf.Tensor) -> EightBitLogistic:
+  return EightBitLogistic(*_in_grey_levels(loc, log_scale))
+
+
+def _in_grey_levels(loc: Any, log_scale: Any,
+                    ops: Any = TENSORFLOW) -> tuple[Any, Any]:
+  """Returns location and scale in grey levels, of those in [−1, 1]."""
+  scale = ops.exp(soft_bound(log_scale, MIN_LOG_SCALE, MAX_LOG_SCALE, ops))
+  return 127.5 * (loc + 1.), 127.5 * scale
+
+
+def _clipped_mean(loc: Any, scale: Any, ops: Any = TENSORFLOW) -> Any:
+  """Returns E[clip(Y, 0, 255)] / 255 of Y ~ Logistic(loc, scale)."""
+  # E[clip(Y, 0, 255)] = ∫_0^255 P(Y > t) dt
+  #   = s (softplus(μ / s) − softplus((μ − 255) / s)),
+  # with softplus(u) = max(u, 0) + log(1 + exp(−|u|)) so as not to cancel.
+  def rest(distance):
+    return scale * ops.log1p(ops.exp(-ops.abs(distance) / scale))
+
+  level = ops.clip(loc, 0., 255.)
+  return (level + rest(loc) - rest(loc - 255.)) / 255.

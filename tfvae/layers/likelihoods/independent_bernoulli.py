@@ -1,5 +1,7 @@
 """The likelihood layer of binary data."""
 
+from typing import Any
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
@@ -70,3 +72,8 @@ class IndependentBernoulli(Likelihood):
   def element_distribution(logits: tf.Tensor) -> tfd.Bernoulli:
     """Returns Bernoulli(sigmoid(logits)), float-valued."""
     return LogitsBernoulli(logits=logits, dtype=logits.dtype)
+
+  def keras3_mean(self, *parameters: Any, ops: Any) -> Any:
+    """Returns the probability of a one; see the base class."""
+    logits, = parameters
+    return ops.sigmoid(logits)

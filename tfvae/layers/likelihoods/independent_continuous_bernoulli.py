@@ -1,13 +1,16 @@
 """The likelihood layer of data from 0 to 1."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tfvae.layers.base.operations import TENSORFLOW
+from tfvae.layers.base.soft_bound import soft_bound
 from tfvae.layers.likelihoods.likelihood import Likelihood
 from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
-from tfvae.layers.likelihoods.likelihood import soft_bound
 
 tfd = tfp.distributions
 
@@ -46,13 +49,7 @@ class LogitsContinuousBernoulli(tfd.ContinuousBernoulli):
 
   def _mean(self, logits=None):
     logits = self.logits_parameter() if logits is None else logits
-    is_small, small, size = _branches(logits, _SMALL_LOGIT)
-    square = small * small
-    near_zero = 0.5 + small * (
-        1 / 12 - square * (1 / 720 - square * (1 / 30240)))
-    # 1 / |l| − 1 / (exp |l| − 1), without its overflow.
-    low = 1. / size + tf.exp(-size) / tf.math.expm1(-size)
-    return tf.where(is_small, near_zero, tf.where(logits > 0, 1. - low, low))
+    return _mean_of_logits(logits)
 
   def _sample_n(self, n, seed=None):
     logits = self.logits_parameter()
@@ -75,17 +72,28 @@ class LogitsContinuousBernoulli(tfd.ContinuousBernoulli):
     return tf.where(is_small, near_zero, tf.where(logits > 0, 1. - low, low))
 
 
-def _branches(logits: tf.Tensor,
-              limit: float) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _mean_of_logits(logits: Any, ops: Any = TENSORFLOW) -> Any:
+  """Returns 1 / (1 − exp(−l)) − 1 / l, or its series where l is small."""
+  is_small, small, size = _branches(logits, _SMALL_LOGIT, ops)
+  square = small * small
+  near_zero = 0.5 + small * (
+      1 / 12 - square * (1 / 720 - square * (1 / 30240)))
+  # 1 / |l| − 1 / (exp |l| − 1), without its overflow.
+  low = 1. / size + ops.exp(-size) / ops.expm1(-size)
+  return ops.where(is_small, near_zero, ops.where(logits > 0, 1. - low, low))
+
+
+def _branches(logits: Any, limit: float,
+              ops: Any = TENSORFLOW) -> tuple[Any, Any, Any]:
   """Returns whether |l| is small, l where it is, and |l| where it is not.
 
   Elsewhere the two have values whose gradients are finite, as a gradient of
-  `tf.where` that is NaN in the branch not taken is NaN.
+  `where` that is NaN in the branch not taken is NaN.
   """
-  size = tf.abs(logits)
+  size = ops.abs(logits)
   is_small = size < limit
-  return (is_small, tf.where(is_small, logits, 0.),
-          tf.where(tf.logical_not(is_small), size, limit))
+  return (is_small, ops.where(is_small, logits, 0.),
+          ops.where(ops.logical_not(is_small), size, limit))
 
 
 @LIKELIHOODS.register('continuous_bernoulli')
@@ -122,5 +130,14 @@ class IndependentContinuousBernoulli(Likelihood):
   @staticmethod
   def element_distribution(logits: tf.Tensor) -> LogitsContinuousBernoulli:
     """Returns the continuous Bernoulli of bounded logits."""
-    logits = soft_bound(logits, -MAX_LOGIT, MAX_LOGIT)
+    logits = _bounded(logits)
     return LogitsContinuousBernoulli(logits=logits, dtype=logits.dtype)
+
+  def keras3_mean(self, *parameters: Any, ops: Any) -> Any:
+    """Returns the mean of bounded logits; see the base class."""
+    logits, = parameters
+    return _mean_of_logits(_bounded(logits, ops), ops)
+
+
+def _bounded(logits: Any, ops: Any = TENSORFLOW) -> Any:
+  return soft_bound(logits, -MAX_LOGIT, MAX_LOGIT, ops)

@@ -7,11 +7,10 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfvae.layers.base import conversion
-from tfvae.layers.likelihoods.independent_poisson import MAX_LOG_RATE
+from tfvae.layers.likelihoods.independent_poisson import bound_log_rate
 from tfvae.layers.likelihoods.independent_poisson import shape_for_xla
 from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
 from tfvae.layers.likelihoods.likelihood import Shape
-from tfvae.layers.likelihoods.likelihood import soft_bound
 from tfvae.layers.likelihoods.log_gamma import log_gamma
 from tfvae.layers.likelihoods.two_parameter_likelihood import (
   TwoParameterLikelihood,
@@ -116,7 +115,7 @@ class IndependentNegativeBinomial(TwoParameterLikelihood):
 
   def __init__(
       self,
-      event_shape: Shape,
+      event_shape: Shape | None = None,
       total_count: float | str = 'shared',
       convert_to_tensor_fn: str | conversion.Conversion = 'mean',
       activity_regularizer: Any = None,
@@ -152,5 +151,8 @@ class IndependentNegativeBinomial(TwoParameterLikelihood):
     total_count = tf.broadcast_to(
         cls.second_parameter(log_total_count, total_count, log_mean.dtype),
         tf.shape(log_mean))
-    log_mean = soft_bound(log_mean, -MAX_LOG_RATE, MAX_LOG_RATE)
-    return NegativeBinomial(total_count, log_mean)
+    return NegativeBinomial(total_count, bound_log_rate(log_mean))
+
+  def keras3_mean(self, *parameters: Any, ops: Any) -> Any:
+    """Returns μ; see the base class."""
+    return ops.exp(bound_log_rate(parameters[0], ops))

@@ -73,7 +73,7 @@ class IndependentNormal(TwoParameterLikelihood):
 
   def __init__(
       self,
-      event_shape: Shape,
+      event_shape: Shape | None = None,
       scale: float | str = 'shared',
       convert_to_tensor_fn: str | conversion.Conversion = 'mean',
       activity_regularizer: Any = None,
@@ -123,6 +123,11 @@ class IndependentNormal(TwoParameterLikelihood):
     if log_scale is not None:
       sigma = data_scale * sigma
     return tfd.Normal(data_loc + data_scale * loc, sigma)
+
+  def keras3_mean(self, *parameters: Any, ops: Any) -> Any:
+    """Returns μ; see the base class."""
+    del ops
+    return self.data_loc + self.data_scale * parameters[0]
 
   def adapt(self, x: Any) -> None:
     """Sets `data_loc` and `data_scale` to mean and standard deviation of x.

@@ -1,12 +1,15 @@
 """The likelihood layer of counts."""
 
+from typing import Any
+
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tfvae.layers.base.operations import TENSORFLOW
+from tfvae.layers.base.soft_bound import soft_bound
 from tfvae.layers.likelihoods.likelihood import Likelihood
 from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
-from tfvae.layers.likelihoods.likelihood import soft_bound
 from tfvae.layers.likelihoods.log_gamma import log_gamma
 
 tfd = tfp.distributions
@@ -14,6 +17,11 @@ tfd = tfp.distributions
 # log λ is exact up to 17, 1 from the bound: λ up to 2.4e7, past the 1.7e7 to
 # which float32 holds all integers.
 MAX_LOG_RATE = 18.0
+
+
+def bound_log_rate(log_rate: Any, ops: Any = TENSORFLOW) -> Any:
+  """Bounds log λ smoothly to ±`MAX_LOG_RATE`; see `soft_bound`."""
+  return soft_bound(log_rate, -MAX_LOG_RATE, MAX_LOG_RATE, ops)
 
 
 def shape_for_xla(parameter: tf.Tensor) -> tf.Tensor:
@@ -74,5 +82,9 @@ class IndependentPoisson(Likelihood):
   @staticmethod
   def element_distribution(log_rate: tf.Tensor) -> Poisson:
     """Returns Poisson(exp log_rate), bounded."""
-    return Poisson(
-        log_rate=soft_bound(log_rate, -MAX_LOG_RATE, MAX_LOG_RATE))
+    return Poisson(log_rate=bound_log_rate(log_rate))
+
+  def keras3_mean(self, *parameters: Any, ops: Any) -> Any:
+    """Returns λ; see the base class."""
+    log_rate, = parameters
+    return ops.exp(bound_log_rate(log_rate, ops))

@@ -7,9 +7,9 @@ import tensorflow as tf
 import tf_keras
 
 from tfvae.layers.base import conversion
+from tfvae.layers.base.soft_bound import soft_bound
 from tfvae.layers.likelihoods.likelihood import Likelihood
 from tfvae.layers.likelihoods.likelihood import Shape
-from tfvae.layers.likelihoods.likelihood import soft_bound
 
 
 class TwoParameterLikelihood(Likelihood):
@@ -37,7 +37,7 @@ class TwoParameterLikelihood(Likelihood):
 
   def __init__(
       self,
-      event_shape: Shape,
+      event_shape: Shape | None,
       second: float | str,
       convert_to_tensor_fn: str | conversion.Conversion,
       activity_regularizer: Any,

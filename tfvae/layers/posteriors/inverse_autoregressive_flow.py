@@ -11,7 +11,7 @@ import tf_keras
 
 from tfvae.layers.base import conversion
 from tfvae.layers.base.autoregressive_network import AutoregressiveNetwork
-from tfvae.layers.base.distribution_layer import DistributionLayer
+from tfvae.layers.base.posterior import Posterior
 from tfvae.layers.base.posterior import POSTERIORS
 from tfvae.layers.posteriors.multivariate_normal_diag import (
   MultivariateNormalDiag,
@@ -23,7 +23,7 @@ from tfvae.layers.posteriors.multivariate_normal_tril import (
 tfb, tfd = tfp.bijectors, tfp.distributions
 
 # The distribution that the flow starts at.
-BASES: dict[str, type[DistributionLayer]] = {
+BASES: dict[str, type[Posterior]] = {
     'normal_diag': MultivariateNormalDiag,
     'normal_tril': MultivariateNormalTriL,
 }
@@ -82,7 +82,7 @@ class FlowedNormal(tfd.TransformedDistribution):
 @POSTERIORS.register('iaf_tril', base='normal_tril')
 @POSTERIORS.register('iaf', base='normal_diag')
 @tf_keras.saving.register_keras_serializable(package='tfvae')
-class InverseAutoregressiveFlow(DistributionLayer):
+class InverseAutoregressiveFlow(Posterior):
   """Emits q(z|x) of z = f_T(… f_1(z_0)), z_0 ~ N(μ, Σ).
 
     f_t(z)_i = (z_i − m_i) exp(−s_i),  (m_i, s_i) = NN_t(z_1 … z_{i−1}, h),
@@ -108,7 +108,7 @@ class InverseAutoregressiveFlow(DistributionLayer):
 
   def __init__(
       self,
-      event_size: int,
+      event_size: int | None = None,
       base: str = 'normal_diag',
       num_flows: int = 2,
       hidden_units: Sequence[int] = (64,),
@@ -118,37 +118,37 @@ class InverseAutoregressiveFlow(DistributionLayer):
       activity_regularizer: Any = None,
       **kwargs,
   ):
-    """Initialises the layer.
+    """Initializes the layer.
 
     Args:
-      event_size: dimensions of z, at least 1.
+      event_size: Dimensions of z, at least 1; None for a template, which has no
+        networks.
       base: 'normal_diag', a diagonal Σ, or 'normal_tril', a full one.
       num_flows: T, at least 1; from 2 on every dimension can depend on every
         other.
-      hidden_units: width of each hidden layer of each NN_t.
-      context_size: dimensions of h, at least 1.
-      activation: of the hidden layers, a name Keras knows.
-      convert_to_tensor_fn: 'sample' (reparameterised), 'mean', …
-      activity_regularizer: typically a `KLDivergenceRegularizer`.
-      **kwargs: of `tf_keras.layers.Layer`.
+      hidden_units: Width of each hidden layer of each NN_t.
+      context_size: Dimensions of h, at least 1.
+      activation: Activation of the hidden layers, a name that Keras knows.
+      convert_to_tensor_fn: Conversion to a tensor: 'sample' (reparameterized),
+        'mean', …
+      activity_regularizer: Typically a `KLDivergenceRegularizer`.
+      **kwargs: Arguments of `tf_keras.layers.Layer`.
 
     Raises:
-      ValueError: if a size is not a positive integer, or the base is unknown.
+      ValueError: If a size is not a positive integer, or the base is unknown.
     """
-    _check(event_size=event_size, num_flows=num_flows,
-           context_size=context_size)
+    _check(num_flows=num_flows, context_size=context_size)
     for units in hidden_units:
       _check(hidden_units=units)
     if base not in BASES:
       raise ValueError(f'base must be one of {sorted(BASES)}. Received: '
                        f'base={base!r}')
     super().__init__(
-        self._new, convert_to_tensor_fn,
-        activity_regularizer=activity_regularizer, **kwargs)
-    self.event_size, self.num_flows = event_size, num_flows
+        event_size, convert_to_tensor_fn, activity_regularizer, **kwargs)
+    self.num_flows = num_flows
     self.hidden_units, self.activation = tuple(hidden_units), activation
     self.base, self.context_size = base, context_size
-    self._networks = [
+    self._networks = [] if event_size is None else [
         AutoregressiveNetwork(
             event_size, hidden_units, activation, reverse=index % 2 == 1,
             context_size=context_size, dtype=self.dtype, name=f'flow_{index}')
@@ -156,7 +156,7 @@ class InverseAutoregressiveFlow(DistributionLayer):
 
   @property
   def settings(self) -> dict[str, Any]:
-    """What `params_size` takes besides the event's size."""
+    """Arguments of `params_size` besides the size of an event."""
     return {'base': self.base, 'context_size': self.context_size}
 
   @property
@@ -184,13 +184,30 @@ class InverseAutoregressiveFlow(DistributionLayer):
   @staticmethod
   def params_size(event_size: int, base: str = 'normal_diag',
                   context_size: int = 16) -> int:
-    """Returns the parameters an event takes: those of the base, and h."""
+    """Returns the number of parameters of one event, of the base and of h."""
     return BASES[base].params_size(event_size) + context_size
+
+  def keras3_moments(self, params: Any, keras: Any) -> dict[str, Any]:
+    """Returns mean and σ of 128 fixed draws; see `FlowedNormal`."""
+    ops = keras.ops
+    noise = fixed_noise(self.event_size).astype(np.float32)
+    params, context = ops.split(
+        params, [params.shape[-1] - self.context_size], axis=-1)
+    base = BASES[self.base](self.event_size).keras3_moments(params, keras)
+    deviation = (
+        ops.einsum('bij,kj->bki', base['scale_tril'], noise)
+        if 'scale_tril' in base
+        else ops.expand_dims(base['scale_diag'], 1) * noise)
+    z = ops.expand_dims(base['loc'], 1) + deviation  # [b, 128, n]
+    for network in self._networks:
+      shift, log_scale = network.keras3_call(z, context, keras)
+      z = (z - shift) * ops.exp(-log_scale)
+    return {'loc': ops.mean(z, axis=1), 'scale_diag': ops.std(z, axis=1)}
 
   def get_config(self) -> dict[str, Any]:
     """Returns names and numbers from which `from_config` makes the layer."""
     return super().get_config() | self.settings | {
-        'event_size': self.event_size, 'num_flows': self.num_flows,
+        'num_flows': self.num_flows,
         'hidden_units': list(self.hidden_units), 'activation': self.activation}
 
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import tf_keras
 
+from tfvae.models.networks.network import Network
+from tfvae.models.networks.network import NETWORKS
 from tfvae.models.networks.precision import output_dtype
 
 layers = tf_keras.layers
@@ -63,6 +65,12 @@ def conv_decoder(
   h = layers.Conv2D(
       output_shape[-1], 3, padding='same', dtype=output_dtype(dtype))(h)
   return tf_keras.Model(z, h, name='conv_decoder')
+
+
+@NETWORKS.register('conv')
+def conv_network() -> Network:
+  """Returns convolutions, strided from x and transposed from z."""
+  return Network(conv_features, conv_decoder)
 
 
 def check_image(shape: Sequence[int]) -> tuple[int, int, int]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import tf_keras
 
+from tfvae.models.networks.network import Network
+from tfvae.models.networks.network import NETWORKS
 from tfvae.models.networks.precision import output_dtype
 
 layers = tf_keras.layers
@@ -56,3 +58,9 @@ def mlp_decoder(
   h = layers.Dense(math.prod(output_shape), dtype=dtype)(h)
   h = layers.Reshape(tuple(output_shape), dtype=dtype)(h)
   return tf_keras.Model(z, h, name='mlp_decoder')
+
+
+@NETWORKS.register('mlp')
+def mlp_network() -> Network:
+  """Returns multilayer perceptrons."""
+  return Network(mlp_features, mlp_decoder)

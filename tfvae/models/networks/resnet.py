@@ -11,6 +11,7 @@ https://arxiv.org/abs/1901.09321.
 """
 
 from collections.abc import Sequence
+import functools
 from typing import Any
 
 import tf_keras
@@ -18,6 +19,8 @@ import tf_keras
 from tfvae.models.networks.conv import check_image
 from tfvae.models.networks.conv import doubled
 from tfvae.models.networks.conv import halved_sizes
+from tfvae.models.networks.network import Network
+from tfvae.models.networks.network import NETWORKS
 from tfvae.models.networks.precision import output_dtype
 
 layers = tf_keras.layers
@@ -86,6 +89,13 @@ def resnet_decoder(
   h = layers.Conv2D(
       output_shape[-1], 3, padding='same', dtype=output_dtype(dtype))(h)
   return tf_keras.Model(z, h, name='resnet_decoder')
+
+
+@NETWORKS.register('resnet')
+def resnet_network(blocks: int = 1) -> Network:
+  """Returns residual networks with a number of blocks for each resolution."""
+  return Network(functools.partial(resnet_features, blocks=blocks),
+                 functools.partial(resnet_decoder, blocks=blocks))
 
 
 def _residual_block(h: Any, activation: str, dtype: Any) -> Any:
