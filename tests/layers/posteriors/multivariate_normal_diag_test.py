@@ -11,8 +11,8 @@ from tfvae.layers import convert_with
 from tfvae.layers import MultivariateNormalDiag
 from tfvae.layers import SeededSample
 from tfvae.layers.base.soft_bound import bound_log_variance
-from tfvae.layers.posteriors.multivariate_normal_diag import MAX_LOG_VARIANCE
-from tfvae.layers.posteriors.multivariate_normal_diag import MIN_LOG_VARIANCE
+from tfvae.layers.base.soft_bound import MAX_LOG_VARIANCE
+from tfvae.layers.base.soft_bound import MIN_LOG_VARIANCE
 
 tfd = tfp.distributions
 

@@ -4,17 +4,20 @@ import dataclasses
 
 from tfvae.graph import GraphicalModel
 from tfvae.graph import PRESETS
+from tfvae.layers import LIKELIHOODS
+from tfvae.layers import POSTERIORS
 from tfvae.models import NETWORKS
 from tfvae.models.checks.graph import MERGINGS
-from tfvae.models.choices import LIKELIHOODS
-from tfvae.models.choices import POSTERIORS
-from tfvae.models.choices import PRIORS
 from tfvae.objectives.info_vae import KERNELS
+from tfvae.priors import PRIORS
 from tfvae.settings import check_settings
+from tfvae.settings import extended_by
 from tfvae.settings import setting
 
 
 @dataclasses.dataclass(frozen=True)
+@extended_by(network=NETWORKS, likelihood=LIKELIHOODS, prior=PRIORS,
+             posterior=POSTERIORS)
 class ModelConfig:
   """Graph, networks, distributions and objective of a model.
 
@@ -49,18 +52,9 @@ class ModelConfig:
       choices=('elu', 'gelu', 'leaky_relu', 'relu', 'selu', 'swish', 'tanh'))
   likelihood: str = setting(
       'bernoulli', 'p(x|z) of a pixel', choices=LIKELIHOODS)
-  likelihood_components: int = setting(
-      1, 'of the mixture that discretized_logistic may be',
-      only_with={'likelihood': ('discretized_logistic',)}, at_least=1)
-  likelihood_scale: float | None = setting(
-      None, 'fixed σ of normal, pixels being 0 to 1; learned if none',
-      only_with={'likelihood': ('normal',)}, above=0)
   prior: str = setting(
       'standard_normal', 'p(z) of latents without parents',
       choices=PRIORS)
-  prior_components: int = setting(
-      100, 'of the priors mixture and vamp',
-      only_with={'prior': ('mixture', 'vamp')}, at_least=1)
   posterior: str = setting(
       'normal_diag', 'q of a latent given its parents: diagonal or '
       'full covariance, or an inverse autoregressive flow on top of either',
