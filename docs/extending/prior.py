@@ -74,7 +74,7 @@ def main(workdir: str, **settings: Any) -> dict[str, Any]:
   return training.train_and_evaluate(config, workdir)
 
 
-def two_latents() -> tfvae.GraphVAE:
+def two_latents() -> tfvae.models.GraphVAE:
   """Returns a model with an object as the prior, which each latent copies."""
   return tfvae.models.image_vae(
       tfvae.graph.GraphicalModel.parse(

@@ -8,6 +8,7 @@ import tf_keras
 from tfvae import layers
 from tfvae import models
 from tfvae import priors
+from tfvae.graph import GraphicalModel
 from tfvae.models.networks import mlp_decoder
 from tfvae.models.networks import mlp_features
 from tfvae.models.networks import resnet_network
@@ -56,7 +57,9 @@ class BuildTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_each_latent_has_a_copy(self):
     template = layers.MultivariateNormalTriL()
-    model = _model('a:2,b:3', posterior=template, prior=priors.LearnedNormal())
+    graph = GraphicalModel.parse(
+        latents='a:2,b:3', inference='a|x; b|x', generative='a; b; x|a,b')
+    model = _model(graph, posterior=template, prior=priors.LearnedNormal())
     heads = [factor.head for factor in model.inference_factors.values()]
     self.assertEqual([head.event_size for head in heads], [2, 3])
     self.assertEqual([prior.loc.shape for prior in model.priors.values()],

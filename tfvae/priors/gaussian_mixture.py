@@ -1,4 +1,4 @@
-"""A mixture of Gaussians as prior."""
+"""Prior of a mixture of Gaussians."""
 
 import math
 from typing import Any
@@ -26,10 +26,9 @@ _INITIAL_VARIANCE = 0.5
 class GaussianMixture(Prior):
   """p(z; θ) = Σ_k π_k N(z; μ_k, diag σ_k²), θ = (logits of π, μ, log σ²).
 
-  log σ² is bounded by `bound_log_variance`. No divergence from a mixture is
-  known in closed form: the KL is the Monte Carlo estimate. Dilokthanakul et
-  al., Deep Unsupervised Clustering with Gaussian Mixture Variational
-  Autoencoders, 2016.
+  log σ² is bounded by `bound_log_variance`. The KL divergence from a mixture
+  has no closed form and is the Monte Carlo estimate. Dilokthanakul et al., Deep
+  Unsupervised Clustering with Gaussian Mixture Variational Autoencoders, 2016.
   """
 
   def __init__(self, event_size: int | None = None,

@@ -1,4 +1,4 @@
-"""A diagonal normal prior that learns its mean and variance."""
+"""Prior of a diagonal normal with learned mean and variance."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -15,7 +15,7 @@ tfd = tfp.distributions
 @PRIORS.register('learned_normal')
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class LearnedNormal(Prior):
-  """p(z; θ) = N(z; μ, diag σ²) with θ = (μ, log σ²), at first N(0, I).
+  """p(z; θ) = N(z; μ, diag σ²) with θ = (μ, log σ²), initially N(0, I).
 
   log σ² is bounded by `bound_log_variance`, like that of the posterior. The KL
   divergence of a Gaussian posterior from it is exact.

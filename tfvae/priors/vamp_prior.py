@@ -1,4 +1,4 @@
-"""The variational mixture of posteriors prior."""
+"""Prior of a variational mixture of posteriors."""
 
 from collections.abc import Callable, Sequence
 import types
@@ -20,8 +20,8 @@ tfd = tfp.distributions
 
 _UNIT = (0.0, 1.0)  # Range of pixels.
 
-# How near the ends of the range, in parts of it, data become pseudo-inputs:
-# at an end itself the sigmoid has no gradient, and its inverse is infinite.
+# Distance of pseudo-inputs from the ends of the range, as a fraction of it: at
+# the ends the sigmoid has no gradient, and its inverse is infinite.
 _MARGIN = 0.01
 
 
@@ -30,13 +30,13 @@ _MARGIN = 0.01
 class VampPrior(Prior):
   """p(z; θ) = 1/K Σ_k q(z|u_k), with trainable pseudo-inputs θ = (u_1, …, u_K).
 
-  The posterior q is the model's own, and learns through the prior as well:
-  Tomczak and Welling, VAE with a VampPrior, 2018. The KL is the Monte Carlo
-  estimate.
+  The posterior q is that of the model, and also trained through the prior:
+  Tomczak and Welling, VAE with a VampPrior, 2018. The KL divergence is the
+  Monte Carlo estimate.
 
-  The encoder belongs to the model, which hands it over with `bind` after it
-  is made and after it is loaded; it is neither a part of this layer nor of its
-  configuration. Until then the prior serves for building the model only.
+  The encoder belongs to the model, which passes it to `bind` when it is made or
+  loaded; it is neither part of this layer nor of its configuration. Before that
+  the prior can only be used to build the model.
   """
 
   needs_posterior = True
@@ -108,48 +108,48 @@ class VampPrior(Prior):
     return self.num_components
 
   def bind(self, posterior_fn: Callable[[tf.Tensor], tfd.Distribution]):
-    """Hands over the encoder.
+    """Takes the encoder of the model.
 
     Args:
-      posterior_fn: from pseudo-inputs `[K, *input_shape]` to q(z|u), batch
-        shape `[K]`, event shape `[event_size]`. It must not call the layer
-        that is regularised with this prior, which would call it back.
+      posterior_fn: Function from pseudo-inputs `[K, *input_shape]` to q(z|u),
+        batch shape `[K]`, event shape `[event_size]`. It must not call the
+        layer that is regularized with this prior, which would call it again.
 
     Raises:
-      ValueError: if `posterior_fn` is not callable.
+      ValueError: If `posterior_fn` is not callable.
     """
     if not callable(posterior_fn):
-      raise ValueError('posterior_fn must be a function from inputs to their '
-                       f'posterior. Received: posterior_fn={posterior_fn!r}')
+      raise ValueError('`posterior_fn` must be a function from inputs to their '
+                       f'posterior. Received: {posterior_fn=}')
     self._bound.posterior_fn = posterior_fn
 
   def initialize_from(self, x: Any):
     """Sets the pseudo-inputs to data.
 
     Args:
-      x: array `[n, *input_shape]`, n at least K, of which the first K are
-        taken; where there is an `input_range`, clipped to its middle 98 %.
+      x: Array `[n, *input_shape]`, n at least K, of which the first K are used;
+        where there is an `input_range`, clipped to its middle 98%.
 
     Raises:
-      ValueError: if the shape is another, or a value is not finite or out of
+      ValueError: If the shape is another, or a value is not finite or outside
         the range.
     """
     x = np.asarray(x, self.dtype)
     if x.shape[1:] != self.pseudo_input_shape or len(x) < self.num_components:
       raise ValueError(
-          'initialize_from needs at least num_components examples of '
-          f'input_shape. Received: x.shape={x.shape}, num_components='
+          'initialize_from needs at least `num_components` examples of '
+          f'`input_shape`. Received: x.shape={x.shape}, num_components='
           f'{self.num_components}, input_shape={self.pseudo_input_shape}')
     low, high = self.input_range or (-np.inf, np.inf)
     if not (np.isfinite(x).all() and x.min() >= low and x.max() <= high):
       raise ValueError(
-          'initialize_from needs finite data in input_range; give the prior '
-          f'that of the data. Received: x from {x.min()} to {x.max()}, '
+          'initialize_from needs finite data in `input_range`; set it to the '
+          f'range of the data. Received: x from {x.min()} to {x.max()}, '
           f'input_range={self.input_range}')
     x = x[:self.num_components]
     if self.input_range:
       p = np.clip((x - low) / (high - low), _MARGIN, 1 - _MARGIN)
-      x = np.log(p) - np.log1p(-p)  # The sigmoid's inverse.
+      x = np.log(p) - np.log1p(-p)  # The inverse of the sigmoid.
     self._pseudo_inputs.assign(x)
 
   def pseudo_inputs(self) -> tf.Tensor:
@@ -163,8 +163,8 @@ class VampPrior(Prior):
     """Returns the mixture: batch shape `[]`, event shape `[event_size]`.
 
     Raises:
-      ValueError: if the prior is not bound, or what it is bound to returns
-        something else than K posteriors of z.
+      ValueError: If `bind` was not called, or its function returns something
+        else than K posteriors of z.
     """
     logits = tf.zeros([self.num_components], self.compute_dtype)
     return Mixture(tfd.Categorical(logits=logits), self._components())
@@ -177,8 +177,8 @@ class VampPrior(Prior):
         zeros = tf.zeros(shape, self.compute_dtype)
         return NormalDiag(zeros, tf.ones_like(zeros))
       raise ValueError(
-          'This VampPrior has no encoder; call its bind(posterior_fn) once the '
-          'model is made or loaded. Received: posterior_fn=None')
+          'This VampPrior has no encoder; call its bind(posterior_fn) after '
+          'making or loading the model. Received: posterior_fn=None')
     posterior = self._bound.posterior_fn(self.pseudo_inputs())
     received = posterior.batch_shape + posterior.event_shape
     if (not received.is_compatible_with(shape)
@@ -206,13 +206,13 @@ def _check_range(
     return None
   low, high = map(float, input_range)
   if not -np.inf < low < high < np.inf:
-    raise ValueError('input_range must be the lowest and the highest value of '
-                     'x, or None for any values. Received: '
+    raise ValueError('`input_range` must be the lowest and the highest value '
+                     'of x, or None for any values. Received: '
                      f'input_range={input_range!r}')
   return low, high
 
 
 def _is_building() -> bool:
-  """Whether Keras traces layers for shapes only, as when it loads a model."""
+  """Returns whether Keras traces only shapes, as when it loads a model."""
   graph = tf.compat.v1.get_default_graph()
   return getattr(graph, 'name', '').endswith('_scratch_graph')

@@ -23,8 +23,8 @@ def soft_bound(value: Any, lower: float, upper: float,
 
   The identity, to the last bit, up to 1 from a bound; from there on the bound
   is approached exponentially: b(v) = min(v, c) + 1 − exp(−max(v − c, 0)) with
-  c = upper − 1, and likewise below. The gradient is continuous, and positive
-  until it underflows.
+  c = upper − 1, and the same way below. The gradient is continuous, and
+  positive until it underflows.
 
   Args:
     value: Float tensor v of any shape.
@@ -46,11 +46,11 @@ def soft_bound(value: Any, lower: float, upper: float,
 def bound_log_variance(log_variance: Any, ops: Any = TENSORFLOW) -> Any:
   """Bounds log σ² smoothly to (`MIN_LOG_VARIANCE`, `MAX_LOG_VARIANCE`).
 
-  The identity up to one nat from a bound, but for rounding; from there on the
+  The identity, up to rounding, to within one nat of a bound; from there on the
   bound is approached exponentially, so the gradient is continuous, positive
   until it underflows, and never NaN:
 
-    b(v) = c − ELU(c − v) with c = MAX_LOG_VARIANCE − 1, and likewise below.
+    b(v) = c − ELU(c − v), c = MAX_LOG_VARIANCE − 1, and the same way below.
 
   Args:
     log_variance: Float tensor v of any shape.

@@ -1,4 +1,4 @@
-"""The likelihood layer of data from 0 to 1."""
+"""Likelihood layer of data from 0 to 1."""
 
 from typing import Any
 
@@ -14,22 +14,22 @@ from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
 
 tfd = tfp.distributions
 
-# The density of a pixel at its peak, x = 0 or 1, is about |l|: the logit of one
-# that is always black grows without end, and so does its density. It gains at
-# most log 1000 = 6.9 nats; one image in which it is white then costs 1,000.
+# The density of a pixel at its peak, x = 0 or 1, is about |l|: for a pixel that
+# is always black, logit and density grow without bound. The bound limits the
+# gain to log 1000 = 6.9 nats; one image in which it is white then costs 1,000.
 MAX_LOGIT = 1000.0
 
-# Below, series of l take the place of differences that cancel.
+# Below these, series of l replace differences that cancel.
 _SMALL_LOGIT = 0.5
 _SMALL_LOGIT_OF_SAMPLE = 0.01
 
 
 class LogitsContinuousBernoulli(tfd.ContinuousBernoulli):
-  """`tfd.ContinuousBernoulli` whose density takes half the time, or less.
+  """`tfd.ContinuousBernoulli` whose density takes at most half the time.
 
-  Its errors are a fifth of TFP's, up to |l| = 10⁵ and with gradients, and the
-  gradients of its draws are finite near l = 0 too. All is symmetric: 1 − x has
-  the logit −l.
+  Its errors are a fifth of those of TFP, up to |l| = 10⁵ and for gradients too,
+  and the gradients of its draws are finite also near l = 0. It is symmetric:
+  1 − x has the logit −l.
   """
 
   def _log_prob(self, event):
@@ -40,7 +40,7 @@ class LogitsContinuousBernoulli(tfd.ContinuousBernoulli):
     square = small * small
     near_zero = small * (x - 0.5) - square * (
         1 / 24 - square * (1 / 2880 - square * (1 / 181440)))
-    # −|l| d + log(|l| / (1 − exp −|l|)), d from the end where the peak is.
+    # −|l| d + log(|l| / (1 − exp −|l|)), d the distance from the peak.
     distance = tf.where(logits > 0, 1. - x, x)
     beyond = tf.math.log(-size / tf.math.expm1(-size)) - size * distance
     log_prob = tf.where(is_small, near_zero, beyond)
@@ -54,8 +54,8 @@ class LogitsContinuousBernoulli(tfd.ContinuousBernoulli):
   def _sample_n(self, n, seed=None):
     logits = self.logits_parameter()
     shape = tf.concat([[n], tf.shape(logits)], axis=0)
-    # The algorithm is named because XLA's own choice is slow on a CPU. Draws
-    # are multiples of 2⁻²³; half of that keeps them off 0 as well as off 1.
+    # The algorithm is named because the one that XLA chooses is slow on a CPU.
+    # Draws are multiples of 2⁻²³; adding half of that excludes 0 as well as 1.
     u = tf.random.stateless_uniform(
         shape, tfp.random.sanitize_seed(seed), dtype=logits.dtype,
         alg='philox') + 2.**-24
@@ -87,8 +87,8 @@ def _branches(logits: Any, limit: float,
               ops: Any = TENSORFLOW) -> tuple[Any, Any, Any]:
   """Returns whether |l| is small, l where it is, and |l| where it is not.
 
-  Elsewhere the two have values whose gradients are finite, as a gradient of
-  `where` that is NaN in the branch not taken is NaN.
+  Elsewhere the two have values with finite gradients, since a NaN gradient in
+  the branch of `where` that is not taken makes the whole gradient NaN.
   """
   size = ops.abs(logits)
   is_small = size < limit
@@ -104,20 +104,20 @@ class IndependentContinuousBernoulli(Likelihood):
     C(l) = l (exp l + 1) / (exp l − 1),  C(0) = 2,
 
   so log p(x|z) = Σ_d x_d l_d + log l_d − log(exp l_d − 1), in nats, for x in
-  [0, 1]: the normalised density that a Bernoulli likelihood of grey pixels
-  lacks. Each element is exact to 1e-6 nats, or to 2e-7 of its value where that
-  is larger. The mean is 1 / (1 − exp(−l)) − 1 / l, not sigmoid(l).
+  [0, 1]: a normalized density, unlike a Bernoulli likelihood of gray pixels.
+  Each element is exact to 1e-6 nats, or to 2e-7 of its value where that is
+  larger. The mean is 1 / (1 − exp(−l)) − 1 / l, not sigmoid(l).
 
   Logits are bounded to ±`MAX_LOGIT`, 1000, by `soft_bound`. The density of a
-  pixel that is always black has no maximum: log p(0) is log |l| there, at most
-  log 1000 = 6.9 nats. With many such pixels log p(x|z) says how near the bound
-  the decoder has come, and training longer raises it.
+  pixel that is always black has no maximum: there, log p(0) is log |l|, at most
+  log 1000 = 6.9 nats. With many such pixels, log p(x|z) mainly measures how
+  close the decoder is to the bound, and increases with the training time.
 
   Reference: G. Loaiza-Ganem and J. P. Cunningham, The Continuous Bernoulli:
   Fixing a Pervasive Error in Variational Autoencoders, NeurIPS 2019.
 
   Call arguments:
-    params: float tensor of logits, `[..., *event_shape]` or flat.
+    params: Float tensor of logits, `[..., *event_shape]` or flat.
 
   Returns, when called:
     A `tfd.Independent` of continuous Bernoullis, event shape `event_shape`.

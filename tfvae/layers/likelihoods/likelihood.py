@@ -200,7 +200,7 @@ class Likelihood(DistributionLayer):
     check_support(x, cls.support, cls.__name__, first)
 
   def at_bound(self) -> str | None:
-    """Returns a sentence if a learned scale has reached its bound, or None."""
+    """Returns a warning if a learned scale has reached its bound, or None."""
     return None
 
   def get_config(self) -> dict[str, Any]:
@@ -218,7 +218,7 @@ def bits_per_dim(nll_nats: Any, event_shape: Shape) -> Any:
     event_shape: Shape of one x.
 
   Returns:
-    nll_nats / (D log 2), in bits, of the type and shape of `nll_nats`.
+    −log₂ p(x) / D = nll_nats / (D log 2), of the type of `nll_nats`.
   """
   return nll_nats / (math.prod(_as_shape(event_shape)) * math.log(2))
 

@@ -1,4 +1,4 @@
-"""The layer of posteriors that an inverse autoregressive flow makes."""
+"""Posterior layer of an inverse autoregressive flow."""
 
 from collections.abc import Sequence
 import functools
@@ -22,34 +22,34 @@ from tfvae.layers.posteriors.multivariate_normal_tril import (
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
-# The distribution that the flow starts at.
+# Distributions that the flow transforms.
 BASES: dict[str, type[Posterior]] = {
     'normal_diag': MultivariateNormalDiag,
     'normal_tril': MultivariateNormalTriL,
 }
 
-# Half the fixed draws that a mean is taken over; the others are their mirror
-# images about the mean of the base.
+# Half of the fixed draws over which moments are averaged; the others are their
+# mirror images about the mean of the base.
 _HALF = 64
 
 
 def fixed_noise(event_size: int) -> np.ndarray:
-  """Returns the ε of the draws a mean is taken over, `[128, event_size]`."""
+  """Returns the fixed ε of the draws for moments, `[128, event_size]`."""
   noise = np.random.default_rng(0).standard_normal([_HALF, event_size])
   return np.concatenate([noise, -noise])
 
 
 class FlowedNormal(tfd.TransformedDistribution):
-  """A normal distribution put through a bijector.
+  """A normal distribution transformed by a bijector.
 
   Its mean and standard deviation have no closed form. They are estimated from
-  128 draws, antithetic and always the same, so that a prediction at the mean
+  128 antithetic draws, always the same ones, so that a prediction at the mean
   is deterministic.
   """
 
   def _log_prob(self, z, **kwargs):
-    # TFP's loop over the dimensions wants z to have the shape of the batch. A
-    # draw has it, and must stay the tensor that the bijector remembers.
+    # The loop of TFP over the dimensions needs z in the shape of the batch. A
+    # draw has it, and must remain the tensor that the bijector has cached.
     batch = self.batch_shape
     z_batch = z.shape[-1 - batch.rank:-1] if z.shape.rank > batch.rank else None
     if z_batch is None or any(
@@ -90,16 +90,16 @@ class InverseAutoregressiveFlow(Posterior):
 
   every second f_t in the reverse order of dimensions: Kingma et al., Improving
   Variational Inference with Inverse Autoregressive Flow, 2016. μ, Σ and the
-  context h are functions of x, the networks are shared by all x. It begins as
-  the normal it starts at, and s is bounded smoothly to ±3.
+  context h are functions of x; the networks are the same for all x. Initially
+  each f_t is the identity. s is bounded smoothly to ±3.
 
-  A draw and its own log q(z|x) take one pass. The density of any other z takes
-  as many passes as z has dimensions. The KL is the Monte Carlo estimate; the
-  mean and standard deviation are estimates too, see `FlowedNormal`.
+  A draw together with its log q(z|x) takes one pass. The density of any other z
+  takes as many passes as z has dimensions. The KL divergence is the Monte Carlo
+  estimate; mean and standard deviation are estimates too, see `FlowedNormal`.
 
   Call arguments:
-    params: float tensor `[..., params_size(event_size, **settings)]`, those of
-      the base, then h.
+    params: Float tensor `[..., params_size(event_size, **settings)]`:
+      parameters of the base, then h.
 
   Returns, when called:
     A `tfd.TransformedDistribution`, batch shape `[...]`, event shape
@@ -141,7 +141,7 @@ class InverseAutoregressiveFlow(Posterior):
     for units in hidden_units:
       _check(hidden_units=units)
     if base not in BASES:
-      raise ValueError(f'base must be one of {sorted(BASES)}. Received: '
+      raise ValueError(f'`base` must be one of {sorted(BASES)}. Received: '
                        f'base={base!r}')
     super().__init__(
         event_size, convert_to_tensor_fn, activity_regularizer, **kwargs)
@@ -168,7 +168,7 @@ class InverseAutoregressiveFlow(Posterior):
     expected = self.params_size(self.event_size, **self.settings)
     if params.shape[-1] != expected:
       raise ValueError(
-          f'InverseAutoregressiveFlow takes params_size(event_size, **settings)'
+          'InverseAutoregressiveFlow takes params_size(event_size, **settings)'
           f' = {expected} parameters. Received: params.shape={params.shape}, '
           f'event_size={self.event_size}, settings={self.settings}')
     context = params[..., -self.context_size:]
@@ -179,7 +179,7 @@ class InverseAutoregressiveFlow(Posterior):
     return FlowedNormal(
         BASES[self.base].new(
             params[..., :-self.context_size], self.event_size),
-        tfb.Chain(flows[::-1]))  # The last of a chain is applied first.
+        tfb.Chain(flows[::-1]))  # A chain applies its last bijector first.
 
   @staticmethod
   def params_size(event_size: int, base: str = 'normal_diag',

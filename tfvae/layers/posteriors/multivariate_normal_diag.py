@@ -1,4 +1,4 @@
-"""The layer of the posterior N(μ, diag σ²)."""
+"""Posterior layer of a diagonal normal, N(μ, diag σ²)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The layer of the posterior N(μ, L Lᵀ)."""
+"""Posterior layer of a normal with full covariance, N(μ, L Lᵀ)."""
 
 from typing import Any
 
