@@ -60,7 +60,7 @@ def image_vae(
       VAE.
     image_shape: Height, width and channels.
     network: Name in `NETWORKS`, or a pair of functions such as `Network`.
-    hidden_units: Widths (filters, for convolutions) from x towards z; their
+    hidden_units: Widths (filters, for convolutions) from x toward z; their
       number is the depth.
     factor_units: Widths of the hidden layers between latents.
     activation: Activation of the hidden layers.

@@ -34,7 +34,7 @@ class NegativeBinomial(tfd.NegativeBinomial):
 
     Args:
       total_count: r.
-      log_mean: log μ, a tensor of the same dtype.
+      log_mean: Logarithm of μ, a tensor of the same dtype.
       validate_args: As for every `tfd.Distribution`.
       allow_nan_stats: As for every `tfd.Distribution`.
       name: Name of the distribution.

@@ -9,10 +9,10 @@ from tfvae.registry import Registry
 
 
 class Network(NamedTuple):
-  """A kind of network: one from x to features, one from z to parameters.
+  """A pair of networks: from x to features, and from z to parameters of p(x|z).
 
-  Both are plain `tf_keras.Model`s without a distribution. A kind is registered
-  by a function that returns it:
+  Both are plain `tf_keras.Model`s without a distribution. A function that
+  returns the pair registers it:
 
   ```python
   @NETWORKS.register('mlp')
