@@ -44,7 +44,8 @@ class Likelihood(DistributionLayer):
   name with `@LIKELIHOODS.register`.
 
   Attributes:
-    support: Kind of data, a key of `likelihoods.support.SUPPORTS`.
+    support: Kind of data, a key of `likelihoods.support.SUPPORTS`; the
+      dictionary can be extended.
     is_discrete: Whether p(x|z) is a probability, for which `bits_per_dim` has
       a meaning, or a density.
     parameters: Name of the parameters, for messages.

@@ -125,9 +125,9 @@ def is_inside(x: tf.Tensor, support: str) -> tf.Tensor:
 
 
 def _remedy(x: np.ndarray, kind: Support) -> str:
-  """Returns the advice for finite values, one of which is outside."""
-  return next(kind.remedies[form] for form, has in _FORMS.items()
-              if form in kind.remedies and has(x))
+  """Returns the advice for finite values, after a space, or nothing."""
+  return next((f' {kind.remedies[form]}' for form, has in _FORMS.items()
+               if form in kind.remedies and has(x)), '')
 
 
 def check_support(x: np.ndarray, support: str, name: str,
@@ -153,7 +153,7 @@ def check_support(x: np.ndarray, support: str, name: str,
       continue
     index = np.unravel_index(np.argmax(bad), bad.shape)
     remedy = (_remedy(chunk[finite], kind) if finite[index] else
-              'Correct the example or leave it out.')
+              ' Repair the example or leave it out.')
     position = ', '.join(map(str, (first + start + index[0], *index[1:])))
-    raise ValueError(f'{name} takes {kind.description}. {remedy} Received: '
+    raise ValueError(f'{name} takes {kind.description}.{remedy} Received: '
                      f'x[{position}] = {chunk[index]}')
