@@ -8,6 +8,7 @@ from tfvae.models.export.plain_models import decoder_model
 from tfvae.models.export.plain_models import encoder_model
 from tfvae.models.factor import Factor
 from tfvae.models.graph_vae import GraphVAE
+from tfvae.models.networks import Network
 from tfvae.models.networks import NETWORKS
 from tfvae.models.trainable_model import TrainableModel
 from tfvae.models.vae import VAE

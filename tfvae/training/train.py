@@ -11,9 +11,9 @@ import tf_keras
 
 from tfvae import data
 from tfvae.files import replacing
+from tfvae.layers import LIKELIHOODS
 from tfvae.layers.likelihoods.support import check_support
 from tfvae.models import LatentVariableModel
-from tfvae.models.choices import SUPPORT
 from tfvae.serving import export_saved_model
 from tfvae.training import strategies
 from tfvae.training import workdir as workdir_lib
@@ -199,15 +199,17 @@ def _check_labels(config: Config, images: data.ImageData):
 
 def _check_support(config: Config, images: data.ImageData):
   """Raises if the likelihood is not defined on the data."""
-  support = SUPPORT[config.model.likelihood]
+  likelihood = LIKELIHOODS[config.model.likelihood]
+  kind = likelihood.kind_of_data()
   for split in (images.train, images.validation, images.test):
-    if support == 'binary':
+    if kind.is_binary:
       data.check_support(split.images, config.data_binarization())
     # k/255 has every support but that of counts.
-    elif support == 'counts' or split.images.dtype != np.uint8:
+    elif kind.is_count or split.images.dtype != np.uint8:
       first = 0
       for chunk in data.chunks(split.images):
-        check_support(chunk, support, config.model.likelihood, first)
+        check_support(
+            chunk, likelihood.support, config.model.likelihood, first)
         first += len(chunk)
 
 

@@ -112,7 +112,7 @@ class ConfigTest(tf.test.TestCase, parameterized.TestCase):
       (dict(seed=2**31), '--seed must be below'),
       (dict(eval_seed=-1), '--eval_seed must be at least 0'),
       (dict(eval_seed=2**31), '--eval_seed must be below'),
-      (dict(network='rnn'), "--network must be one of mlp, conv.*'rnn'"),
+      (dict(network='rnn'), "--network must be one of conv, mlp.*'rnn'"),
       (dict(binarization='some'), '--binarization must be one of auto'),
       (dict(cache='ram'), '--cache must be one of memory, disk, none'),
       (dict(cache='none', binarization='static'), 'use --cache=disk.*=static'),

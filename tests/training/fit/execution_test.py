@@ -20,10 +20,13 @@ class ExecutionTest(parameterized.TestCase, tf.test.TestCase):
       (dict(jit='true', network='conv'), True, True),
       (dict(jit='false'), False, False))
   def test_jit(self, settings, on_cpu, on_gpu):
+    config = Config(**settings, hidden_units=(2,))
+    model = building.build_model(config.model, (4, 4, 1))
     for gpus, expected in (([], on_cpu), (['GPU:0'], on_gpu)):
       with mock.patch.object(tf.config, 'list_logical_devices',
                              return_value=gpus):
-        self.assertEqual(execution.uses_jit(Config(**settings)), expected)
+        self.assertEqual(
+            execution.uses_jit(config.training, model), expected)
 
   @parameterized.parameters(
       ('auto', 550, 50), ('auto', 13, 13), ('7', 550, 7), ('7', 5, 5),

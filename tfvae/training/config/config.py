@@ -5,7 +5,7 @@ import dataclasses
 import difflib
 from typing import Any
 
-from tfvae.models.choices import SUPPORT
+from tfvae.layers import LIKELIHOODS
 from tfvae.settings import flag_text
 from tfvae.training.config.data import DataConfig
 from tfvae.training.config.evaluation import EvaluationConfig
@@ -101,7 +101,8 @@ class Config:
     """Returns the binarization, with 'auto' resolved by the likelihood."""
     if self.data.binarization != 'auto':
       return self.data.binarization
-    return 'dynamic' if SUPPORT[self.model.likelihood] == 'binary' else 'none'
+    data = LIKELIHOODS[self.model.likelihood].kind_of_data()
+    return 'dynamic' if data.is_binary else 'none'
 
   def to_flags(self) -> dict[str, str]:
     """Returns the text of each flag by name; settings of None are left out."""

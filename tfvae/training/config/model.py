@@ -2,16 +2,15 @@
 
 import dataclasses
 
-from tfvae import layers
 from tfvae.graph import GraphicalModel
 from tfvae.graph import PRESETS
+from tfvae.layers import LIKELIHOODS
+from tfvae.layers import POSTERIORS
 from tfvae.models import NETWORKS
 from tfvae.models.checks.graph import MERGINGS
-from tfvae.models.choices import LIKELIHOODS
-from tfvae.models.choices import POSTERIORS
-from tfvae.models.choices import PRIORS
 from tfvae.objectives import Objective
 from tfvae.objectives import OBJECTIVES
+from tfvae.priors import PRIORS
 from tfvae.settings import check_settings
 from tfvae.settings import extended_by
 from tfvae.settings import setting
@@ -25,7 +24,8 @@ _WITH_KL_PENALTY, _WITH_KL_SCHEDULE = (
 
 
 @dataclasses.dataclass(frozen=True)
-@extended_by(objective=OBJECTIVES)
+@extended_by(network=NETWORKS, likelihood=LIKELIHOODS, prior=PRIORS,
+             posterior=POSTERIORS, objective=OBJECTIVES)
 class ModelConfig:
   """Graph, networks, distributions and objective of a model.
 
@@ -60,18 +60,9 @@ class ModelConfig:
       choices=('elu', 'gelu', 'leaky_relu', 'relu', 'selu', 'swish', 'tanh'))
   likelihood: str = setting(
       'bernoulli', 'p(x|z) of a pixel', choices=LIKELIHOODS)
-  likelihood_components: int = setting(
-      1, 'of the mixture that discretized_logistic may be',
-      only_with={'likelihood': ('discretized_logistic',)}, at_least=1)
-  likelihood_scale: float | None = setting(
-      None, 'fixed σ of normal, pixels being 0 to 1; learned if none',
-      only_with={'likelihood': ('normal',)}, above=0)
   prior: str = setting(
       'standard_normal', 'p(z) of latents without parents',
       choices=PRIORS)
-  prior_components: int = setting(
-      100, 'of the priors mixture and vamp',
-      only_with={'prior': ('mixture', 'vamp')}, at_least=1)
   posterior: str = setting(
       'normal_diag', 'q of a latent given its parents: diagonal or '
       'full covariance, or an inverse autoregressive flow on top of either',
@@ -115,7 +106,7 @@ class ModelConfig:
                        f'Received: free_bits={self.free_bits}, '
                        f'kl_capacity={self.kl_capacity}')
     objective = self.make_objective()
-    posterior = layers.POSTERIORS[self.posterior]
+    posterior = POSTERIORS[self.posterior]
     objective.check_model(
         self.graph(), {name: posterior for name in self.graph().latent_names})
     if self.kl_warm_up != 'none' and not objective.uses_kl_schedule:

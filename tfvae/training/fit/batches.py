@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfvae import data
-from tfvae.models.choices import SUPPORT
+from tfvae.layers import LIKELIHOODS
 from tfvae.models.steps.global_batch import GlobalBatch
 from tfvae.training import strategies
 from tfvae.training.config import Config
@@ -156,7 +156,7 @@ def labels_where_needed(images: data.ImageData, split: str,
 
 def as_counts(config: Config) -> bool:
   """Returns whether the likelihood takes the stored numbers for counts."""
-  return SUPPORT[config.model.likelihood] == 'counts'
+  return LIKELIHOODS[config.model.likelihood].kind_of_data().is_count
 
 
 def _bounds(size: Any, part: int, parts: int) -> tuple[Any, Any]:

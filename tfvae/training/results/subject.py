@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfvae import data
 from tfvae import evaluation
 from tfvae.models import LatentVariableModel
+from tfvae.models.networks.acceleration import xla_pays_off
 from tfvae.training.config import Config
 from tfvae.training.fit.batches import evaluation_batches
 from tfvae.training.fit.execution import uses_jit
@@ -26,7 +27,8 @@ class Subject:
   @property
   def jit_compile(self) -> bool:
     """Whether XLA pays off: on a CPU its convolutions are slow."""
-    return uses_jit(self.config) and self.config.model.network == 'mlp'
+    return uses_jit(self.config.training, self.model) and xla_pays_off(
+        self.model)
 
   def test_batches(self, examples: int = 0) -> tf.data.Dataset:
     """Returns the first `examples` test images in batches; 0 means all."""
