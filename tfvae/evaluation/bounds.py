@@ -63,6 +63,24 @@ class Elbo:
   kl: Estimate
   kl_by_latent: Mapping[str, Estimate]
 
+  def to_dict(self) -> dict[str, Any]:
+    """Returns means and standard errors, and those of several latents."""
+    block = with_errors({
+        'elbo': self.elbo, 'reconstruction': self.reconstruction,
+        'kl': self.kl})
+    if len(self.kl_by_latent) > 1:
+      block['kl_by_latent'] = with_errors(self.kl_by_latent)
+    return block
+
+
+def with_errors(estimates: Mapping[str, Estimate]) -> dict[str, float]:
+  """Returns the mean of each estimate, and its standard error."""
+  result = {}
+  for name, estimate in estimates.items():
+    result |= {name: estimate.mean,
+               f'{name}_standard_error': estimate.standard_error}
+  return result
+
 
 def elbo(
     model: LatentVariableModel,

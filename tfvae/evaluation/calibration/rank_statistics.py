@@ -11,6 +11,19 @@ from scipy import stats
 LEVELS = (0.5, 0.8, 0.95)
 
 
+def uniform_band(num_ranks: int, num_bins: int,
+                 level: float = 0.95) -> tuple[int, int]:
+  """Returns the counts between which a bin of uniform ranks lies, inclusive.
+
+  Args:
+    num_ranks: Ranks in all bins.
+    num_bins: Number of bins.
+    level: Probability of the central interval of Binomial(num_ranks, 1 / bins).
+  """
+  low, high = stats.binom.interval(level, num_ranks, 1 / num_bins)
+  return int(low), int(high)
+
+
 @dataclasses.dataclass(frozen=True)
 class Calibration:
   """Ranks that are uniform on 0, …, L if q(z|x) is calibrated.
@@ -42,16 +55,14 @@ class Calibration:
             for name, ranks in self.ranks.items()}
 
   def histogram_band(self, level: float = 0.95) -> tuple[int, int]:
-    """Returns the counts between which a uniform bin lies, both included.
+    """Returns the `uniform_band` of one bin.
 
-    For one bin: of 20 bins one is outside of its 95 % band on average.
+    Of 20 bins one is outside its 95 % band on average.
 
     Args:
-      level: probability of the central interval of Binomial(n, 1 / bins).
+      level: Probability of the band.
     """
-    low, high = stats.binom.interval(
-        level, self.num_simulations, 1 / self.num_bins)
-    return int(low), int(high)
+    return uniform_band(self.num_simulations, self.num_bins, level)
 
   def cumulative_band(self, level: float = 0.95,
                       seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -1,5 +1,6 @@
 """Mutual information of latents and factors, from draws of the posterior."""
 
+from collections.abc import Mapping
 import math
 from typing import Any
 
@@ -11,6 +12,7 @@ from tfvae.evaluation.factors.factor_prediction import checked_factors
 from tfvae.evaluation.factors.factor_prediction import normalized_gap
 from tfvae.evaluation.running.compiled import compiled
 from tfvae.evaluation.running.examples import examples
+from tfvae.graph import GraphicalModel
 from tfvae.layers import SeededSample
 from tfvae.models import LatentVariableModel
 
@@ -111,6 +113,20 @@ def sampled_information(
             np.sum(q, axis=1, where=mask) / counts[k, chunk])
         total[j, k] += np.sum(log_conditional - log_marginal)
   return total / len(rows)
+
+
+def has_density_by_dimension(kinds: Mapping[str, type],
+                             graph: GraphicalModel) -> bool:
+  """Returns whether q(z_d|x) of every dimension is a normal density.
+
+  Args:
+    kinds: Class of each latent's posterior distribution, by name.
+    graph: Graphical model.
+  """
+  latents = set(graph.latent_names)
+  return all(issubclass(kind, tfd.MultivariateNormalDiag)
+             for kind in kinds.values()) and not any(
+                 latents & set(factor.parents) for factor in graph.inference)
 
 
 def _draw(model: LatentVariableModel, inputs: Any,

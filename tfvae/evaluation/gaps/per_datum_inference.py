@@ -158,6 +158,12 @@ class _MovedDraw:
     return z
 
 
+def is_movable(kind: type) -> bool:
+  """Returns whether posteriors of a class have parameters to move."""
+  return issubclass(
+      kind, tfd.MultivariateNormalDiag | tfd.MultivariateNormalTriL)
+
+
 def _unconstrained(posterior: tfd.Distribution) -> tf.Tensor:
   """Returns μ and log σ, or μ and L's, `[..., p]`; zeros for N(0, I)."""
   if isinstance(posterior, tfd.MultivariateNormalDiag):
