@@ -5,10 +5,9 @@ import random
 import typing
 
 from tfvae.graph import PRESETS
+from tfvae.settings import choices_of
 from tfvae.settings import flag_text
-from tfvae.training.config import Config
-
-_FIELDS = {field.name: field for field in dataclasses.fields(Config)}
+from tfvae.training.config import FIELDS
 
 # A run of one to twenty steps, and evaluations of a moment.
 _SMALL = {
@@ -96,12 +95,12 @@ def command_line(rng: random.Random, data_dir: str) -> list[str]:
   """
   drawn = dict(rng.choice(_GRAPHS)) if rng.random() < 0.3 else {}
   names = rng.sample(_MEETING, rng.randint(0, 3))
-  names += rng.sample(sorted(_FIELDS.keys() - {'data_dir'}), rng.randint(0, 4))
+  names += rng.sample(sorted(FIELDS.keys() - {'data_dir'}), rng.randint(0, 4))
   for name in names:
     if name not in drawn and name not in ('preset', 'inference', 'generative'):
       _draw_valid(rng, name, drawn)
   if rng.random() < 0.4:
-    for name in rng.sample(sorted(_FIELDS), rng.choice((1, 1, 2))):
+    for name in rng.sample(sorted(FIELDS), rng.choice((1, 1, 2))):
       _draw_needed(rng, name, drawn)
       drawn[name] = _wrong(rng, name)
   return [*base(data_dir),
@@ -110,7 +109,7 @@ def command_line(rng: random.Random, data_dir: str) -> list[str]:
 
 def _draw_needed(rng: random.Random, name: str, drawn: dict[str, str]):
   """Draws, mostly, the settings without which one has no effect."""
-  for other, values in _FIELDS[name].metadata['only_with'].items():
+  for other, values in FIELDS[name].metadata['only_with'].items():
     if drawn.get(other) not in values and rng.random() < 0.95:
       drawn[other] = rng.choice(list(values))
 
@@ -125,11 +124,11 @@ def _draw_valid(rng: random.Random, name: str, drawn: dict[str, str]):
 
 def _valid(name: str) -> tuple[str, ...]:
   """Returns values that are valid by themselves."""
-  field = _FIELDS[name]
+  field = FIELDS[name]
   if name in _VALID:
     return _VALID[name]
-  if field.metadata['choices']:
-    return tuple(field.metadata['choices'])
+  if choices_of(field):
+    return choices_of(field)
   if field.type is bool:
     return ('true', 'false')
   bounds = field.metadata['bounds']
@@ -146,8 +145,8 @@ def _valid(name: str) -> tuple[str, ...]:
 
 def _wrong(rng: random.Random, name: str) -> str:
   """Returns a value at a bound or beyond, a large one, or nonsense."""
-  field = _FIELDS[name]
-  bounds, choices = field.metadata['bounds'], field.metadata['choices']
+  field = FIELDS[name]
+  bounds, choices = field.metadata['bounds'], choices_of(field)
   if choices and rng.random() < 0.5:
     return rng.choice((choices[0].upper(), 'nonsense', f'{choices[0]},'))
   if not bounds or rng.random() < 0.2:

@@ -16,7 +16,7 @@ from tfvae import models
 from tfvae.graph import GraphicalModel
 from tfvae.graph import PRESETS
 from tfvae.report.html_report import write_report
-from tfvae.report.sections.explanations import EXPLANATIONS
+from tfvae.report.sections.explanations import explanations
 
 _IMAGE = (4, 5, 1)
 _N = 30
@@ -140,11 +140,11 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
         [attributes['id'] for attributes in page.of('section')],
         ['warnings', 'graph', 'learning', 'elbo', 'reconstructions', 'samples',
          'interpolations', 'traversals', 'map', 'explorer', 'dimensions',
-         'figures', 'calibration', 'repeat'])
+         'figures', 'measure-calibration', 'repeat'])
     for words in (
         'Digits & <more>', 'The posterior has collapsed.',
         'python a.py --b="c"', '<one>', '2.21.0',
-        'best, −35.0 nats, in epoch 6',
+        'highest in epoch 6. Training curves',
         '−22.92', '22.48 ± 0.18', '−22.95', '4.714 ± 0.032', '116,096', '26.3',
         '42', 'not a number', '12 values, 0.5 to 0.5', '0.94, 0.97',
         'Coverage 0.95 z', 'yes', 'All is <well>.', 'Something',
@@ -153,11 +153,11 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
     for key in ('elbo', 'reconstruction', 'kl', 'iwae_nll', 'bits_per_dim',
                 'mutual_information', 'active_units', 'coverage', 'parameters',
                 'seconds_per_example'):
-      self.assertIn(EXPLANATIONS[key], page.text)
+      self.assertIn(explanations()[key], page.text)
     self.assertNotIn('9 values', page.text)  # The histograms are drawn.
 
   def test_explanations_are_a_sentence(self):
-    for sentence in EXPLANATIONS.values():
+    for sentence in explanations().values():
       self.assertRegex(sentence, r'^\S.+\.$')
       self.assertLess(len(sentence), 160)
 
@@ -214,7 +214,8 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
     self.assertContainsSubset(
         {'graph', 'elbo', 'samples', 'traversals', 'map', 'explorer'}, sections)
     self.assertNoCommonElements(
-        {'warnings', 'learning', 'figures', 'calibration', 'repeat'}, sections)
+        {'warnings', 'learning', 'figures', 'measure-calibration', 'repeat'},
+        sections)
     self.assertEqual(
         'manifold' in sections, arguments.get('latents') == 'z:2')
     # The KL of a mixture or a flow has no parts by dimension.
@@ -259,7 +260,7 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
                   'ELBO of −22.9 nats.', alts)
     self.assertIn('KL of the 4 dimensions of z, from 4.0 to 0.1 nats; 1 are '
                   'active.', alts)
-    self.assertIn('The figures of the 360 test images', page.text)
+    self.assertIn('Means over the 360 test images', page.text)
     self.assertIn('1 of 4 are active', page.text)
     self.assertIn('0.5, 0.001, 0.002, not available', page.text)
 

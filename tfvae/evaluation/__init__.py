@@ -27,9 +27,11 @@ from tfvae.evaluation.factors.sampled_information import (
 from tfvae.evaluation.gaps.inference_gaps import inference_gaps
 from tfvae.evaluation.gaps.inference_gaps import InferenceGaps
 from tfvae.evaluation.latents.collapse import describe_collapse
+from tfvae.evaluation.latents.latent_measures import is_active
 from tfvae.evaluation.latents.latent_measures import Latent
 from tfvae.evaluation.latents.latent_measures import LatentSpace
 from tfvae.evaluation.latents.latent_space import latent_space
+from tfvae.evaluation.latents.latent_space import measure_latents
 from tfvae.evaluation.measure import Histogram
 from tfvae.evaluation.measure import LineChart
 from tfvae.evaluation.measure import Measure

@@ -28,8 +28,8 @@ _HEADLINE = ('iwae_nll', 'iwae_nll_standard_error', 'iwae_samples',
              'iwae_examples', 'bits_per_dim')
 
 
-@MEASURES.register('importance_weighted', samples=SAMPLES, examples=_EXAMPLES,
-                   chunk_size=CHUNK)
+@MEASURES.register('importance_weighted', chunk_size=CHUNK, samples=SAMPLES,
+                   examples=_EXAMPLES)
 @dataclasses.dataclass(frozen=True)
 class ImportanceWeightedMeasure(Measure):
   """Importance-weighted NLL, and the ELBO of the same examples.

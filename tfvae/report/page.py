@@ -1,6 +1,7 @@
 """What every section of the report is made with."""
 
 import dataclasses
+import html
 import importlib.resources
 import string
 
@@ -8,6 +9,7 @@ import numpy as np
 
 from tfvae.report.drawing.inline_images import img
 from tfvae.report.drawing.inline_images import tile
+from tfvae.report.drawing.svg import line_class
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,5 +66,6 @@ def line_legend(*names: str) -> str:
   """Returns a legend of the lines of `charts.line_chart`."""
   return '<ul class="legend">' + ''.join(
       '<li><svg viewBox="0 0 28 12" aria-hidden="true"><path '
-      f'class="line {name}" d="M0 6H28"/></svg>{name}</li>'
-      for name in names) + '</ul>'
+      f'class="line {line_class(name, index)}" d="M0 6H28"/></svg>'
+      f'{html.escape(name)}</li>'
+      for index, name in enumerate(names)) + '</ul>'

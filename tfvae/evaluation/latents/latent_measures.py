@@ -19,6 +19,11 @@ ACTIVE_VARIANCE = 0.01
 INFORMATIVE_KL = 0.1
 
 
+def is_active(variances: np.ndarray) -> np.ndarray:
+  """Returns which dimensions are active, by the variances of `Latent`."""
+  return variances > ACTIVE_VARIANCE
+
+
 @dataclasses.dataclass(frozen=True)
 class Latent:
   """What the posteriors make of one latent z_j.
@@ -52,7 +57,7 @@ class Latent:
     compares between papers. It looks at the means alone: those of a latent may
     move with its parents', and those under a prior of small scale stay small.
     """
-    return self.variances > ACTIVE_VARIANCE
+    return is_active(self.variances)
 
   @property
   def informative(self) -> np.ndarray:

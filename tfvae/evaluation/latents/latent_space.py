@@ -66,7 +66,7 @@ def latent_space(
         f'num_samples={num_samples}, num_draws={num_draws}, '
         f'chunk_size={chunk_size}')
   values = _first_pass(
-      model, dataset, num_samples, seed, jit_compile, verbose)
+      model, dataset, _batch_values, num_samples, seed, jit_compile, verbose)
   groups = _groups(values)
   n = len(groups)
   chosen = np.linspace(0, n - 1, min(n, num_draws)).astype(int)
@@ -83,11 +83,39 @@ def latent_space(
       **densities | {'log_posterior': own})
 
 
-def _first_pass(model, dataset, num_samples, seed, jit_compile,
+def measure_latents(
+    model: LatentVariableModel,
+    dataset: Any,
+    num_samples: int = 16,
+    seed: int = 0,
+    jit_compile: bool = False,
+    verbose: bool = False,
+) -> dict[str, Latent]:
+  """Measures each latent by itself: its active units and its KL.
+
+  It takes one pass over the data; `latent_space` adds what takes a second one.
+
+  Args:
+    model: Trained model.
+    dataset: Batches as `fit` takes them, or arrays; see `latent_space`.
+    num_samples: Draws for each example, at least 2; see `latent_space`.
+    seed: Seed of the draws.
+    jit_compile: Whether to compile with XLA.
+    verbose: Whether to show a progress bar.
+
+  Returns:
+    The measures of each latent by name. The variances over a single example are
+    NaN.
+  """
+  values = _first_pass(
+      model, dataset, _latents_values, num_samples, seed, jit_compile, verbose)
+  return {name: _latent(part) for name, part in values.items()}
+
+
+def _first_pass(model, dataset, function, num_samples, seed, jit_compile,
                 verbose) -> dict[str, Any]:
-  """Returns `_batch_values` of all batches, arrays with rows for examples."""
-  batch_values = compiled(
-      model, _batch_values, num_samples, jit_compile=jit_compile)
+  """Returns a function of all batches, arrays with rows for examples."""
+  batch_values = compiled(model, function, num_samples, jit_compile=jit_compile)
   batches = [
       tf.nest.map_structure(np.array, batch_values(
           inputs, tf.constant([seed, 2 * index])))
@@ -115,6 +143,14 @@ def _batch_values(model: LatentVariableModel, num_samples: int, inputs: Any,
           [batch_size, 1]),
       'latents': {name: _latent_values(model, inference, name)
                   for name in inference.latents}}
+
+
+def _latents_values(model: LatentVariableModel, num_samples: int, inputs: Any,
+                    seed: tf.Tensor) -> dict[str, Any]:
+  """Returns the `latents` of `_batch_values` alone."""
+  inference = model.infer(inputs, layers.SeededSample(seed, num_samples))
+  return {name: _latent_values(model, inference, name)
+          for name in inference.latents}
 
 
 def _latent_values(model: LatentVariableModel, inference: Inference,
@@ -165,8 +201,10 @@ def _latent(values: Mapping[str, np.ndarray]) -> Latent:
   """Returns the measures of a latent from its values for each example."""
   values = {name: np.float64(part) for name, part in values.items()}
   # Var_x(E[z]) = Var_x(m̄) − E_x[Var(m̄|x)]
-  variances = np.var(values['mean'], axis=0, ddof=1) - np.mean(
-      values['noise'], axis=0)
+  means = values['mean']
+  total = np.var(means, axis=0, ddof=1) if len(means) > 1 else np.full(
+      means.shape[1], np.nan)
+  variances = total - np.mean(values['noise'], axis=0)
   kl = values.get('kl_per_dimension')
   return Latent(
       variances, Estimate(values['kl']),

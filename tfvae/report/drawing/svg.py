@@ -11,6 +11,9 @@ import html
 from matplotlib import ticker
 import numpy as np
 
+# Lines that `report.css` gives a color of their own.
+_NAMED_LINES = ('training', 'validation', 'means', 'prior')
+
 
 def number(value: float, digits: int = 4) -> str:
   """Returns a number for people: `−22.92`, `116,096`, `0.5069`."""
@@ -37,6 +40,16 @@ def picture(width: float, height: float, alt: str, content: str,
   box = f'{left:g} 0 {width:g} {height:g}'
   return (f'<svg viewBox="{box}" class="{css}" role="img" '
           f'aria-label="{html.escape(alt)}">{content}</svg>')
+
+
+def line_class(name: str, index: int) -> str:
+  """Returns the class that colors a line.
+
+  Args:
+    name: Name of the line; a few names have a color of their own.
+    index: Number of the line in its chart.
+  """
+  return name if name in _NAMED_LINES else f'c{index % 10}'
 
 
 def path(points: np.ndarray) -> str:

@@ -89,8 +89,9 @@ def attempt(name: str, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def _measures(run: Run) -> Iterator[tuple[str, evaluation.Measure]]:
   """Yields the chosen measures, with the settings of the run."""
-  for name in run.config.chosen_evaluations():
-    yield name, evaluation.MEASURES.make(name, settings=vars(run.config))
+  config = run.config.evaluation
+  for name in config.chosen():
+    yield name, evaluation.MEASURES.make(name, settings=vars(config))
 
 
 def _why_not(name: str, measure: evaluation.Measure, run: Run) -> str | None:

@@ -4,7 +4,6 @@ import dataclasses
 import functools
 from typing import Any
 
-import numpy as np
 import tensorflow as tf
 
 from tfvae import data
@@ -35,7 +34,7 @@ class Run:
     """Model and data as measures take them."""
     return evaluation.Subject(
         self.model, self._examples('test'), self._examples('train'),
-        self.config.eval_seed,
+        self.config.evaluation.eval_seed,
         uses_jit(self.config) and xla_pays_off(self.model), verbose=True)
 
   def _examples(self, split: str) -> evaluation.Examples:
@@ -73,8 +72,3 @@ class Run:
     means = self.model.evaluate(batches, return_dict=True, verbose=0)
     return elbo.to_dict() | {
         'objective': means['loss'], 'examples': len(elbo.elbo.values)}
-
-  def one_hot_classes(self, count: int) -> np.ndarray:
-    """Returns one-hot labels that go through the classes in turn, `[n, …]`."""
-    classes = self.images.num_classes
-    return np.eye(classes)[np.arange(count) % classes]
