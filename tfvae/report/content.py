@@ -100,7 +100,7 @@ class Content:
   def _own_latents(self) -> Mapping[str, evaluation.Latent]:
     """Measures of the latents on the images of the walk."""
     return evaluation.measure_latents(
-        self.model, self._own_inputs, seed=self.seed)
+        self.model, self._own_inputs, seed=self.seed, compiles=False)
 
   @functools.cached_property
   def plane(self) -> LatentMap | None:

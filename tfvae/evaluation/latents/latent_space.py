@@ -1,6 +1,7 @@
 """Measures how the posteriors of a data set fill the latent space."""
 
 from collections.abc import Mapping
+import functools
 from typing import Any
 
 import numpy as np
@@ -65,8 +66,9 @@ def latent_space(
         'num_samples and num_draws must be at least 2, chunk_size 1. Received: '
         f'num_samples={num_samples}, num_draws={num_draws}, '
         f'chunk_size={chunk_size}')
-  values = _first_pass(
-      model, dataset, _batch_values, num_samples, seed, jit_compile, verbose)
+  function = compiled(
+      model, _batch_values, num_samples, jit_compile=jit_compile)
+  values = _first_pass(model, dataset, function, seed, verbose)
   groups = _groups(values)
   n = len(groups)
   chosen = np.linspace(0, n - 1, min(n, num_draws)).astype(int)
@@ -88,7 +90,7 @@ def measure_latents(
     dataset: Any,
     num_samples: int = 16,
     seed: int = 0,
-    jit_compile: bool = False,
+    compiles: bool = True,
     verbose: bool = False,
 ) -> dict[str, Latent]:
   """Measures each latent by itself: its active units and its KL.
@@ -100,22 +102,23 @@ def measure_latents(
     dataset: Batches as `fit` takes them, or arrays; see `latent_space`.
     num_samples: Draws for each example, at least 2; see `latent_space`.
     seed: Seed of the draws.
-    jit_compile: Whether to compile with XLA.
+    compiles: Whether to trace a TensorFlow function, which saves time if there
+      are more than a few batches.
     verbose: Whether to show a progress bar.
 
   Returns:
     The measures of each latent by name. The variances over a single example are
     NaN.
   """
-  values = _first_pass(
-      model, dataset, _latents_values, num_samples, seed, jit_compile, verbose)
+  function = compiled(
+      model, _latents_values, num_samples, jit_compile=False
+  ) if compiles else functools.partial(_latents_values, model, num_samples)
+  values = _first_pass(model, dataset, function, seed, verbose)
   return {name: _latent(part) for name, part in values.items()}
 
 
-def _first_pass(model, dataset, function, num_samples, seed, jit_compile,
-                verbose) -> dict[str, Any]:
-  """Returns a function of all batches, arrays with rows for examples."""
-  batch_values = compiled(model, function, num_samples, jit_compile=jit_compile)
+def _first_pass(model, dataset, batch_values, seed, verbose) -> dict[str, Any]:
+  """Returns the values of all batches, arrays with rows for examples."""
   batches = [
       tf.nest.map_structure(np.array, batch_values(
           inputs, tf.constant([seed, 2 * index])))
