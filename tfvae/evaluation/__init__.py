@@ -1,4 +1,4 @@
-"""Measures of a trained model, in nats, for any model and any data set."""
+"""Measures of a trained model: bounds, gaps, latents, calibration, factors."""
 
 from tfvae.evaluation.ais.annealed_importance_sampling import (
     annealed_importance_sampling,

@@ -3,6 +3,7 @@
 import dataclasses
 import html
 import importlib.resources
+import re
 import string
 
 import numpy as np
@@ -18,8 +19,8 @@ class Section:
 
   Attributes:
     id: that links name.
-    short: its name in the navigation; none keeps it out.
-    html: the element.
+    short: Its name in the navigation; none keeps it out.
+    html: Element.
   """
 
   id: str
@@ -32,9 +33,9 @@ def section(name: str, short: str, title: str, lead: str, body: str,
   """Returns a section with a heading.
 
   Args:
-    name: its id.
-    short: its name in the navigation.
-    title: the heading.
+    name: Its id.
+    short: Its name in the navigation.
+    title: Heading.
     lead: HTML of the paragraph below.
     body: HTML of the rest.
     css: 'half' has two such sections side by side where there is room; their
@@ -44,6 +45,11 @@ def section(name: str, short: str, title: str, lead: str, body: str,
   return Section(name, short, (
       f'<section id="{name}" class="{css}" aria-labelledby="{name}-title">'
       f'<h2 id="{name}-title">{title}</h2>{lead}{body}</section>'))
+
+
+def words(text: str) -> str:
+  """Returns text as HTML; names in backticks become code."""
+  return re.sub(r'`([^`]+)`', r'<code>\1</code>', html.escape(text))
 
 
 def read(name: str) -> str:

@@ -24,7 +24,7 @@ class RunTest(tf.test.TestCase, parameterized.TestCase):
     cls.data_dir = cls().create_tempdir().full_path
 
   @parameterized.parameters(
-      ('few', _DEFAULT, {'representation': 'num_neighbors must be'}),
+      ('few', _DEFAULT, {'representation': '`num_neighbors` must be'}),
       ('one_test_image', _DEFAULT, {'latent_space': 'needs at least two'}),
       ('rare_factor', ('representation', 'disentanglement'),
        {'disentanglement': 'must occur at least twice'}))

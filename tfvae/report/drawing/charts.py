@@ -29,7 +29,7 @@ def line_chart(title: str, x: Sequence[float],
     x: `[n]`, ascending.
     lines: Values `[n]` of each line by name; see `line_class` for its color.
     x_label: of the axis.
-    alt: the alternative text; by default where each line begins and ends.
+    alt: Alternative text; by default where each line begins and ends.
   """
   x = np.asarray(x, np.float64)
   values = {name: np.asarray(y, np.float64) for name, y in lines.items()}

@@ -62,15 +62,15 @@ class Axes:
   """A frame of the picture with a linear scale each way.
 
   Attributes:
-    x_range: the values at the frame's left and right.
-    y_range: the values at its bottom and top.
+    x_range: Values at the frame's left and right.
+    y_range: Values at its bottom and top.
     width: of the picture, in SVG units, which are about CSS pixels.
     height: of the picture.
-    left: margin for the labels.
-    bottom: margin for the labels.
-    right: margin.
-    top: margin.
-    whole: whether x has ticks at whole numbers only.
+    left: Margin for the labels.
+    bottom: Margin for the labels.
+    right: Margin.
+    top: Margin.
+    whole: Whether x has ticks at whole numbers only.
   """
 
   x_range: tuple[float, float]

@@ -5,6 +5,7 @@ import html
 from tfvae.report.content import Content
 from tfvae.report.page import Section
 from tfvae.report.page import section
+from tfvae.report.page import words
 from tfvae.report.sections.metric_table import metric_tables
 from tfvae.report.sections.metric_table import text
 
@@ -14,7 +15,7 @@ def warnings(content: Content) -> Section | None:
   lines = content.shown_warnings
   if not lines:
     return None
-  items = ''.join(f'<li>{html.escape(line)}</li>' for line in lines)
+  items = ''.join(f'<li>{words(line)}</li>' for line in lines)
   return section('warnings', '', 'Warnings', '', f'<ul>{items}</ul>',
                  css='warnings')
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from tfvae import evaluation
 from tfvae.report.drawing.svg import number
+from tfvae.report.page import words
 from tfvae.report.sections.explanations import explanations
 
 _SPLITS = ('test', 'validation', 'train')
@@ -129,7 +130,7 @@ def text(value: Any, digits: int = 4) -> str:
   if isinstance(value, bool):
     return 'yes' if value else 'no'
   if isinstance(value, str):
-    return html.escape(value)
+    return words(value)
   if not isinstance(value, Sequence):
     return number(value, digits)
   known = [v for v in value if v is not None]

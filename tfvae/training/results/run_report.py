@@ -15,20 +15,20 @@ from tfvae.training.config import FIELDS
 from tfvae.training.fit.batches import as_counts
 from tfvae.training.results.subject import Run
 
-# Test images of the report; the map shows each as a point.
+# Number of test images in the report; the map shows each as a point.
 _IMAGES = 2000
-# Of these, images shown with their reconstructions in `overview.png`.
+# Number of them shown with their reconstructions in `overview.png`.
 _FEW_IMAGES = 50
 
 
 def write_report(run: Run, metrics: dict[str, Any], workdir: str):
   """Writes `report/` and TensorBoard's projector.
 
-  In `report/` are `index.html`, `graph.png` and `overview.png`.
+  `report/` contains `index.html`, `graph.png` and `overview.png`.
 
   Args:
     run: Trained model and data.
-    metrics: Content of `metrics.json`, which may be still to be written.
+    metrics: Content of `metrics.json`; the file need not exist yet.
     workdir: Directory of the run.
   """
   directory = os.path.join(workdir, 'report')
@@ -74,6 +74,6 @@ def _draw(run: Run, inputs: Any, directory: str):
                          inputs=labels).numpy()
   samples /= max(1, samples.max()) if as_counts(run.config) else 1
   report.save_panels(os.path.join(directory, 'overview.png'), [
-      ('data, each row over its reconstruction',
+      ('data, each row above its reconstruction',
        report.reconstruction_grid(model, few)),
       (title, report.image_grid(samples, columns=10))])
