@@ -11,24 +11,24 @@ import tf_keras
 
 from tests import fresh_process
 from tests import tiny_images
+from tfvae.evaluation import LatentSpaceMeasure
 from tfvae.training import Config
 from tfvae.training import evaluate_run
 from tfvae.training import export_run
 from tfvae.training import report_run
 from tfvae.training import train_and_evaluate
 from tfvae.training.fit import fitting
-from tfvae.training.results import evaluations
 
 # The program, with an evaluation that fails.
 _FAILING = """
 from tests import tiny_images
 from tfvae.__main__ import run
-from tfvae.training.results import evaluations
+from tfvae.evaluation import LatentSpaceMeasure
 
-def fail(subject):
+def fail(measure, subject):
   raise ZeroDivisionError('nothing to divide by')
 
-evaluations.EVALUATIONS['latent_space'] = fail
+LatentSpaceMeasure.run = fail
 run()
 """
 
@@ -44,8 +44,8 @@ class TrainedTest(tf.test.TestCase):
         latents='z:2', hidden_units=(4,), epochs=2, jit='false',
         eval_importance_samples=2, evaluations=('latent_space',))
     cls.trained = os.path.join(cls.data_dir, 'trained')
-    killed = mock.Mock(side_effect=KeyboardInterrupt)
-    with (mock.patch.dict(evaluations.EVALUATIONS, latent_space=killed),
+    with (mock.patch.object(LatentSpaceMeasure, 'run',
+                            side_effect=KeyboardInterrupt),
           cls().assertRaises(KeyboardInterrupt)):
       train_and_evaluate(cls.config, cls.trained)
 

@@ -16,6 +16,7 @@ from tfvae.report.page import read
 from tfvae.report.page import template
 from tfvae.report.sections import figures as figure_sections
 from tfvae.report.sections import latents as latent_sections
+from tfvae.report.sections import measures as measure_sections
 from tfvae.report.sections import model as model_sections
 from tfvae.report.sections import pictures as picture_sections
 
@@ -33,8 +34,6 @@ _SECTIONS = (
     latent_sections.explorer,
     model_sections.kl_per_dimension,
     figure_sections.table,
-    figure_sections.calibration,
-    figure_sections.repeat,
 )
 
 
@@ -49,7 +48,7 @@ def write_report(
     metrics: Mapping[str, Any] | None = None,
     title: str = 'A variational autoencoder',
     command: str = '',
-    warnings: Sequence[str] = (),
+    warnings: Sequence[str] | None = None,
     kl_per_dimension: Mapping[str, np.ndarray] | None = None,
     active: Mapping[str, np.ndarray] | None = None,
     rank_histograms: Mapping[str, np.ndarray] | None = None,
@@ -79,7 +78,7 @@ def write_report(
     title: Title of the page.
     command: Command that repeats the run.
     warnings: Sentences for the top of the page, for example that the posterior
-      has collapsed.
+      has collapsed; by default those of the measures in the metrics.
     kl_per_dimension: Nats by latent, `[size]`, instead of the metrics' ones.
     active: Whether each dimension is active by latent, `[size]`; by default
       those whose posterior mean has a variance above 0.01.
@@ -101,7 +100,9 @@ def write_report(
   check_by_latent('kl_per_dimension', content.kl_per_dimension, sizes)
   check_by_latent('active', content.active, sizes)
   check_by_latent('rank_histograms', content.rank_histograms, sizes, rank=2)
-  made = [section for make in _SECTIONS if (section := make(content))]
+  made = [*(make(content) for make in _SECTIONS),
+          *measure_sections.sections(content), figure_sections.repeat(content)]
+  made = [section for section in made if section]
   page = template(
       'report.html', title=html.escape(title), style=read('report.css'),
       header=model_sections.header(content), script=read('report.js'),

@@ -1,13 +1,16 @@
 """What every section of the report is made with."""
 
 import dataclasses
+import html
 import importlib.resources
+import re
 import string
 
 import numpy as np
 
 from tfvae.report.drawing.inline_images import img
 from tfvae.report.drawing.inline_images import tile
+from tfvae.report.drawing.svg import line_class
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,8 +19,8 @@ class Section:
 
   Attributes:
     id: that links name.
-    short: its name in the navigation; none keeps it out.
-    html: the element.
+    short: Its name in the navigation; none keeps it out.
+    html: Element.
   """
 
   id: str
@@ -30,9 +33,9 @@ def section(name: str, short: str, title: str, lead: str, body: str,
   """Returns a section with a heading.
 
   Args:
-    name: its id.
-    short: its name in the navigation.
-    title: the heading.
+    name: Its id.
+    short: Its name in the navigation.
+    title: Heading.
     lead: HTML of the paragraph below.
     body: HTML of the rest.
     css: 'half' has two such sections side by side where there is room; their
@@ -42,6 +45,11 @@ def section(name: str, short: str, title: str, lead: str, body: str,
   return Section(name, short, (
       f'<section id="{name}" class="{css}" aria-labelledby="{name}-title">'
       f'<h2 id="{name}-title">{title}</h2>{lead}{body}</section>'))
+
+
+def words(text: str) -> str:
+  """Returns text as HTML; names in backticks become code."""
+  return re.sub(r'`([^`]+)`', r'<code>\1</code>', html.escape(text))
 
 
 def read(name: str) -> str:
@@ -64,5 +72,6 @@ def line_legend(*names: str) -> str:
   """Returns a legend of the lines of `charts.line_chart`."""
   return '<ul class="legend">' + ''.join(
       '<li><svg viewBox="0 0 28 12" aria-hidden="true"><path '
-      f'class="line {name}" d="M0 6H28"/></svg>{name}</li>'
-      for name in names) + '</ul>'
+      f'class="line {line_class(name, index)}" d="M0 6H28"/></svg>'
+      f'{html.escape(name)}</li>'
+      for index, name in enumerate(names)) + '</ul>'

@@ -22,11 +22,10 @@ from tfvae.training.config import Config
 from tfvae.training.config import ServingConfig
 from tfvae.training.fit import fitting
 from tfvae.training.fit.batches import TrainingInput
-from tfvae.training.results import evaluation_checks
 from tfvae.training.results import evaluations
 from tfvae.training.results.json_files import plain
 from tfvae.training.results.run_report import write_report
-from tfvae.training.results.subject import Subject
+from tfvae.training.results.subject import Run
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -76,7 +75,7 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
     if finished is not None:
       _LOGGER.info('The run in %s is finished; nothing to do.', workdir)
       return finished
-    evaluation_checks.warn(config, images)
+    evaluations.warn(Run(model, config, images))
     if workdir_lib.is_trained(workdir):
       _LOGGER.info('The training in %s is finished; evaluating.', workdir)
       model = _load_model(workdir) if is_chief else None
@@ -107,18 +106,18 @@ def evaluate_run(config: Config, workdir: str) -> dict[str, Any]:
     ValueError: If no training is finished there, or its settings are others.
   """
   with workdir_lib.held(workdir):
-    subject, metrics = _trained(config, workdir)
-    metrics = evaluations.evaluate(subject, metrics)
+    run, metrics = _trained(config, workdir)
+    metrics = evaluations.evaluate(run, metrics)
     workdir_lib.write_metrics(workdir, metrics)
-    return _report(subject, metrics, workdir)
+    return _report(run, metrics, workdir)
 
 
 def report_run(config: Config, workdir: str) -> dict[str, Any]:
   """Rewrites the report of a run from its metrics; see `evaluate_run`."""
   with workdir_lib.held(workdir):
-    subject, metrics = _trained(config, workdir)
+    run, metrics = _trained(config, workdir)
     failed = metrics.pop('report', None)
-    write_report(subject, metrics, workdir)
+    write_report(run, metrics, workdir)
     if failed is not None:
       metrics = workdir_lib.write_metrics(workdir, metrics)
   return metrics
@@ -169,12 +168,11 @@ def _load(config: Config) -> data.ImageData:
 
 
 def _trained(config: Config,
-             workdir: str) -> tuple[Subject, dict[str, Any]]:
+             workdir: str) -> tuple[Run, dict[str, Any]]:
   """Returns a run's trained model with its data, and the metrics so far."""
   config = workdir_lib.settled(config, workdir)
   metrics = workdir_lib.trained_metrics(workdir, config)
-  return Subject(
-      _load_model(workdir), config, _load(config)), metrics
+  return Run(_load_model(workdir), config, _load(config)), metrics
 
 
 def _load_model(workdir: str) -> LatentVariableModel:
@@ -236,22 +234,22 @@ def _evaluate(model: LatentVariableModel, config: Config,
               images: data.ImageData, workdir: str) -> dict[str, Any]:
   """Evaluates a saved model, and writes the report and the metrics."""
   start = time.monotonic()
-  subject = Subject(model, config, images)
-  metrics = evaluations.evaluate(subject, {}) | (
+  run = Run(model, config, images)
+  metrics = evaluations.evaluate(run, {}) | (
       workdir_lib.trained_metrics(workdir, config))
   metrics['seconds'] = metrics['seconds'] | {
       'evaluate': round(time.monotonic() - start, 1)}
-  return _report(subject, metrics, workdir)
+  return _report(run, metrics, workdir)
 
 
-def _report(subject: Subject, metrics: dict[str, Any],
+def _report(run: Run, metrics: dict[str, Any],
             workdir: str) -> dict[str, Any]:
   """Writes the report, then the metrics, also where the report fails."""
   metrics = plain(metrics)
   metrics.pop('report', None)
 
   def write():
-    write_report(subject, metrics, workdir)
+    write_report(run, metrics, workdir)
     return {}
 
   failed = evaluations.attempt('report', write)

@@ -13,7 +13,7 @@ def tile(images: np.ndarray, group: int = 1) -> np.ndarray:
   Args:
     images: `[rows, columns, h, w, c]` in [0, 1], clipped to it, with 1 or 3
       channels.
-    group: rows that stand together; between groups the gap is wider.
+    group: Rows that stand together; between groups the gap is wider.
 
   Returns:
     A uint8 array `[height, width, c + 1]`, the last channel opacity.
@@ -47,9 +47,9 @@ def img(image: np.ndarray, alt: str, css: str = '') -> str:
   """Returns an `<img>` of a uint8 image `[h, w, 1 to 4]`.
 
   Args:
-    image: the pixels.
+    image: Pixels.
     alt: what the image shows, for those who cannot see it.
-    css: names of classes.
+    css: Names of classes.
   """
   height, width = image.shape[:2]
   return (f'<img src="{data_uri(image)}" alt="{html.escape(alt)}" '

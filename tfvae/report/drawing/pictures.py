@@ -17,7 +17,7 @@ def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
 
   Args:
     images: `[n, h, w, c]`; values outside [0, 1] are clipped.
-    columns: images in a row.
+    columns: Images in a row.
 
   Returns:
     An array `[rows * (h + 1) − 1, columns * (w + 1) − 1, c]`; places that no
@@ -61,7 +61,7 @@ def save_panels(path: str, panels: Sequence[tuple[str, np.ndarray]]):
 
   Args:
     path: of the file; it is replaced whole.
-    panels: pairs of a title and an array `[h, w, c]` in [0, 1] with 1 or 3
+    panels: Pairs of a title and an array `[h, w, c]` in [0, 1] with 1 or 3
       channels (of any other number the first is shown).
   """
   figure = Figure(figsize=(4.6 * len(panels), 4.8), layout='constrained')

@@ -11,6 +11,9 @@ import html
 from matplotlib import ticker
 import numpy as np
 
+# Lines that `report.css` gives a color of their own.
+_NAMED_LINES = ('training', 'validation', 'means', 'prior')
+
 
 def number(value: float, digits: int = 4) -> str:
   """Returns a number for people: `−22.92`, `116,096`, `0.5069`."""
@@ -39,6 +42,16 @@ def picture(width: float, height: float, alt: str, content: str,
           f'aria-label="{html.escape(alt)}">{content}</svg>')
 
 
+def line_class(name: str, index: int) -> str:
+  """Returns the class that colors a line.
+
+  Args:
+    name: Name of the line; a few names have a color of their own.
+    index: Number of the line in its chart.
+  """
+  return name if name in _NAMED_LINES else f'c{index % 10}'
+
+
 def path(points: np.ndarray) -> str:
   """Returns the `d` of a line through points `[n, 2]`."""
   return 'M' + 'L'.join(f'{x:.1f} {y:.1f}' for x, y in points)
@@ -49,15 +62,15 @@ class Axes:
   """A frame of the picture with a linear scale each way.
 
   Attributes:
-    x_range: the values at the frame's left and right.
-    y_range: the values at its bottom and top.
+    x_range: Values at the frame's left and right.
+    y_range: Values at its bottom and top.
     width: of the picture, in SVG units, which are about CSS pixels.
     height: of the picture.
-    left: margin for the labels.
-    bottom: margin for the labels.
-    right: margin.
-    top: margin.
-    whole: whether x has ticks at whole numbers only.
+    left: Margin for the labels.
+    bottom: Margin for the labels.
+    right: Margin.
+    top: Margin.
+    whole: Whether x has ticks at whole numbers only.
   """
 
   x_range: tuple[float, float]

@@ -24,7 +24,7 @@ class Base:
   Attributes:
     title: in words.
     roots: of each latent without latent parents in p, a value `[size]`.
-    y: the one-hot label, `[classes]`, of a conditional model.
+    y: One-hot label, `[classes]`, of a conditional model.
     image: what stands for it, `[h, w, c]` in [0, 1].
   """
 
@@ -41,13 +41,13 @@ class LatentWalk:
   latents below it, each is at its prior's mean given its parents.
 
   Attributes:
-    model: a trained model of images.
+    model: Trained model of images.
     inputs: x, `[n, h, w, c]`, or a dictionary of it and the one-hot 'y'.
-    x: the images to show, in [0, 1] with 1 or 3 channels.
-    top: the name of the top latent.
+    x: Images to show, in [0, 1] with 1 or 3 channels.
+    top: Name of the top latent.
     means: by name, E[z|x], `[n, size]`.
     prior: p(z) of the top latent.
-    order: the top latent's dimensions, those that vary most with x first:
+    order: Top latent's dimensions, those that vary most with x first:
       by A_d = Var_x(E[z_d|x]), the statistic of Burda et al. (2016).
   """
 
@@ -55,7 +55,7 @@ class LatentWalk:
     """Infers the latents.
 
     Raises:
-      ValueError: if the data are no images.
+      ValueError: If the data are no images.
     """
     x = np.asarray(observed(inputs)['x'])
     if x.ndim != 4:
@@ -91,7 +91,7 @@ class LatentWalk:
     Args:
       latents: by name, `[n, size]`; those left out are at their prior's mean
         given their parents.
-      y: one-hot labels `[n, classes]` of a conditional model.
+      y: One-hot labels `[n, classes]` of a conditional model.
     """
     rows = dict(latents) | ({} if y is None else {'y': y})
     rows = {name: tf.constant(row, tf.float32) for name, row in rows.items()}
@@ -141,7 +141,7 @@ class LatentWalk:
 
     Args:
       name: of the latent.
-      y: its label, `[classes]`; those of the data in turn by default.
+      y: Its label, `[classes]`; those of the data in turn by default.
     """
     labels = None
     if self.y is not None:
