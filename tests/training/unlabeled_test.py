@@ -27,7 +27,7 @@ class UnlabeledTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.product(
       cache=data.CACHES,
       case=(({'validation_split': 'test'},
-             "10 of 103 of the train images .--train_split='train'"),
+             "10 of 103 of the train images .`train_split='train'`"),
             ({'train_split': 'test', 'validation_split': 'train'},
              "10 of 103 of the validation images .--validation_split='train'"),
             ({'train_split': 'test', 'test_split': 'unlabeled'},

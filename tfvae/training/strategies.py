@@ -102,7 +102,7 @@ def serve_if_server(config: TrainingConfig) -> bool:
     config: Settings of the training.
 
   Returns:
-    Whether it was: a `worker` or `ps` of --strategy=parameter_server, which
+    Whether it was: a `worker` or `ps` of a parameter server, which
     has nothing else to do.
 
   Raises:
@@ -145,8 +145,9 @@ def _check_cluster(jobs: set[str],
   text = os.environ.get('TF_CONFIG', '')
   example = json.dumps({'cluster': {job: ['host:port'] for job in sorted(jobs)},
                         'task': {'type': 'worker', 'index': 0}})
-  remedy = (f'--strategy={config.strategy} needs the machines and this one\'s '
-            f'task in the environment variable TF_CONFIG, such as {example}')
+  remedy = (f'`strategy={config.strategy!r}` needs the machines and the task '
+            'of this one in the environment variable TF_CONFIG, such as '
+            f'{example}')
   try:
     parsed = json.loads(text)
     cluster, task = parsed['cluster'], parsed['task']

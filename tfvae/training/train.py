@@ -22,6 +22,7 @@ from tfvae.training.config import Config
 from tfvae.training.config import ServingConfig
 from tfvae.training.fit import fitting
 from tfvae.training.fit.batches import TrainingInput
+from tfvae.training.flag_names import texts_as_flags
 from tfvae.training.results import evaluation_checks
 from tfvae.training.results import evaluations
 from tfvae.training.results.json_files import plain
@@ -43,7 +44,7 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
   nothing if the run is finished. The model is exported and saved before it is
   evaluated; evaluations that cannot be computed are named before training, and
   do not end the run. The metrics are those of the weights of the epoch that is
-  kept by --select_by.
+  kept by `select_by`.
 
   Args:
     config: Settings of the run.
@@ -59,7 +60,7 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
     ValueError: Before training, if the data or the directory are unsuitable.
     TrainingInterruptedError: If a signal ended the training; the same call
       resumes it.
-    FloatingPointError: After --max_skipped_steps training steps in a row with
+    FloatingPointError: After `max_skipped_steps` training steps in a row with
       a NaN or an infinity; what was saved stays.
   """
   if strategies.serve_if_server(config.training):
@@ -187,14 +188,14 @@ def _check_labels(config: Config, images: data.ImageData):
   if not images.num_classes:
     raise ValueError(
         "The graphical model has the label 'y', and the data set has no "
-        'classes; remove it, or name their feature by --label_key. Received: '
+        'classes; remove it, or name their feature by `label_key`. Received: '
         f'dataset={config.data.dataset!r}, label_key={config.data.label_key!r}')
   for part in evaluations.SPLITS:
     is_carved = part == 'validation' and config.data.validation_split is None
-    flag = 'train_split' if is_carved else f'{part}_split'
+    name = 'train_split' if is_carved else f'{part}_split'
     getattr(images, part).check_labels(
         images.num_classes,
-        f'the {part} images (--{flag}={getattr(config.data, flag)!r})')
+        f'the {part} images (`{name}={getattr(config.data, name)!r}`)')
 
 
 def _check_support(config: Config, images: data.ImageData):
@@ -245,7 +246,7 @@ def _evaluate(model: LatentVariableModel, config: Config,
 def _report(subject: Subject, metrics: dict[str, Any],
             workdir: str) -> dict[str, Any]:
   """Writes the report, then the metrics, also where the report fails."""
-  metrics = plain(metrics)
+  metrics = texts_as_flags(plain(metrics))
   metrics.pop('report', None)
 
   def write():
@@ -253,5 +254,6 @@ def _report(subject: Subject, metrics: dict[str, Any],
     return {}
 
   failed = evaluations.attempt('report', write)
-  return workdir_lib.write_metrics(
-      workdir, metrics | ({'report': failed} if failed else {}))
+  if failed:
+    metrics['report'] = texts_as_flags(failed)
+  return workdir_lib.write_metrics(workdir, metrics)

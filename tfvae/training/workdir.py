@@ -69,8 +69,8 @@ def prepared(workdir: str, config: Config,
     other = [] if is_new else _different_flags(workdir, config)
     if finished is not None and other:
       _LOGGER.warning(
-          'The run in %s is finished and was evaluated with other flags; '
-          '--mode=evaluate computes other evaluations:\n%s', workdir,
+          'The run in %s is finished and was evaluated with other settings; '
+          'compute other evaluations by `evaluate_run`:\n%s', workdir,
           '\n'.join(other))
     elif is_new or other:
       try:
@@ -104,7 +104,7 @@ def held(workdir: str) -> Iterator[None]:
     except BlockingIOError:
       raise ValueError(
           'Another process runs in the workdir; wait for it, or choose another '
-          f'--workdir. Received: workdir={workdir}') from None
+          f'`workdir`. Received: workdir={workdir}') from None
     except OSError as error:
       _LOGGER.warning('%s has no locks (%s); see to it that no other process '
                       'runs there.', workdir, error.strerror)
@@ -116,8 +116,8 @@ def held(workdir: str) -> Iterator[None]:
 def settled(config: Config, workdir: str) -> Config:
   """Returns the settings with which a run in a directory resumes.
 
-  Before there were --select_by and --eval_seed, the epoch with the best ELBO
-  was kept, and --seed chose the validation images. A run of such a version
+  Before there were `select_by` and `eval_seed`, the epoch with the best ELBO
+  was kept, and `seed` chose the validation images. A run of such a version
   resumes in this way: the scores of its epochs stay comparable, and none of its
   training images is validated on.
 
@@ -128,16 +128,16 @@ def settled(config: Config, workdir: str) -> Config:
   if not os.path.exists(os.path.join(workdir, FLAGS_FILE)):
     return config
   given = config.flat()
-  earlier = {name: text for name, text in _earlier_settings(
-      _read_flags(workdir)).items() if given[name] == FIELDS[name].default}
+  earlier = {
+      name: type(given[name])(text)
+      for name, text in _earlier_settings(_read_flags(workdir)).items()
+      if given[name] == FIELDS[name].default}
   if not earlier:
     return config
   _LOGGER.info(
-      'The run in %s was begun by an earlier version, and resumes with %s.',
-      workdir, ' '.join(f'--{name}={text}' for name, text in earlier.items()))
-  return dataclasses.replace(config, **{
-      name: type(given[name])(text)
-      for name, text in earlier.items()})
+      'An earlier version began the run in %s, which resumes with %s.', workdir,
+      ' and '.join(f'`{name}={value!r}`' for name, value in earlier.items()))
+  return dataclasses.replace(config, **earlier)
 
 
 def _earlier_settings(flags: dict[str, str]) -> dict[str, str]:
@@ -184,7 +184,7 @@ def trained_metrics(workdir: str, config: Config) -> dict[str, Any]:
   if metrics is None:
     if not os.path.exists(os.path.join(workdir, MODEL_FILE)):
       raise ValueError('The workdir holds no finished run; train one there, or '
-                       'resume the one that began there, by --mode=train. '
+                       'resume the one there, by `train_and_evaluate`. '
                        f'Received: workdir={workdir}')
     metrics = read_json(os.path.join(workdir, TRAINING_FILE)) or {}
   _check_same_flags(workdir, config, fixed=('eval_seed',))
@@ -261,9 +261,9 @@ def _check_same_flags(workdir: str, config: Config, fixed: Collection[str]):
       workdir, config, lambda name: name not in _EVALUATION or name in fixed)
   if different:
     raise ValueError(
-        'The workdir holds a run with other flags; choose another --workdir, '
-        'or repeat that run with '
-        f'--flagfile={os.path.join(workdir, FLAGS_FILE)}:\n'
+        'The workdir holds a run with other settings; choose another '
+        '`workdir`, or repeat that run with the settings in '
+        f'`{os.path.join(workdir, FLAGS_FILE)}`:\n'
         + '\n'.join(different) + f'\nReceived: workdir={workdir}')
 
 
@@ -277,7 +277,7 @@ def _different_flags(
   before = Config().to_flags() | _earlier_settings(flags) | flags
   now = config.to_flags()
   return [
-      f'  --{name}: {before.get(name, "none")} there, '
+      f'  `{name}`: {before.get(name, "none")} there, '
       f'{now.get(name, "none")} here'
       for name, field in FIELDS.items()
       if field.metadata['changes_result'] and is_compared(name)

@@ -84,7 +84,7 @@ class Checkpoint(tf_keras.callbacks.Callback):
 
   A checkpoint holds the model, the optimizer's state, the number of steps done,
   the means of the epoch so far, and the weights of the epoch that is best by
-  `--select_by`, averaged where the optimizer averages them. Data order,
+  `select_by`, averaged where the optimizer averages them. Data order,
   noise and schedules are functions of the seed and the step, so nothing of them
   needs saving. There is one after each epoch, and within epochs as often as the
   settings say and when a signal ends the run.

@@ -43,13 +43,13 @@ def compiled_model(config: Config, image_shape: Sequence[int],
   objective, batch_size = config.model.objective, config.training.batch_size
   if objective in ('beta_tc', 'info_vae') and replicas > 1:
     raise ValueError(
-        f'--objective={objective} compares the examples of a batch, '
-        'which replicas share out; use --strategy=one_device. Received: '
+        f'`objective={objective!r}` compares the examples of a batch, which '
+        "replicas divide among them; use `strategy='one_device'`. Received: "
         f'objective={objective}, {replicas} replicas')
   if batch_size < replicas:
     raise ValueError(
-        'A batch holds at least one image for each replica; raise '
-        f'--batch_size. Received: batch_size={batch_size}, {replicas} replicas')
+        'A batch needs at least one image for each replica; raise '
+        f'`batch_size`. Received: batch_size={batch_size}, {replicas} replicas')
   model = build_model(config.model, image_shape, num_classes,
                       config.training.seed, config.training.precision)
   compile_model(model, config, num_examples, batch_fn=batch_fn)
@@ -122,9 +122,9 @@ def initialize_priors(model: LatentVariableModel, images: data.Images):
     if not isinstance(prior, VampPrior):
       continue
     if len(images) < prior.num_components:
-      raise ValueError('--prior_components of vamp must not be more than the '
-                       f'training images, {len(images)}. Received: '
-                       f'prior_components={prior.num_components}')
+      raise ValueError('`prior_components` of the prior vamp must be at most '
+                       f'the number of training images, {len(images)}. '
+                       f'Received: prior_components={prior.num_components}')
     prior.initialize_from(
         images[:prior.num_components] if prior.input_range is None
         else data.unit_interval(

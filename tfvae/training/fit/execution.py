@@ -5,8 +5,8 @@ import tensorflow as tf
 from tfvae.training.config import Config
 from tfvae.training.config import TrainingConfig
 
-# Of `--steps_per_execution=auto`: after so many the way back to Python is a
-# small part of the time even of the smallest models.
+# For `steps_per_execution='auto'`: with so many, the return to Python takes a
+# small part of the time even in the smallest models.
 _STEPS = 50
 
 

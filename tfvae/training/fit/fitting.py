@@ -27,8 +27,9 @@ _LOGGER = logging.getLogger(__name__)
 
 # What ends the messages of steps that are not finite.
 SKIPPED_REMEDY = (
-    'The last good checkpoint is kept. Try a lower --learning_rate, or '
-    '--clip_norm=1, in a new workdir; with --precision=float16, bfloat16.')
+    'The last good checkpoint is kept. Try a lower `learning_rate` or '
+    "`clip_norm=1` in a new workdir; instead of `precision='float16'`, try "
+    "`precision='bfloat16'`.")
 
 # Images of the validation split that TensorBoard shows.
 _PICTURE_IMAGES = 10
@@ -70,7 +71,7 @@ def fit(model: LatentVariableModel, config: Config, images: data.ImageData,
 
   Raises:
     TrainingInterruptedError: if a signal ended the training.
-    FloatingPointError: after --max_skipped_steps skipped steps in a row.
+    FloatingPointError: After `max_skipped_steps` skipped steps in a row.
   """
   steps, epochs = train_input.steps_per_epoch, config.training.epochs
   is_chief = strategies.is_chief(model.distribute_strategy)

@@ -59,7 +59,7 @@ def _representation(config: Config, images: data.ImageData) -> str | None:
             'that the classifiers would predict')
   if np.min(images.test.labels) < 0:
     return ('the test set has unlabeled images, whose label is −1; name '
-            'labeled ones by --test_split')
+            'labeled ones by `test_split`')
   return representation_lib.why_not(images.train.labels[:PROBE_IMAGES])
 
 
