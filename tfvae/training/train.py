@@ -6,22 +6,20 @@ import os
 import time
 from typing import Any
 
-import numpy as np
 import tf_keras
 
 from tfvae import data
 from tfvae.files import replacing
-from tfvae.layers.likelihoods.support import check_support
 from tfvae.models import LatentVariableModel
-from tfvae.models.choices import SUPPORT
 from tfvae.serving import export_saved_model
+from tfvae.training import callbacks
 from tfvae.training import strategies
 from tfvae.training import workdir as workdir_lib
-from tfvae.training.callbacks import checkpoint as callbacks
 from tfvae.training.config import Config
 from tfvae.training.config import ServingConfig
 from tfvae.training.fit import fitting
 from tfvae.training.fit.batches import TrainingInput
+from tfvae.training.fit.images import load_images
 from tfvae.training.flag_names import texts_as_flags
 from tfvae.training.results import evaluation_checks
 from tfvae.training.results import evaluations
@@ -67,7 +65,7 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
     return {}
   config = workdir_lib.settled(config, workdir)
   strategy = strategies.make_strategy(config.training)
-  images = _load(config)
+  images = load_images(config)
   # Before the directory is written, so that a mistake leaves no trace there.
   train_input = TrainingInput(images, config, strategy)
   with strategy.scope():
@@ -152,64 +150,18 @@ def _export(model: LatentVariableModel, config: ServingConfig, workdir: str):
   _LOGGER.info('Exported to %s.', path)
 
 
-def _load(config: Config) -> data.ImageData:
-  """Returns the data of a run after checking that its model takes them."""
-  source = config.data
-  images = data.load_images(
-      source.dataset, data_dir=source.data_dir,
-      train_split=source.train_split,
-      validation_split=source.validation_split, test_split=source.test_split,
-      validation_fraction=source.validation_fraction,
-      image_key=source.image_key, label_key=source.label_key,
-      seed=config.evaluation.eval_seed, cache=source.cache,
-      cache_dir=source.cache_dir)
-  _check_support(config, images)
-  if config.model.graph().is_conditional:
-    _check_labels(config, images)
-  return images
-
-
 def _trained(config: Config,
              workdir: str) -> tuple[Subject, dict[str, Any]]:
   """Returns a run's trained model with its data, and the metrics so far."""
   config = workdir_lib.settled(config, workdir)
   metrics = workdir_lib.trained_metrics(workdir, config)
   return Subject(
-      _load_model(workdir), config, _load(config)), metrics
+      _load_model(workdir), config, load_images(config)), metrics
 
 
 def _load_model(workdir: str) -> LatentVariableModel:
   return tf_keras.models.load_model(
       os.path.join(workdir, workdir_lib.MODEL_FILE))
-
-
-def _check_labels(config: Config, images: data.ImageData):
-  """Raises a ValueError unless every image has a class."""
-  if not images.num_classes:
-    raise ValueError(
-        "The graphical model has the label 'y', and the data set has no "
-        'classes; remove it, or name their feature by `label_key`. Received: '
-        f'dataset={config.data.dataset!r}, label_key={config.data.label_key!r}')
-  for part in evaluations.SPLITS:
-    is_carved = part == 'validation' and config.data.validation_split is None
-    name = 'train_split' if is_carved else f'{part}_split'
-    getattr(images, part).check_labels(
-        images.num_classes,
-        f'the {part} images (`{name}={getattr(config.data, name)!r}`)')
-
-
-def _check_support(config: Config, images: data.ImageData):
-  """Raises if the likelihood is not defined on the data."""
-  support = SUPPORT[config.model.likelihood]
-  for split in (images.train, images.validation, images.test):
-    if support == 'binary':
-      data.check_support(split.images, config.data_binarization())
-    # k/255 has every support but that of counts.
-    elif support == 'counts' or split.images.dtype != np.uint8:
-      first = 0
-      for chunk in data.chunks(split.images):
-        check_support(chunk, support, config.model.likelihood, first)
-        first += len(chunk)
 
 
 def _save(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,

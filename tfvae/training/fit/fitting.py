@@ -10,8 +10,8 @@ from tfvae import data
 from tfvae.models import LatentVariableModel
 from tfvae.models.steps.global_batch import BatchFn
 from tfvae.models.steps.skipped_steps import SkippedSteps
+from tfvae.training import callbacks
 from tfvae.training import strategies
-from tfvae.training.callbacks import checkpoint as callbacks
 from tfvae.training.callbacks.averaging import AveragedValidation
 from tfvae.training.callbacks.tensorboard import TensorBoard
 from tfvae.training.callbacks.validation import CoordinatorValidation
