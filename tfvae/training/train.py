@@ -1,4 +1,4 @@
-"""The seam between the command line and the library."""
+"""Training, evaluation, report and export of a run."""
 
 import importlib.metadata
 import logging
@@ -36,13 +36,12 @@ _PACKAGES = ('tensorflow', 'tf-keras', 'tensorflow-probability',
 
 
 def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
-  """Trains a VAE, exports and evaluates it, and writes all to a directory.
+  """Trains, exports and evaluates a VAE, and writes the results.
 
-  Called again with the same arguments it resumes where it was stopped, and does
-  nothing if the run is finished. The model is exported and saved before it is
-  evaluated; evaluations that cannot be computed are named before training, and
-  do not end the run. The metrics are those of the weights of the epoch that is
-  kept by `select_by`.
+  The same call again resumes an interrupted run, and does nothing if the run is
+  finished. The model is exported and saved before it is evaluated. Evaluations
+  that cannot be computed are reported before training, and do not end the run.
+  The metrics are those of the epoch that `select_by` selects.
 
   Args:
     config: Settings of the run.
@@ -51,22 +50,22 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
       `model.keras` and `export/`.
 
   Returns:
-    The content of `metrics.json`; likelihoods in nats. An empty dictionary in a
-    worker that is not the chief, which has the results.
+    The content of `metrics.json`, with likelihoods in nats; an empty dictionary
+    in a worker that is not the chief.
 
   Raises:
     ValueError: Before training, if the data or the directory are unsuitable.
     TrainingInterruptedError: If a signal ended the training; the same call
       resumes it.
-    FloatingPointError: After `max_skipped_steps` training steps in a row with
-      a NaN or an infinity; what was saved stays.
+    FloatingPointError: After `max_skipped_steps` consecutive training steps
+      with a NaN or an infinity; the saved files stay.
   """
   if strategies.serve_if_server(config.training):
     return {}
   config = workdir_lib.settled(config, workdir)
   strategy = strategies.make_strategy(config.training)
   images = load_images(config)
-  # Before the directory is written, so that a mistake leaves no trace there.
+  # Before the directory is created, so that invalid settings leave no files.
   train_input = TrainingInput(images, config, strategy)
   with strategy.scope():
     model = fitting.build(config, images, train_input.batch_fn)
@@ -97,13 +96,13 @@ def evaluate_run(config: Config, workdir: str) -> dict[str, Any]:
     config: Settings of the run; those of the evaluation may differ, except
       `eval_seed`.
     workdir: Directory of the run. `metrics.json` and `report/` are replaced;
-      figures that are not computed again are kept.
+      metrics that are not computed again are kept.
 
   Returns:
     The new content of `metrics.json`.
 
   Raises:
-    ValueError: If no training is finished there, or its settings are others.
+    ValueError: If no training is finished there, or its settings differ.
   """
   with workdir_lib.held(workdir):
     subject, metrics = _trained(config, workdir)
@@ -131,11 +130,11 @@ def export_run(config: Config, workdir: str) -> dict[str, Any]:
     workdir: Directory of the run.
 
   Returns:
-    The content of `metrics.json`, or the figures of the training before there
-    is one.
+    The content of `metrics.json`, or the metrics of the training before it is
+    written.
 
   Raises:
-    ValueError: If no training is finished there, or its settings are others.
+    ValueError: If no training is finished there, or its settings differ.
   """
   config = workdir_lib.settled(config, workdir)
   metrics = workdir_lib.trained_metrics(workdir, config)
@@ -152,7 +151,7 @@ def _export(model: LatentVariableModel, config: ServingConfig, workdir: str):
 
 def _trained(config: Config,
              workdir: str) -> tuple[Subject, dict[str, Any]]:
-  """Returns a run's trained model with its data, and the metrics so far."""
+  """Returns the trained model of a run with its data, and its metrics."""
   config = workdir_lib.settled(config, workdir)
   metrics = workdir_lib.trained_metrics(workdir, config)
   return Subject(
@@ -166,9 +165,9 @@ def _load_model(workdir: str) -> LatentVariableModel:
 
 def _save(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
           history: callbacks.History, config: Config, workdir: str):
-  """Exports and saves a trained model; `model.keras` says that both are done.
+  """Exports and saves a trained model.
 
-  A kill before that has the next run do it again.
+  `model.keras` is written last; without it the next run repeats both.
   """
   if config.serving.export:
     _export(model, config.serving, workdir)
@@ -197,7 +196,7 @@ def _evaluate(model: LatentVariableModel, config: Config,
 
 def _report(subject: Subject, metrics: dict[str, Any],
             workdir: str) -> dict[str, Any]:
-  """Writes the report, then the metrics, also where the report fails."""
+  """Writes the report, then the metrics, even if the report fails."""
   metrics = texts_as_flags(plain(metrics))
   metrics.pop('report', None)
 

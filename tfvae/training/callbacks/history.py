@@ -9,15 +9,15 @@ from tfvae.training import workdir as workdir_lib
 
 
 class History(tf_keras.callbacks.Callback):
-  """Writes a row an epoch to `history.csv`."""
+  """Writes a row per epoch to `history.csv`."""
 
   def __init__(self, workdir: str, num_images: int, writes: bool = True):
-    """Initialises the callback.
+    """Initializes the callback.
 
     Args:
-      workdir: gets the file.
-      num_images: of an epoch.
-      writes: whether it does; only one of several workers is to.
+      workdir: Directory for `history.csv`.
+      num_images: Images per epoch.
+      writes: Whether this worker writes the file (the chief only).
     """
     super().__init__()
     self._workdir, self._num_images = workdir, num_images
@@ -26,34 +26,34 @@ class History(tf_keras.callbacks.Callback):
     self._start = time.monotonic()
 
   def resume(self, epochs_done: int, seconds: float):
-    """Goes on in an epoch; rows of epochs not done are dropped.
+    """Resumes within an epoch, without the rows of later epochs.
 
     Args:
-      epochs_done: before it.
-      seconds: that it has taken already.
+      epochs_done: Number of complete epochs.
+      seconds: Seconds that the current epoch has taken.
     """
     self._rows = workdir_lib.read_history(self._workdir, epochs_done)
     self._seconds_before = seconds
 
   @property
   def epoch_seconds(self) -> float:
-    """The time that the present epoch has taken so far."""
+    """Seconds that the current epoch has taken."""
     return self._seconds_before + time.monotonic() - self._start
 
   def total(self, column: str) -> float:
-    """Returns the sum of a column over all epochs, resumed ones included."""
+    """Returns the sum of a column over all epochs, including resumed ones."""
     return sum(float(row[column]) for row in self._rows)
 
   def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None):
-    """Notes the time."""
+    """Starts the clock of the epoch."""
     self._start = time.monotonic()
 
   def on_test_begin(self, logs: dict[str, Any] | None = None):
-    """Notes the time that the epoch's training took."""
+    """Records the training time of the epoch."""
     self._train_seconds = self.epoch_seconds
 
   def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
-    """Adds the epoch's row and replaces the file."""
+    """Adds the row of the epoch and replaces the file."""
     self._rows.append(
         {'epoch': epoch + 1} | logs | {
             'learning_rate': float(

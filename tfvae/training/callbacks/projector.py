@@ -22,25 +22,26 @@ _MAX_SPRITE = 4096  # Pixels per side, which any GPU supports as a texture.
 def write_projector(workdir: str, model: LatentVariableModel, inputs: Any,
                     labels: np.ndarray | None = None,
                     label_names: Sequence[str] | None = None):
-  """Writes posterior means for TensorBoard's embedding projector.
+  """Writes posterior means for the embedding projector of TensorBoard.
 
   Each latent z_j becomes a tensor of points E_q[z_j|x], drawn as their images
-  and coloured by their labels. They are a run of their own, `projector`, made
-  anew at each call.
+  and colored by their labels. They form a separate run, `projector`, which each
+  call rewrites.
 
   Args:
-    workdir: the files go to `tensorboard/projector/` there.
-    model: a trained model of images.
-    inputs: x, `[n, h, w, c]`, or a dictionary of it and 'y'; the first 2,000.
-    labels: integers, `[n]`.
-    label_names: by label; a label without a name goes by its number.
+    workdir: Directory that receives `tensorboard/projector/`.
+    model: Trained model of images.
+    inputs: Images x of shape `[n, h, w, c]`, or a dictionary of 'x' and 'y'; at
+      most the first 2,000 are used.
+    labels: Integers of shape `[n]`.
+    label_names: Names by label; a label without a name is shown as a number.
 
   Raises:
-    ValueError: if there is not a label for each image.
+    ValueError: If the numbers of labels and images differ.
   """
   size = len(tf.nest.flatten(inputs)[0])
   if labels is not None and len(labels) != size:
-    raise ValueError('labels must have one for each of the images. Received: '
+    raise ValueError('`labels` must have one label for each image. Received: '
                      f'{len(labels)} labels, {size} images')
   walk = LatentWalk(model, tf.nest.map_structure(
       lambda rows: rows[:_MAX_POINTS], inputs))
@@ -55,23 +56,23 @@ def write_projector(workdir: str, model: LatentVariableModel, inputs: Any,
           os.path.join(directory, 'sprite.png'), walk.x))
   config = projector.ProjectorConfig()
   for name, means in walk.means.items():
-    # The projector shows nothing of fewer than three dimensions.
+    # The projector needs at least three dimensions.
     points = np.pad(means, [(0, 0), (0, max(0, 3 - means.shape[1]))])
     config.embeddings.add(
         tensor_name=name, tensor_shape=points.shape,
         tensor_path=_write_points(directory, name, points), sprite=sprite,
         metadata_path='' if labels is None else 'metadata.tsv')
   projector.visualize_embeddings(directory, config)
-  # TensorBoard looks for configurations when a directory with events appears:
-  # this file, empty and last, shows the points to one that is already open.
+  # TensorBoard looks for configurations when a directory with events appears;
+  # this empty file, written last, makes a running TensorBoard show the points.
   tf.summary.create_file_writer(directory).close()
 
 
 def _write_points(directory: str, name: str, points: np.ndarray) -> str:
-  """Writes `[n, size]` as text; returns the file's name.
+  """Writes `[n, size]` as text, and returns the name of the file.
 
-  Nine digits give every float32 back. TensorBoard takes raw numbers as well,
-  but for text where their bytes happen to be some.
+  Nine digits restore every float32. TensorBoard also reads binary numbers, but
+  mistakes them for text if their bytes are valid text.
   """
   file = f'means_{name}.tsv'
   np.savetxt(os.path.join(directory, file), points, '%.9g', delimiter='\t')
@@ -79,12 +80,12 @@ def _write_points(directory: str, name: str, points: np.ndarray) -> str:
 
 
 def _write_labels(path: str, labels: np.ndarray, names: Sequence[str] | None):
-  """Writes a label a line; with two columns the first line is their titles."""
+  """Writes a label per line; with two columns the first line has the titles."""
   by_label = dict(enumerate(names or ()))
   with open(path, 'w', encoding='utf-8') as file:
     file.write('label\tindex\n')
     for index, label in enumerate(labels):
-      # Tabs and line breaks would end the field.
+      # Without tabs and line breaks, which end a field.
       name = ' '.join(by_label.get(int(label), str(label)).split())
       file.write(f'{name}\t{index}\n')
 
@@ -92,8 +93,8 @@ def _write_labels(path: str, labels: np.ndarray, names: Sequence[str] | None):
 def _write_sprite(path: str, images: np.ndarray) -> tuple[int, int]:
   """Writes images `[n, h, w, c]` as one PNG; returns width and height of each.
 
-  It has as many rows as columns, which the projector takes for granted where
-  it looks up the image under the pointer.
+  It has as many rows as columns, as the projector assumes when it looks up the
+  image under the pointer.
   """
   columns = math.ceil(math.sqrt(len(images)))
   side = _MAX_SPRITE // columns

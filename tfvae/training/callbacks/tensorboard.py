@@ -13,28 +13,29 @@ from tfvae.report import image_grid
 from tfvae.training.callbacks.averaging import averaged
 
 DIRECTORY = 'tensorboard'
-_ROWS, _COLUMNS, _MAX_CLASSES = 6, 10, 50  # Of samples; a class a column.
+_ROWS, _COLUMNS = 6, 10  # Grid of samples.
+_MAX_CLASSES = 50  # Columns of a conditional model, one per class.
 
 
 class TensorBoard(tf_keras.callbacks.Callback):
   """Writes scalars, reconstructions and samples after each epoch.
 
-  Training and validation are two runs with one tag for each scalar, so that
-  TensorBoard draws both in one chart. The images that are reconstructed, and
-  the noise of the samples, stay the same from epoch to epoch.
+  Training and validation are two runs with the same tags, so that TensorBoard
+  draws both in one chart. The reconstructed images and the noise of the samples
+  are the same in every epoch.
   """
 
   def __init__(self, workdir: str, inputs: Any, epochs_done: int = 0,
                seed: int = 0):
-    """Initialises the callback; events of epochs not done are dropped.
+    """Initializes the callback, and removes events of later epochs.
 
     Args:
-      workdir: `tensorboard/` goes there.
-      inputs: the row of images to reconstruct, x, `[n, h, w, c]`; of a
-        conditional model a dictionary of it and the one-hot 'y',
-        `[n, classes]`: the first 50 classes get a column of samples each.
-      epochs_done: after which training goes on.
-      seed: of the samples.
+      workdir: Directory that receives `tensorboard/`.
+      inputs: Images to reconstruct, x of shape `[n, h, w, c]`; for a
+        conditional model a dictionary of 'x' and the one-hot 'y' of shape
+        `[n, classes]`, of which the first 50 classes get a column of samples.
+      epochs_done: Number of complete epochs.
+      seed: Seed of the samples.
     """
     super().__init__()
     self._inputs, self._labels, self._columns = inputs, None, _COLUMNS
@@ -43,7 +44,7 @@ class TensorBoard(tf_keras.callbacks.Callback):
       self._columns = len(one_hot)
       self._labels = {'y': np.tile(one_hot, [_ROWS, 1])}
     self._seed = seed
-    # Compiled: an autoregressive posterior takes its time one op after another.
+    # Compiled, because an autoregressive posterior is slow in eager mode.
     self._means = tf.function(self._means_of_x, autograph=False)
     self._writers = {}
     for split in ('train', 'validation'):
@@ -53,7 +54,7 @@ class TensorBoard(tf_keras.callbacks.Callback):
       self._writers[split] = tf.summary.create_file_writer(directory)
 
   def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
-    """Writes the epoch's means, its learning rate and its pictures."""
+    """Writes the means, the learning rate and the pictures of the epoch."""
     logs = logs | {
         'learning_rate': float(self.model.optimizer.learning_rate.numpy())}
     for name, value in logs.items():
@@ -64,7 +65,7 @@ class TensorBoard(tf_keras.callbacks.Callback):
         self._inputs['x'] if isinstance(self._inputs, dict) else self._inputs)
     with averaged(self.model):
       reconstructions, samples = self._means()
-    scale = max(1, x.max())  # Counts are shown on the data's scale.
+    scale = max(1, x.max())  # For counts.
     with self._writers['train'].as_default(step=epoch + 1):
       _write_grid('samples', samples / scale, self._columns)
     with self._writers['validation'].as_default(step=epoch + 1):
@@ -74,7 +75,7 @@ class TensorBoard(tf_keras.callbacks.Callback):
       writer.flush()
 
   def close(self):
-    """Closes the files, after the last epoch."""
+    """Closes the files after the last epoch."""
     for writer in self._writers.values():
       writer.close()
 
@@ -95,8 +96,8 @@ def _write_grid(tag: str, images: np.ndarray, columns: int):
 def _drop_steps_after(step: int, directory: str):
   """Rewrites the event files of a directory without later steps.
 
-  A killed run may have left those of an epoch that is done again, and
-  TensorBoard's two readers do not agree on which of two equal steps to show.
+  A killed run may have left events of an epoch that is repeated, and the two
+  readers of TensorBoard differ in which of two equal steps they show.
   """
   for file in os.listdir(directory):
     if 'tfevents' not in file:
@@ -114,4 +115,4 @@ def _whole_records(path: str) -> Iterator[bytes]:
   try:
     yield from tf.data.TFRecordDataset(path).as_numpy_iterator()
   except tf.errors.DataLossError:
-    return  # The kill cut the last one short.
+    return  # A kill truncated the last record.

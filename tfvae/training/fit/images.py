@@ -9,7 +9,7 @@ from tfvae.training.config import Config
 
 
 def load_images(config: Config) -> data.ImageData:
-  """Returns the data of a run after checking that its model takes them."""
+  """Returns the data of a run, checked against its model."""
   source = config.data
   images = data.load_images(
       source.dataset, data_dir=source.data_dir,
@@ -41,7 +41,7 @@ def check_labels(config: Config, images: data.ImageData):
 
 
 def _check_support(config: Config, images: data.ImageData):
-  """Raises if the likelihood is not defined on the data."""
+  """Raises a ValueError if an image is outside the likelihood's support."""
   support = SUPPORT[config.model.likelihood]
   for split in (images.train, images.validation, images.test):
     if support == 'binary':

@@ -1,4 +1,4 @@
-"""The optimizer of a run, with the schedule of its learning rate."""
+"""Optimizer of a run, with the schedule of its learning rate."""
 
 import tf_keras
 
@@ -18,10 +18,10 @@ def make_optimizer(config: TrainingConfig,
 
   Args:
     config: Settings of the training.
-    num_steps: of the whole training.
+    num_steps: Number of training steps.
 
   Raises:
-    ValueError: if the warm-up takes all of these steps.
+    ValueError: If the warm-up takes all steps.
   """
   settings = {'global_clipnorm': config.clip_norm}
   if config.optimizer == 'adamw':

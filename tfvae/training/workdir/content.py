@@ -1,4 +1,4 @@
-"""Files of a run, but for its settings."""
+"""Files of a run, except its settings."""
 
 import csv
 import os
@@ -14,10 +14,10 @@ TRAINING_FILE = 'training.json'
 
 
 def is_trained(workdir: str) -> bool:
-  """Returns whether the training is over and its model saved and exported.
+  """Returns whether the model is trained, exported and saved.
 
   `model.keras` is written last. Versions without `training.json` wrote
-  `model.keras` before the export and in place, so theirs alone is no proof.
+  `model.keras` before the export and not atomically, so both files are needed.
 
   Args:
     workdir: Directory of the run.
@@ -27,7 +27,7 @@ def is_trained(workdir: str) -> bool:
 
 
 def is_finished(workdir: str) -> bool:
-  """Returns whether the run's evaluations are over too."""
+  """Returns whether the evaluations are finished too."""
   return os.path.exists(os.path.join(workdir, METRICS_FILE))
 
 
@@ -36,8 +36,7 @@ def write_metrics(workdir: str, metrics: dict[str, Any]) -> dict[str, Any]:
 
   Args:
     workdir: Directory of the run.
-    metrics: Nested figures. A NaN or an infinity, which JSON does not have,
-      becomes null.
+    metrics: Nested metrics; NaN and infinities become null.
 
   Returns:
     The metrics as the file has them.
@@ -46,7 +45,7 @@ def write_metrics(workdir: str, metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_training(workdir: str, figures: dict[str, Any]) -> dict[str, Any]:
-  """Writes `training.json`, the figures known before the evaluations."""
+  """Writes `training.json`, the metrics known before the evaluations."""
   return write_json(os.path.join(workdir, TRAINING_FILE), figures)
 
 
@@ -61,7 +60,7 @@ def read_history(workdir: str,
 
 
 def write_history(workdir: str, rows: list[dict[str, Any]]):
-  """Writes `history.csv`, a row an epoch."""
+  """Writes `history.csv`, a row per epoch."""
   path = os.path.join(workdir, HISTORY_FILE)
   with (replacing(path) as temporary,
         open(temporary, 'w', newline='', encoding='utf-8') as file):

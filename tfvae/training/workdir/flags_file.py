@@ -21,13 +21,13 @@ _EVALUATION = frozenset(
 def settled(config: Config, workdir: str) -> Config:
   """Returns the settings with which a run in a directory resumes.
 
-  Before there were `select_by` and `eval_seed`, the epoch with the best ELBO
-  was kept, and `seed` chose the validation images. A run of such a version
-  resumes in this way: the scores of its epochs stay comparable, and none of its
-  training images is validated on.
+  Versions without `select_by` and `eval_seed` selected the epoch with the best
+  ELBO, and carved the validation images with `seed`. Their runs resume in the
+  same way, so that the scores of all epochs are comparable and no training
+  image is used for validation.
 
   Args:
-    config: Settings that are asked for.
+    config: Requested settings.
     workdir: Directory of the run, which need not exist.
   """
   if not os.path.exists(os.path.join(workdir, FLAGS_FILE)):
@@ -54,7 +54,7 @@ def write_flags(workdir: str, config: Config):
 
 
 def check_same(workdir: str, config: Config, fixed: Collection[str]):
-  """Raises if a setting differs that the results there depend on.
+  """Raises if settings differ that the results there depend on.
 
   Args:
     workdir: Directory of the run.
@@ -76,7 +76,7 @@ def differences(
     is_compared: Callable[[str], bool] = lambda name: True,
 ) -> list[str]:
   """Returns a line for each setting that changes the result and differs."""
-  # A run of an earlier version had the defaults of the flags it did not know.
+  # A run of an earlier version had the defaults of flags it did not have.
   flags = _read_flags(workdir)
   before = Config().to_flags() | _earlier_settings(flags) | flags
   now = config.to_flags()
@@ -98,7 +98,7 @@ def _read_flags(workdir: str) -> dict[str, str]:
 
 
 def _earlier_settings(flags: dict[str, str]) -> dict[str, str]:
-  """Returns what earlier versions did in place of flags they did not have."""
+  """Returns values for flags that earlier versions did not have."""
   return {name: text for name, text in (
       ('select_by', 'elbo'), ('eval_seed', flags.get('seed', '0')))
           if name not in flags}

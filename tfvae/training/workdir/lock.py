@@ -22,21 +22,21 @@ def held(workdir: str) -> Iterator[None]:
   Raises:
     ValueError: If another process runs there.
   """
-  if not os.path.isdir(workdir):  # Reading a file there raises the error.
+  if not os.path.isdir(workdir):  # Reading a file there will raise.
     yield
     return
   descriptor = os.open(workdir, os.O_RDONLY)
   try:
     try:
-      # The lock ends with the process, also when that is killed.
+      # The lock ends with the process, even if it is killed.
       fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
       raise ValueError(
           'Another process runs in the workdir; wait for it, or choose another '
           f'`workdir`. Received: workdir={workdir}') from None
     except OSError as error:
-      _LOGGER.warning('%s has no locks (%s); see to it that no other process '
-                      'runs there.', workdir, error.strerror)
+      _LOGGER.warning('%s does not support locks (%s); make sure that no other '
+                      'process runs there.', workdir, error.strerror)
     yield
   finally:
     os.close(descriptor)

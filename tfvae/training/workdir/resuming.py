@@ -22,22 +22,22 @@ _VALIDATION = ('eval_batch_size', 'eval_seed')
 @contextlib.contextmanager
 def prepared(workdir: str, config: Config,
              writes: bool = True) -> Iterator[dict[str, Any] | None]:
-  """Makes the directory, or checks that a run may resume there; locks it.
+  """Creates and locks the directory, or checks that a run may resume there.
 
   The settings of the evaluation may differ from those of the run, except
   `eval_batch_size` and `eval_seed`, which training depends on.
 
   Args:
-    workdir: Directory of the run; its parents are made too.
+    workdir: Directory of the run; missing parents are created.
     config: Settings of the run, written to `flags.txt` in a new directory, and
-      again where an unfinished run is given other evaluations.
-    writes: Whether this process writes the files: the chief of several workers.
+      again if an unfinished run receives other evaluations.
+    writes: Whether this process writes the files (the chief only).
 
   Yields:
     The metrics if the run is finished, else None.
 
   Raises:
-    ValueError: If the directory cannot be made or written, holds a run with
+    ValueError: If the directory cannot be created or written, holds a run with
       other settings, or is in use by another process.
   """
   if not writes:
@@ -76,11 +76,11 @@ def trained_metrics(workdir: str, config: Config) -> dict[str, Any]:
       `eval_seed`, which all figures of a run share.
 
   Returns:
-    The content of `metrics.json`. Before it is written, the figures of the
-    training alone: `best_epoch`, `parameters`, `seconds` and `versions`.
+    The content of `metrics.json`; before it is written, the metrics of the
+    training: `best_epoch`, `parameters`, `seconds` and `versions`.
 
   Raises:
-    ValueError: If there is no such run, or its settings are others.
+    ValueError: If there is no such run, or its settings differ.
   """
   metrics = read_json(os.path.join(workdir, content.METRICS_FILE))
   if metrics is None:
@@ -95,4 +95,4 @@ def trained_metrics(workdir: str, config: Config) -> dict[str, Any]:
 
 def _unwritable(workdir: str, error: OSError) -> ValueError:
   return ValueError(f'Cannot write to the workdir: {error.strerror}; choose '
-                    f'another. Received: workdir={workdir}')
+                    f'another `workdir`. Received: workdir={workdir}')
