@@ -88,10 +88,10 @@ class TrainedTest(tf.test.TestCase):
     config = dataclasses.replace(
         self.config, evaluations=('importance_weighted',),
         eval_importance_samples=3)
-    with self.assertRaisesRegex(ValueError, '--eval_batch_size: 200 there, 7'):
+    with self.assertRaisesRegex(ValueError, '`eval_batch_size`: 200 there, 7'):
       train_and_evaluate(
           dataclasses.replace(config, eval_batch_size=7), self.workdir)
-    with self.assertRaisesRegex(ValueError, '--eval_seed: 0 there, 1 here'):
+    with self.assertRaisesRegex(ValueError, '`eval_seed`: 0 there, 1 here'):
       train_and_evaluate(
           dataclasses.replace(config, eval_seed=1), self.workdir)
     metrics = train_and_evaluate(config, self.workdir)
@@ -103,8 +103,8 @@ class TrainedTest(tf.test.TestCase):
     with self.assertLogs('tfvae', 'WARNING') as logs:
       self.assertEqual(train_and_evaluate(self.config, self.workdir), metrics)
     self.assertRegex(
-        logs.output[0], '(?s)is finished.*--mode=evaluate computes other.*'
-        '--evaluations: importance_weighted there, latent_space here')
+        logs.output[0], '(?s)is finished.*other evaluations by `evaluate_run`.*'
+        '`evaluations`: importance_weighted there, latent_space here')
     self.assertEqual(self._read('flags.txt'), flags)
 
   def test_other_modes_need_no_metrics(self):
@@ -120,7 +120,7 @@ class TrainedTest(tf.test.TestCase):
     self.assertContainsSubset(
         ['test', 'train', 'importance_weighted', 'best_epoch'], metrics)
     self.assertEqual(metrics, json.loads(self._read('metrics.json')))
-    with self.assertRaisesRegex(ValueError, '--eval_seed: 0 there, 1 here'):
+    with self.assertRaisesRegex(ValueError, '`eval_seed`: 0 there, 1 here'):
       evaluate_run(
           dataclasses.replace(self.config, eval_seed=1), self.workdir)
 

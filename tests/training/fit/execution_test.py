@@ -46,14 +46,14 @@ class ExecutionTest(parameterized.TestCase, tf.test.TestCase):
       ('jit', 'true', 'auto'), ('precision', 'float16', 'bfloat16'))
   def test_parameter_server_refuses(self, name, value, remedy):
     with self.assertRaisesRegex(
-        ValueError, f'use --{name}={remedy}, or --strategy=multi_worker.*'
+        ValueError, f"use `{name}='{remedy}'`, or `strategy='multi_worker'`.*"
         f'strategy=parameter_server, {name}={value}$'):
       Config(strategy='parameter_server', **{name: value})
 
   @parameterized.parameters(
       (dict(objective='beta_tc'), "BetaTC.*strategy='one_device'.*2 replicas"),
       (dict(objective='info_vae'), "InfoVAE.*='one_device'.*2 replicas"),
-      (dict(batch_size=1), 'raise --batch_size. .*batch_size=1, 2 replicas'))
+      (dict(batch_size=1), 'raise `batch_size`. .*batch_size=1, 2 replicas'))
   def test_refused_with_two_replicas(self, settings, message):
     strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
     with strategy.scope(), self.assertRaisesRegex(ValueError, message):

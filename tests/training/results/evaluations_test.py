@@ -229,9 +229,10 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(evaluate_run, report_run)
   def test_refuses_what_is_no_finished_run_of_these_settings(self, run):
-    with self.assertRaisesRegex(ValueError, 'no finished run.*--mode=train'):
+    with self.assertRaisesRegex(
+        ValueError, 'no finished run.*`train_and_evaluate`'):
       run(self.config, self.create_tempdir().full_path)
-    with self.assertRaisesRegex(ValueError, '--epochs: 2 there, 3 here'):
+    with self.assertRaisesRegex(ValueError, '`epochs`: 2 there, 3 here'):
       run(dataclasses.replace(self.config, epochs=3), self.workdir)
 
   def test_command_line_takes_the_flags_of_the_run(self):

@@ -124,22 +124,22 @@ def _check_strategy(config: Config):
   settings = config.flat()
   for name, refused, reason, remedy in (
       ('cache', ('disk', 'none'), 'sends each worker the images in memory',
-       '--cache=memory'),
+       "`cache='memory'`"),
       ('jit', ('true',), 'keeps the weights where XLA does not reach them',
-       '--jit=auto'),
+       "`jit='auto'`"),
       ('precision', ('float16',), 'has no loss scaling in Keras',
-       '--precision=bfloat16')):
+       "`precision='bfloat16'`")):
     if settings[name] in refused:
       raise ValueError(
-          f'--strategy=parameter_server {reason}; use {remedy}, or '
-          '--strategy=multi_worker. Received: strategy=parameter_server, '
+          f"`strategy='parameter_server'` {reason}; use {remedy}, or "
+          "`strategy='multi_worker'`. Received: strategy=parameter_server, "
           f'{name}={settings[name]}')
 
 
 def _check_cache(config: Config):
   """Raises if a draw of the pixels is to be kept, and no cache keeps it."""
   if config.data.cache == 'none' and config.data_binarization() == 'static':
-    raise ValueError('--binarization=static keeps what is drawn, and '
-                     '--cache=none keeps nothing; use --cache=disk, or '
-                     '--binarization=dynamic. Received: binarization=static, '
-                     'cache=none')
+    raise ValueError(
+        "`binarization='static'` keeps the drawn pixels, and `cache='none'` "
+        "keeps nothing; use `cache='disk'`, or `binarization='dynamic'`. "
+        'Received: binarization=static, cache=none')

@@ -102,7 +102,7 @@ class ModelConfig:
     check_settings(self)
     self.graph()  # Raises for a mistake in the notation.
     if self.free_bits and self.kl_capacity is not None:
-      raise ValueError('--free_bits and --kl_capacity exclude each other. '
+      raise ValueError('`free_bits` and `kl_capacity` exclude each other. '
                        f'Received: free_bits={self.free_bits}, '
                        f'kl_capacity={self.kl_capacity}')
     objective = self.make_objective()

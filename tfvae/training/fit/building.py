@@ -43,8 +43,8 @@ def compiled_model(config: Config, image_shape: Sequence[int],
   config.model.make_objective().check_replicas(replicas)
   if batch_size < replicas:
     raise ValueError(
-        'A batch holds at least one image for each replica; raise '
-        f'--batch_size. Received: batch_size={batch_size}, {replicas} replicas')
+        'A batch needs at least one image for each replica; raise '
+        f'`batch_size`. Received: batch_size={batch_size}, {replicas} replicas')
   model = build_model(config.model, image_shape, num_classes,
                       config.training.seed, config.training.precision)
   compile_model(model, config, num_examples, batch_fn=batch_fn)

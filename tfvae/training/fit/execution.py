@@ -5,8 +5,8 @@ import tf_keras
 from tfvae.models.networks.acceleration import xla_pays_off
 from tfvae.training.config import TrainingConfig
 
-# Steps per execution for 'auto': with as many, the return to Python takes a
-# small part of the time even of the smallest models.
+# Steps for `steps_per_execution='auto'`: with 50, the return to Python takes a
+# small part of the time even in the smallest models.
 _STEPS = 50
 
 

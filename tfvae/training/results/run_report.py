@@ -9,7 +9,7 @@ import numpy as np
 from tfvae import report
 from tfvae.settings import flag_text
 from tfvae.training import workdir as workdir_lib
-from tfvae.training.callbacks.tensorboard import write_projector
+from tfvae.training.callbacks.projector import write_projector
 from tfvae.training.config import Config
 from tfvae.training.config import FIELDS
 from tfvae.training.fit.batches import as_counts
