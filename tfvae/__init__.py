@@ -38,7 +38,6 @@ __all__ = [
     'VAE',
     'inference',
     'layers',
-    'learning_rates',
     'losses',
     'models',
     'objectives',
