@@ -28,6 +28,8 @@ _FOUNDATION = set(_LEVELS[-1])
 # Subrooms of a room from the top to the bottom; files of the room itself may
 # import them all.
 _SUBROOMS = {
+    'data': (('batches', 'splits'), ('binarization',), ('storage',),
+             ('sources',)),
     'layers': (('likelihoods', 'posteriors'), ('base',)),
 }
 # Earlier module names that stay importable.
