@@ -1,4 +1,4 @@
-"""What every section of the report is made with."""
+"""Parts of the page: sections, templates, figures and legends."""
 
 import dataclasses
 import html
@@ -18,9 +18,9 @@ class Section:
   """A part of the page.
 
   Attributes:
-    id: that links name.
-    short: Its name in the navigation; none keeps it out.
-    html: Element.
+    id: Identifier that links refer to.
+    short: Name in the navigation; empty to leave it out.
+    html: HTML element.
   """
 
   id: str
@@ -33,13 +33,13 @@ def section(name: str, short: str, title: str, lead: str, body: str,
   """Returns a section with a heading.
 
   Args:
-    name: Its id.
-    short: Its name in the navigation.
-    title: Heading.
-    lead: HTML of the paragraph below.
+    name: Identifier of the section.
+    short: Name in the navigation.
+    title: HTML of the heading.
+    lead: HTML of the paragraph below the heading.
     body: HTML of the rest.
-    css: 'half' has two such sections side by side where there is room; their
-      body is one element, and they have a lead.
+    css: Names of classes. Two sections of class 'half' are side by side on wide
+      screens; they have a lead, and their body is a single element.
   """
   lead = f'<p>{lead}</p>' if lead else ''
   return Section(name, short, (
@@ -59,7 +59,7 @@ def read(name: str) -> str:
 
 
 def template(name: str, **values: object) -> str:
-  """Returns a file of the package with `$name` replaced by HTML."""
+  """Returns a file of the package with HTML in place of each `$name`."""
   return string.Template(read(name)).substitute(values)
 
 

@@ -21,15 +21,15 @@ def line_chart(title: str, x: Sequence[float],
                alt: str = '') -> str:
   """Draws lines over a common x.
 
-  The scale is that of the last 95 % of the points: where training begins the
-  lines come from far away.
+  The scale is that of the last 95 % of the points, since the first epochs of
+  training can be far off.
 
   Args:
-    title: what is drawn, for the alternative text.
-    x: `[n]`, ascending.
+    title: Name of the quantity, for the alternative text.
+    x: Ascending values, `[n]`.
     lines: Values `[n]` of each line by name; see `line_class` for its color.
-    x_label: of the axis.
-    alt: Alternative text; by default where each line begins and ends.
+    x_label: Name of the horizontal axis.
+    alt: Alternative text; by default the first and the last value of each line.
   """
   x = np.asarray(x, np.float64)
   values = {name: np.asarray(y, np.float64) for name, y in lines.items()}
@@ -89,12 +89,12 @@ def elbo_waterfall(reconstruction: float, kl: Mapping[str, float],
 
 
 def kl_bars(name: str, nats: np.ndarray, active: np.ndarray) -> str:
-  """Draws the KL of each dimension, sorted, active units marked.
+  """Draws the KL of each dimension, sorted, with active dimensions marked.
 
   Args:
-    name: of the latent.
-    nats: `[size]`.
-    active: bool `[size]`.
+    name: Name of the latent.
+    nats: KL of each dimension, `[size]`.
+    active: Whether each dimension is active, bool `[size]`.
   """
   order = np.argsort(-nats, kind='stable')
   axes = Axes((-0.5, len(nats) - 0.5), (0, padded(nats)[1]), 560, 220)
@@ -116,7 +116,7 @@ def kl_bars(name: str, nats: np.ndarray, active: np.ndarray) -> str:
                        y=axes.height - axes.bottom + 15, text_anchor='middle'))
   alt = (f'KL of the {len(nats)} dimensions of {name}, from '
          f'{number(float(nats.max()), 3)} to {number(float(nats.min()), 3)} '
-         f'nats; {int(active.sum())} are active.')
+         f'nats; {int(active.sum())} of them active.')
   return picture(axes.width, axes.height, alt, ''.join(parts), 'chart wide')
 
 
@@ -153,7 +153,7 @@ def histogram(name: str, counts: np.ndarray,
 
 
 def map_axes(plane: LatentMap, size: float = 480) -> Axes:
-  """Returns axes of one scale that hold the points and the prior's regions."""
+  """Returns axes of equal scale around the points and the prior's regions."""
   drawn = np.concatenate(
       [plane.points, *(np.concatenate(c) for c in plane.contours.values())])
   low, high = drawn.min(0), drawn.max(0)
@@ -172,9 +172,9 @@ def map_content(plane: LatentMap, axes: Axes, labels: np.ndarray | None,
   """Draws posterior means, colored by label, over the prior's regions.
 
   Args:
-    plane: what to draw.
-    axes: of `map_axes`.
-    labels: int `[n]`, −1 for an unlabeled image; or None.
+    plane: Map to draw.
+    axes: Axes from `map_axes`.
+    labels: Labels, int `[n]`, −1 for an unlabeled image; or None.
     names: Names of the labels 0, 1, …
   """
   parts, levels = [], []
@@ -193,7 +193,7 @@ def map_content(plane: LatentMap, axes: Axes, labels: np.ndarray | None,
     if UNLABELED in labels:
       groups = {UNLABELED: labels == UNLABELED} | groups
   for label, chosen in groups.items():
-    # Lines of no length with round ends: the shortest way to write dots.
+    # Lines of zero length with round ends are the shortest notation of dots.
     dots = ''.join(f'M{x:.1f} {y:.1f}h0' for x, y in places[chosen])
     parts.append(tag('path', class_=f'dots {dot_class(label)}', d=dots,
                      data_label=label))

@@ -1,4 +1,4 @@
-"""Sections of words and figures."""
+"""Sections of text and figures: warnings, tables and the command."""
 
 import html
 
@@ -21,7 +21,7 @@ def warnings(content: Content) -> Section | None:
 
 
 def table(content: Content) -> Section | None:
-  """All figures, explained."""
+  """Returns the tables of all figures."""
   if not content.metrics:
     return None
   return section('figures', 'Figures', 'All figures', '',
@@ -29,7 +29,7 @@ def table(content: Content) -> Section | None:
 
 
 def repeat(content: Content) -> Section | None:
-  """The command and the versions."""
+  """Returns the command and the versions of the run."""
   parts = []
   if content.command:
     parts.append(
@@ -40,5 +40,5 @@ def repeat(content: Content) -> Section | None:
     parts.append('<h3>Versions</h3><dl class="versions">' + ''.join(
         f'<dt>{html.escape(name)}</dt><dd>{text(version)}</dd>'
         for name, version in versions.items()) + '</dl>')
-  return section('repeat', 'Repeat', 'To repeat the run', '',
+  return section('repeat', 'Repeat', 'Repeat the run', '',
                  ''.join(parts)) if parts else None

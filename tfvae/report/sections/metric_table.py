@@ -1,4 +1,4 @@
-"""Tables of the figures of a run, each explained in one sentence."""
+"""Tables of the figures of a run, each with a one-sentence explanation."""
 
 from collections.abc import Mapping, Sequence
 import html
@@ -13,17 +13,18 @@ from tfvae.report.sections.explanations import explanations
 _SPLITS = ('test', 'validation', 'train')
 _ERRORS = ('_standard_error', '_error')
 _ABBREVIATIONS = ('ELBO', 'KL')  # Of the figures that belong to no measure.
-_MISSING = 'not available'  # Of a NaN or an infinity, null in JSON.
-_FEW = 8  # Numbers of a list that are written out.
-_LINE = 40  # Characters; what is longer is set as words, in several lines.
+_MISSING = 'not available'  # For a NaN or an infinity, null in JSON.
+_FEW = 8  # Longest list of numbers that is written out.
+_LINE = 40  # Characters; longer text is wrapped.
 
 
 def metric_tables(metrics: Mapping[str, Any]) -> str:
   """Returns tables of nested figures: splits side by side, then each block.
 
   Args:
-    metrics: Nested figures as in `metrics.json`; 'versions' are left out. A key
-      that ends in `_standard_error` or `_error` is shown behind its figure.
+    metrics: Nested figures as in `metrics.json`, except 'versions'. A standard
+      error, whose key ends in `_standard_error` or `_error`, is shown after its
+      figure.
   """
   measures = evaluation.measures_of(metrics)
   metrics = {key: value for key, value in metrics.items() if key != 'versions'}
@@ -85,7 +86,7 @@ def _base(key, columns):
 
 
 def _cell(values, key):
-  """A figure, and its standard error behind it where there is one."""
+  """A figure, followed by its standard error if there is one."""
   shown = text(values.get(key, ''))
   css = ' class="words"' if len(shown) > _LINE else ''
   for suffix in _ERRORS:
@@ -98,7 +99,7 @@ def _cell(values, key):
 
 def _name(key, sentences):
   """A figure's name as HTML, and its explanation or None."""
-  # Of the coverage at a level, say, the explanation is that of coverage.
+  # The coverage at a level has the explanation of 'coverage', for example.
   explanation = next(
       (sentences[part] for part in reversed(key) if part in sentences), None)
   if key[-2:-1] == ('kl_by_latent',):
