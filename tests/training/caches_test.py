@@ -75,7 +75,7 @@ class CachesTest(parameterized.TestCase, tf.test.TestCase):
       with workdir_lib.prepared(workdir, config) as finished:
         self.assertIsNone(finished)
     with self.assertRaisesRegex(
-        ValueError, 'cache: memory there, none here'), (
+        ValueError, '`cache`: memory there, none here'), (
             workdir_lib.prepared(workdir, self.config('none'))):
       self.fail()
 

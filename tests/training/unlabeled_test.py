@@ -31,9 +31,9 @@ class UnlabeledTest(parameterized.TestCase, tf.test.TestCase):
       case=(({'validation_split': 'test'},
              "10 of 103 of the train images .`train_split='train'`"),
             ({'train_split': 'test', 'validation_split': 'train'},
-             "10 of 103 of the validation images .--validation_split='train'"),
+             "10 of 103 of the validation images .`validation_split='train'`"),
             ({'train_split': 'test', 'test_split': 'unlabeled'},
-             "20 of 20 of the test images .--test_split='unlabeled'")))
+             "20 of 20 of the test images .`test_split='unlabeled'`")))
   def test_conditional_models_are_refused(self, cache, case):
     splits, message = case
     with self.assertRaisesRegex(
@@ -45,7 +45,7 @@ class UnlabeledTest(parameterized.TestCase, tf.test.TestCase):
     unlabeled = data.Split(labeled.images, np.array([0, -1]))
     images = data.ImageData('carved', labeled, unlabeled, labeled, 10)
     with self.assertRaisesRegex(
-        ValueError, "1 of 2 of the validation images .--train_split='train'"):
+        ValueError, "1 of 2 of the validation images .`train_split='train'`"):
       check_labels(self.config(preset='conditional'), images)
 
   def test_labeled_splits_serve_conditional_models(self):
