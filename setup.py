@@ -25,6 +25,12 @@ _TEST = [
     f'tensorflow-serving-api{_TENSORFLOW}',  # For the gRPC client.
 ]
 
+_DOCS = [
+    'furo>=2025.7.19',
+    'myst-nb>=1.3',
+    'sphinx>=8.2,<10',
+]
+
 setup(
     name='tfvae',
     version=_VERSION,
@@ -60,6 +66,7 @@ setup(
     extras_require={
         'gpu': [f'tensorflow[and-cuda]{_TENSORFLOW}'],
         'test': _TEST,
-        'dev': [*_TEST, 'ruff>=0.14'],
+        'docs': _DOCS,
+        'dev': [*_TEST, *_DOCS, 'ruff>=0.14'],
     },
 )

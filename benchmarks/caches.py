@@ -1,14 +1,14 @@
-"""Measures where decoded images can be: --cache=memory, disk and none.
+"""Benchmark of the caches for decoded images: --cache=memory, disk and none.
 
   python -m benchmarks.caches --data_dir=DIR
   python -m benchmarks.caches --data_dir=DIR --gibibytes=1
 
-The first reads MNIST; the second makes a data set of so many GiB, decoded, of
-64x64x3 pixels, in DIR. Each cache is measured in a process of its own: the
-seconds until the data are there, at first and again; the training images a
-second and the CPU time of one, in batches of 100 as `fit` would take them; and
-how far the resident memory rises in all that and in an evaluation's pass.
-Linux alone tells the peak of a part of a program.
+The first command reads MNIST. The second creates a data set of 64x64x3 images
+in DIR, with the given size in GiB when decoded. Each cache is measured in a
+separate process: the seconds until the data are loaded, the first time and
+again; the training images per second and the CPU time per image, in batches of
+100; and the increase in resident memory during this and one evaluation pass. It
+needs Linux, which can report the peak memory of a part of a program.
 """
 
 import json
@@ -28,14 +28,16 @@ import tensorflow_datasets as tfds
 from benchmarks import machine
 from tfvae import data
 
-_DATA_DIR = flags.DEFINE_string('data_dir', None, 'where TFDS keeps its data')
+_DATA_DIR = flags.DEFINE_string(
+    'data_dir', None, 'directory of TensorFlow Datasets')
 _GIBIBYTES = flags.DEFINE_float(
-    'gibibytes', 0, 'size of the data set that is made; 0 takes MNIST')
-_IMAGES = flags.DEFINE_integer('images', 200_000, 'taken at the most')
+    'gibibytes', 0, 'size of the created data set; 0 uses MNIST')
+_IMAGES = flags.DEFINE_integer(
+    'images', 200_000, 'maximum number of images per measurement')
 _OUTPUT = flags.DEFINE_string(
-    'output', 'benchmarks/results/caches.json', 'the result')
+    'output', 'benchmarks/results/caches.json', 'file of the result')
 _CACHE = flags.DEFINE_enum(
-    'cache', None, data.CACHES, 'measure this one and print it, nothing else')
+    'cache', None, data.CACHES, 'only measure this cache, and print the result')
 
 _SHAPE = (64, 64, 3)
 _BATCH_SIZE = 100
@@ -43,12 +45,12 @@ _CACHE_DIRECTORY = 'benchmark_cache'
 
 
 class BenchmarkImages(tfds.core.GeneratorBasedBuilder):
-  """Squares of random colours, small as PNG; the config is their size."""
+  """Squares of random colors, small as PNG; the config name is the size."""
 
   VERSION = tfds.core.Version('1.0.0')
 
   def __init__(self, gibibytes: float = 1, **kwargs):
-    """Initialises the builder for so many GiB of decoded images."""
+    """Initializes the builder for this size of decoded images."""
     self._num_images = int(gibibytes * 2**30 / np.prod(_SHAPE))
     super().__init__(config=tfds.core.BuilderConfig(name=f'{gibibytes:g}gib'),
                      **kwargs)
@@ -69,7 +71,7 @@ class BenchmarkImages(tfds.core.GeneratorBasedBuilder):
 
 
 def measure(cache: str) -> dict[str, float]:
-  """Returns the seconds, the images a second and the memory of a cache."""
+  """Returns the seconds, the images per second and the memory of a cache."""
   cache_dir = os.path.join(_DATA_DIR.value, _CACHE_DIRECTORY)
   kwargs = {'cache': cache}
   if cache == 'disk':
@@ -101,7 +103,7 @@ def measure(cache: str) -> dict[str, float]:
 def _speed(images: data.Images, cache: str) -> dict[str, float]:
   make = data.streamed_batches if cache == 'none' else data.training_batches
   batches = iter(make(images, _BATCH_SIZE, 0, 'dynamic'))
-  next(batches)  # Not the tracing.
+  next(batches)  # Excludes the tracing.
   steps = min(_IMAGES.value // _BATCH_SIZE,
               2 * data.steps_per_epoch(len(images), _BATCH_SIZE))
   start, cpu = time.monotonic(), time.process_time()
@@ -117,7 +119,7 @@ def _name() -> str:
 
 
 def _restarted_peak() -> float:
-  """Makes the peak of the resident memory what it is now; returns that."""
+  """Resets the peak of the resident memory to its current value; returns it."""
   pathlib.Path('/proc/self/clear_refs').write_text('5', encoding='utf-8')
   return _resident('VmRSS')
 

@@ -1,16 +1,15 @@
-"""Command lines at random, drawn from what `Config` says of its fields."""
+"""Random command lines, drawn from the declarations of `Config`."""
 
 import dataclasses
 import random
 import typing
 
 from tfvae.graph import PRESETS
+from tfvae.settings import choices_of
 from tfvae.settings import flag_text
-from tfvae.training.config import Config
+from tfvae.training.config import FIELDS
 
-_FIELDS = {field.name: field for field in dataclasses.fields(Config)}
-
-# A run of one to twenty steps, and evaluations of a moment.
+# A run of one to twenty steps, with short evaluations.
 _SMALL = {
     'train_split': 'train[:20]', 'validation_split': 'train[20:30]',
     'test_split': 'test[:10]', 'latents': 'z:2', 'hidden_units': '8,8',
@@ -20,7 +19,7 @@ _SMALL = {
     'eval_importance_examples': '5', 'eval_costly_examples': '3',
     'eval_ais_steps': '3', 'eval_ais_chains': '2', 'eval_simulations': '100'}
 
-# Values that the declarations do not tell, or that would take long.
+# Values that do not follow from the declarations, or that take little time.
 _VALID = {
     'dataset': ('digits',),
     'train_split': ('train[:20]', 'train[:13]', 'train[30:50]', 'train[:1]',
@@ -49,7 +48,7 @@ _VALID = {
     'eval_costly_examples': ('1', '2'),
     'seed': ('0', '1', '2147483647')}
 
-# Several latents, and where they go wrong.
+# Several latents, and graphs with mistakes.
 _GRAPHS = (
     {'latents': 'z1:3,z2:2', 'inference': 'z1|x; z2|z1',
      'generative': 'z2; z1|z2; x|z1'},
@@ -69,39 +68,39 @@ _NONSENSE = ('', ' ', 'nan', 'inf', '-inf', '-1', '0', '0.5', 'none', 'None',
              'z|', 'z;', '1e400', '1_0', '--', "'", '[:5]', 'train[:0]')
 _LARGE_WHOLE = ('2147483647', '2147483648', '9223372036854775808')
 _LARGE = ('1e30', '3e38', '1e39', '1e-46', '1e300')
-# A large value would be taken at its word: time, memory, a download.
+# A large value would need that much time or memory, or a download.
 _NEVER_LARGE = frozenset((
     'epochs', 'hidden_units', 'factor_units', 'prior_components',
     'likelihood_components', 'importance_samples', 'eval_chunk',
     'eval_importance_samples', 'eval_ais_steps', 'eval_ais_chains',
     'eval_simulations'))
-# Each is another part of the model or of its training, and meets the others.
+# Parts of the model or of its training that interact.
 _MEETING = ('objective', 'posterior', 'prior', 'likelihood', 'network',
             'precision', 'optimizer', 'strategy', 'cache', 'binarization',
             'kl_warm_up', 'learning_rate_schedule', 'activation')
 
 
 def base(data_dir: str) -> list[str]:
-  """Returns the flags of a small run, which the drawn ones follow."""
+  """Returns the flags of a small run, to which the drawn flags are appended."""
   small = _SMALL | {'data_dir': data_dir}
   return [f'--{name}={text}' for name, text in small.items()]
 
 
 def command_line(rng: random.Random, data_dir: str) -> list[str]:
-  """Draws a command line; three of five have no value that is wrong by itself.
+  """Draws a command line; three of five have no value that is itself invalid.
 
   Args:
-    rng: of the draws.
-    data_dir: of TensorFlow Datasets.
+    rng: Random generator.
+    data_dir: Directory of TensorFlow Datasets.
   """
   drawn = dict(rng.choice(_GRAPHS)) if rng.random() < 0.3 else {}
   names = rng.sample(_MEETING, rng.randint(0, 3))
-  names += rng.sample(sorted(_FIELDS.keys() - {'data_dir'}), rng.randint(0, 4))
+  names += rng.sample(sorted(FIELDS.keys() - {'data_dir'}), rng.randint(0, 4))
   for name in names:
     if name not in drawn and name not in ('preset', 'inference', 'generative'):
       _draw_valid(rng, name, drawn)
   if rng.random() < 0.4:
-    for name in rng.sample(sorted(_FIELDS), rng.choice((1, 1, 2))):
+    for name in rng.sample(sorted(FIELDS), rng.choice((1, 1, 2))):
       _draw_needed(rng, name, drawn)
       drawn[name] = _wrong(rng, name)
   return [*base(data_dir),
@@ -109,27 +108,27 @@ def command_line(rng: random.Random, data_dir: str) -> list[str]:
 
 
 def _draw_needed(rng: random.Random, name: str, drawn: dict[str, str]):
-  """Draws, mostly, the settings without which one has no effect."""
-  for other, values in _FIELDS[name].metadata['only_with'].items():
+  """Draws, in most cases, the settings on which a setting depends."""
+  for other, values in FIELDS[name].metadata['only_with'].items():
     if drawn.get(other) not in values and rng.random() < 0.95:
       drawn[other] = rng.choice(list(values))
 
 
 def _draw_valid(rng: random.Random, name: str, drawn: dict[str, str]):
-  """Draws a value, and what it needs."""
+  """Draws a value and the settings that it requires."""
   _draw_needed(rng, name, drawn)
   drawn[name] = rng.choice(_valid(name))
-  if drawn[name] in ('mixture', 'vamp'):  # Whose default is 100 components.
+  if drawn[name] in ('mixture', 'vamp'):  # The default is 100 components.
     drawn.setdefault('prior_components', '3')
 
 
 def _valid(name: str) -> tuple[str, ...]:
-  """Returns values that are valid by themselves."""
-  field = _FIELDS[name]
+  """Returns values that are individually valid."""
+  field = FIELDS[name]
   if name in _VALID:
     return _VALID[name]
-  if field.metadata['choices']:
-    return tuple(field.metadata['choices'])
+  if choices_of(field):
+    return choices_of(field)
   if field.type is bool:
     return ('true', 'false')
   bounds = field.metadata['bounds']
@@ -145,8 +144,8 @@ def _valid(name: str) -> tuple[str, ...]:
 
 
 def _wrong(rng: random.Random, name: str) -> str:
-  """Returns a value at a bound or beyond, a large one, or nonsense."""
-  field = _FIELDS[name]
+  """Returns a value at or beyond a bound, a large value, or nonsense."""
+  field = FIELDS[name]
   bounds, choices = field.metadata['bounds'], field.metadata['choices']
   if choices and rng.random() < 0.5:
     return rng.choice((choices[0].upper(), 'nonsense', f'{choices[0]},'))

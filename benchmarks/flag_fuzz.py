@@ -1,4 +1,4 @@
-"""Draws command lines, and checks that each trains or says what is wrong.
+"""Fuzz test of command lines: each must train or end with a clear error.
 
 python -m benchmarks.flag_fuzz --combinations=300 --seed=0
 """
@@ -31,7 +31,7 @@ from tfvae.training import train
 from tfvae.training.fit import fitting
 
 _ROOT = pathlib.Path(__file__).parents[1]
-# How often a command line is carried through to its report, and resumed.
+# Share of the command lines that run through the report and a resume.
 _WHOLE = 0.03
 TRAINED, WHOLE = 'trained', 'trained, evaluated and resumed'
 NOT_PARSED, REFUSED = 'refused by the flags', 'refused with an error'
@@ -42,17 +42,17 @@ def run(arguments: list[str], workdir: str,
         whole: bool = False) -> tuple[str, str]:
   """Runs a command line in this process, up to the end of its training.
 
-  The run is `train_and_evaluate`; where it is not to be whole, what comes
-  after the last epoch is left out.
+  The run is `train_and_evaluate`, by default without the parts after the last
+  epoch.
 
   Args:
-    arguments: flags, without --workdir.
-    workdir: of the run.
-    whole: whether to evaluate, export and report, and to resume it then from
-      the checkpoint before the last.
+    arguments: Flags, without --workdir.
+    workdir: Directory of the run.
+    whole: Whether to evaluate, export and report, and then to resume from the
+      checkpoint before the last.
 
   Returns:
-    How it ended, and the error's text or, where it failed, the traceback.
+    The ending, and the text of an error or, after a failure, the traceback.
   """
   values, errors = flags.FlagValues(), io.StringIO()
   training.define_flags(values)
@@ -65,7 +65,7 @@ def run(arguments: list[str], workdir: str,
     return NOT_PARSED if is_clear else FAILED, errors.getvalue()
   try:
     _train(training.config_from_flags(values), workdir, whole)
-  except Exception as error:  # Which of them are clear is the question.
+  except Exception as error:  # The test decides which errors are clear.
     return _ending(error)
   return WHOLE if whole else TRAINED, ''
 
@@ -85,7 +85,7 @@ def _train(config: training.Config, workdir: str, whole: bool):
 
 
 class _NoPictures(tf_keras.callbacks.Callback):
-  """Stands for `TensorBoard`, whose pictures take as long as the training."""
+  """Replaces `TensorBoard`, whose pictures take as long as the training."""
 
   def __init__(self, *args):
     super().__init__()
@@ -95,7 +95,7 @@ class _NoPictures(tf_keras.callbacks.Callback):
 
 
 def _ending(error: Exception) -> tuple[str, str]:
-  """Returns whether an error is one of ours that names the value."""
+  """Returns the ending: an error of tfvae with the value, or a failure."""
   innermost = traceback.extract_tb(error.__traceback__)[-1].filename
   is_ours = pathlib.Path(innermost).is_relative_to(_ROOT / 'tfvae')
   text = str(error)
@@ -109,18 +109,18 @@ def _ending(error: Exception) -> tuple[str, str]:
 
 def fuzz(combinations: int, seed: int, data_dir: str, whole: float = _WHOLE,
          first: int = 0, minutes: float = float('inf')) -> dict[str, object]:
-  """Runs command lines that are drawn, each by its number and the seed.
+  """Runs random command lines, each drawn from its number and the seed.
 
   Args:
-    combinations: how many.
-    seed: of the draws.
-    data_dir: of TensorFlow Datasets; digits is prepared there.
-    whole: the part of them that is run to the end.
-    first: number of the first of them.
-    minutes: after which no further one is begun.
+    combinations: Number of command lines.
+    seed: Seed of the draws.
+    data_dir: Directory of TensorFlow Datasets, in which digits is prepared.
+    whole: Share of the command lines that run to the end.
+    first: Number of the first command line.
+    minutes: Time after which no further command line starts.
 
   Returns:
-    The number of each ending, and `failures`, flags with what happened.
+    The count of each ending, and `failures`, the flags and the error of each.
   """
   counts, failures = collections.Counter(), []
   end = time.monotonic() + 60 * minutes
@@ -131,7 +131,7 @@ def fuzz(combinations: int, seed: int, data_dir: str, whole: float = _WHOLE,
     start = time.monotonic()
     if start > end:
       break
-    # Paths that are drawn are relative ones.
+    # Drawn paths are relative.
     with (tempfile.TemporaryDirectory() as here, contextlib.chdir(here),
           mock.patch.object(tf.distribute, 'MirroredStrategy', _mirrored)):
       ending, text = run(arguments, os.path.join(here, 'run'), is_whole)
@@ -146,24 +146,25 @@ def fuzz(combinations: int, seed: int, data_dir: str, whole: float = _WHOLE,
   return {'endings': dict(sorted(counts.items())), 'failures': failures}
 
 
-# A process has one: a second would number its sums over the CPUs anew, which
-# TensorFlow takes for those of the first.
+# One per process: a second strategy would restart the numbering of its sums
+# over the CPUs, and TensorFlow would mistake them for those of the first.
 _mirrored = functools.cache(tf.distribute.MirroredStrategy)
 
 
 def main():
-  """Prints every ending, and writes `results/flag_fuzz.json`."""
+  """Prints every ending and writes `results/flag_fuzz.json`."""
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument('--combinations', type=int, default=300)
   parser.add_argument('--seed', type=int, default=0)
-  parser.add_argument('--first', type=int, default=0, help='to repeat one')
+  parser.add_argument('--first', type=int, default=0,
+                      help='number of the first command line')
   parser.add_argument('--minutes', type=float, default=float('inf'))
   arguments = parser.parse_args()
   # Two devices for --strategy=mirrored, on a machine without GPUs.
   tf.config.set_logical_device_configuration(
       tf.config.list_physical_devices('CPU')[0],
       [tf.config.LogicalDeviceConfiguration()] * 2)
-  # Each graph is run a few times only, which does not repay the optimizing.
+  # Each graph runs only a few times, so optimizing it costs more than it saves.
   tf.config.optimizer.set_experimental_options({'disable_meta_optimizer': True})
   with tempfile.TemporaryDirectory() as data_dir:
     result = fuzz(arguments.combinations, arguments.seed, data_dir,

@@ -1,15 +1,15 @@
-"""Times the importance-weighted NLL beside loops over single images.
+"""Benchmark of the importance-weighted NLL, compared with single-image loops.
 
   python -m benchmarks.importance_weighted --full=10000
 
-The model is Burda's with one stochastic layer, 784-200-200-50, tanh. Its
-weights are random, which a time does not depend on. Three things are measured:
+The model is the one-layer model of Burda et al., 784-200-200-50, tanh. Its
+weights are random, which does not affect the time. Three measurements:
 
-- speed: draws a second of `tfvae.evaluation.importance_weighted_nll` and of
-  plain loops in the same TensorFlow on the same weights, in turns within one
-  process, so that the ratio holds on a machine that others use too;
-- with --full=10000, the time of a whole test set, as a user waits for it;
-- memory: the peak of a fresh process for each K.
+- speed: draws per second of `tfvae.evaluation.importance_weighted_nll` and of
+  plain loops in the same TensorFlow with the same weights. They take turns
+  within one process, so the ratio is valid on a machine with other users;
+- with --full=10000, the wall-clock time for the whole test set;
+- memory: the peak of a new process for each K.
 """
 
 import json
@@ -36,23 +36,25 @@ from tfvae import VAE
 from tfvae.evaluation import importance_weighted_nll
 
 _DATA_DIR = flags.DEFINE_string(
-    'data_dir', None, "where TFDS keeps MNIST, binarised at seed 0; without "
-    "it, random binary images of MNIST's shape")
+    'data_dir', None, 'directory of TensorFlow Datasets with MNIST, binarized '
+    'with seed 0; without it, random binary images of the shape of MNIST')
 _NUM_SAMPLES = flags.DEFINE_integer(
     'num_samples', 5000, 'K, a multiple of the 1000 draws of a loop')
-_BATCH_SIZE = flags.DEFINE_integer('batch_size', 100, 'images a batch of tfvae')
+_BATCH_SIZE = flags.DEFINE_integer('batch_size', 100, 'batch size of tfvae')
 _PLAIN_IMAGES = flags.DEFINE_integer(
-    'plain_images', 20, 'images of each plain loop in each round')
-_ROUNDS = flags.DEFINE_integer('rounds', 5, 'turns of every form')
+    'plain_images', 20, 'images per plain loop and round')
+_ROUNDS = flags.DEFINE_integer('rounds', 5, 'number of rounds')
 _FULL = flags.DEFINE_integer(
-    'full', 0, 'also time so many images from call to result')
+    'full', 0, 'number of images whose total time is measured too; 0 for none')
 _MEMORY_SAMPLES = flags.DEFINE_list(
     'memory_samples', ['50', '500', '5000'], 'K of the memory measurements')
-_MEMORY_IMAGES = flags.DEFINE_integer('memory_images', 200, 'of each of them')
+_MEMORY_IMAGES = flags.DEFINE_integer(
+    'memory_images', 200, 'images per memory measurement')
 _OUTPUT = flags.DEFINE_string(
-    'output', 'benchmarks/results/importance_weighted.json', 'the result')
+    'output', 'benchmarks/results/importance_weighted.json',
+    'file of the result')
 _PEAK_MEMORY_OF = flags.DEFINE_integer(
-    'peak_memory_of', None, 'print the peak memory at this K, and nothing else')
+    'peak_memory_of', None, 'only print the peak memory at this K')
 
 flags.register_validator(
     'num_samples', lambda k: k > 0 and k % 1000 == 0,
@@ -66,7 +68,7 @@ _TFVAE_FORMS = {'tfvae': False, 'tfvae, XLA': True}
 
 
 def make_model() -> VAE:
-  """Returns the VAE; its networks can be called without its distributions."""
+  """Returns the VAE; its networks are callable without the distributions."""
   tf_keras.utils.set_random_seed(0)
 
   def dense(units, activation=None):
@@ -86,7 +88,7 @@ def make_model() -> VAE:
 
 
 def binary_images() -> np.ndarray:
-  """Returns the test set, or as many random images; binary, float32."""
+  """Returns the binary test set, or as many random images, float32."""
   if _DATA_DIR.value:
     images = data.load_images('mnist', _DATA_DIR.value).test.images
     return data.fixed_binarization(images, seed=0).astype(np.float32)
@@ -94,16 +96,16 @@ def binary_images() -> np.ndarray:
 
 
 def random_images(n: int) -> np.ndarray:
-  """Returns binary images `[n, 28, 28, 1]`, float32, as bright as MNIST's."""
+  """Returns binary images `[n, 28, 28, 1]`, float32, as bright as MNIST."""
   return np.float32(np.random.default_rng(0).random((n, 28, 28, 1)) < 0.13)
 
 
 class TimedBatches:
-  """Batches that keep the time that their consumer took for each of them.
+  """Batches that record the time that their consumer takes for each.
 
   Attributes:
-    seconds: of every batch, the first with compilation.
-    cpu_seconds: the same, of this process on all cores.
+    seconds: Wall-clock time of each batch; the first includes compilation.
+    cpu_seconds: CPU time of each batch, of this process on all cores.
   """
 
   def __init__(self, images: np.ndarray, batch_size: int):
@@ -124,12 +126,12 @@ class TimedBatches:
 
 
 def measure_speed(model: VAE, images: np.ndarray) -> dict[str, list[dict]]:
-  """Returns a row for each round, by form."""
+  """Returns a row per round for each form, by name."""
   k, few = _NUM_SAMPLES.value, images[:_PLAIN_IMAGES.value]
   loops = {name: single_image_loop.log_evidence_fn(model, k, *form)
            for name, form in single_image_loop.FORMS.items()}
   for loop in loops.values():
-    loop(few[:1], 0)  # Compiles, where something is to be compiled.
+    loop(few[:1], 0)  # Compiles, if the form is compiled.
   rows = {name: [] for name in [*_TFVAE_FORMS, *single_image_loop.FORMS]}
   for index in range(1, 1 + _ROUNDS.value):
     for name, loop in loops.items():
@@ -158,7 +160,7 @@ def _row(seconds: float, cpu_seconds: float, nll: np.ndarray, k: int) -> dict:
 
 
 def summarise_speed(rows: dict[str, list[dict]]) -> dict[str, dict]:
-  """Returns medians over the rounds; a ratio is taken within each round."""
+  """Returns medians over the rounds; a ratio is computed within each round."""
   ours = rows[next(iter(_TFVAE_FORMS))]
   summary = {}
   for name, form in rows.items():
@@ -180,7 +182,7 @@ def summarise_speed(rows: dict[str, list[dict]]) -> dict[str, dict]:
 
 
 def measure_full(model: VAE, images: np.ndarray) -> dict[str, float]:
-  """Returns what all the images take, compilation included."""
+  """Returns the time for all images, including compilation."""
   batches = TimedBatches(images, _BATCH_SIZE.value)
   start, cpu_start = time.perf_counter(), time.process_time()
   importance_weighted_nll(model, batches, _NUM_SAMPLES.value, verbose=True)
@@ -190,7 +192,7 @@ def measure_full(model: VAE, images: np.ndarray) -> dict[str, float]:
 
 
 def print_peak_memory(num_samples: int):
-  """Prints this process's peak memory before and after an evaluation."""
+  """Prints the peak memory of this process before and after an evaluation."""
   model, images = make_model(), random_images(_MEMORY_IMAGES.value)
   before = machine.peak_mebibytes()
   importance_weighted_nll(
@@ -200,7 +202,7 @@ def print_peak_memory(num_samples: int):
 
 
 def measure_memory() -> list[dict[str, float]]:
-  """Returns the peak memory for each K, of a fresh process each."""
+  """Returns the peak memory of a new process for each K."""
   flagged = [f'--memory_images={_MEMORY_IMAGES.value}',
              f'--batch_size={_BATCH_SIZE.value}']
   return [
@@ -214,7 +216,7 @@ def measure_memory() -> list[dict[str, float]]:
 
 def print_tables(result: dict):
   """Prints the result as tables."""
-  print(f'\n{"":32}{"µs a draw":>10}{"CPU µs":>8}{"minutes":>9}{"ratio":>7}'
+  print(f'\n{"":32}{"µs/draw":>10}{"CPU µs":>8}{"minutes":>9}{"ratio":>7}'
         f'{"range":>12}{"CPU ratio":>11}{"NLL":>8}')
   for name, row in result['speed'].items():
     low, high = row['ratio_range']
@@ -225,15 +227,16 @@ def print_tables(result: dict):
           f'{row["nll"]:8.2f}')
   for row in result['memory']:
     print(f'K = {row["num_samples"]:5}: peak {row["peak_mebibytes"]:.0f} MiB, '
-          f'of which {row["before_mebibytes"]:.0f} before')
+          f'{row["before_mebibytes"]:.0f} MiB before the evaluation')
   if 'full' in result:
     full = result['full']
     print(f'{full["images"]} images at K = {full["num_samples"]}: '
-          f'{full["minutes"]:.1f} minutes, {full["cpu_minutes"]:.1f} of CPU')
+          f'{full["minutes"]:.1f} minutes, '
+          f'{full["cpu_minutes"]:.1f} minutes of CPU time')
 
 
 def _without_paths(arguments: list[str]) -> list[str]:
-  """Returns the command line without what holds for one machine alone."""
+  """Returns the command line without paths of this machine."""
   return [re.sub('^--?data_dir=.*', '--data_dir=DATA_DIR', argument)
           for argument in arguments if 'output=' not in argument]
 

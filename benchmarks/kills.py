@@ -1,4 +1,4 @@
-"""Kills one run again and again, and compares its end with an undisturbed one.
+"""Test that repeatedly kills a run and compares it with an uninterrupted run.
 
 python -m benchmarks.kills --kills=20 --signal=KILL
 python -m benchmarks.kills --kills=20 --signal=TERM
@@ -19,15 +19,17 @@ from absl import flags
 import numpy as np
 import tf_keras
 
-import tfvae  # noqa: F401  The layers of the models that are loaded.
+import tfvae  # noqa: F401  Registers the layers of the loaded models.
 
-_KILLS = flags.DEFINE_integer('kills', 20, 'how often the run is killed')
-_SIGNAL = flags.DEFINE_enum('signal', 'KILL', ['KILL', 'TERM'], 'by what')
-_SEED = flags.DEFINE_integer('seed', 0, 'of the moments')
-_DATA_DIR = flags.DEFINE_string('data_dir', None, 'of TensorFlow Datasets')
+_KILLS = flags.DEFINE_integer('kills', 20, 'number of kills')
+_SIGNAL = flags.DEFINE_enum(
+    'signal', 'KILL', ['KILL', 'TERM'], 'signal that kills')
+_SEED = flags.DEFINE_integer('seed', 0, 'seed of the random times')
+_DATA_DIR = flags.DEFINE_string(
+    'data_dir', None, 'directory of TensorFlow Datasets')
 
 _ROOT = pathlib.Path(__file__).parents[1]
-# 144 steps an epoch, each of which comes back to Python; a checkpoint every 10.
+# 144 steps per epoch, one per execution; a checkpoint every 10 steps.
 _FLAGS = ('--latents=z:4', '--hidden_units=32', '--batch_size=9', '--jit=false',
           '--steps_per_execution=1', '--checkpoint_every_steps=10',
           '--eval_importance_samples=2', '--eval_importance_examples=10',
@@ -37,7 +39,7 @@ _MAX_SECONDS = 120
 
 
 def main(argv):
-  """Prints, and adds to `results/kills.json`, how the killed run ended."""
+  """Prints the result and adds it to `results/kills.json`."""
   del argv
   moments = random.Random(_SEED.value)
   with tempfile.TemporaryDirectory() as directory:
@@ -70,7 +72,7 @@ def _command(workdir, flags_):
 
 
 def _kill(workdir: str, flags_, moments: random.Random) -> int:
-  """Lets the run go on for a little, kills it; returns the newest step."""
+  """Resumes the run, kills it after a random time; returns the newest step."""
   before = _newest(workdir)
   process = subprocess.Popen(
       _command(workdir, flags_), cwd=_ROOT, stdout=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""Where a benchmark ran, and the memory it took."""
+"""Description of the machine, and the peak memory of a benchmark."""
 
 import importlib.metadata
 import os
@@ -27,5 +27,5 @@ def setting() -> dict[str, object]:
 
 def peak_mebibytes() -> float:
   """Returns the peak resident memory of this process so far."""
-  unit = 1 if sys.platform == 'darwin' else 1024  # In bytes, or in KiB.
+  unit = 1 if sys.platform == 'darwin' else 1024  # Bytes on macOS, or KiB.
   return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20

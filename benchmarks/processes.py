@@ -1,6 +1,7 @@
-"""Starting the processes that a benchmark compares, and keeping what they say.
+"""Processes that a benchmark compares, and their measurements.
 
-Nothing here imports TensorFlow: what a process takes is its own.
+This module does not import TensorFlow, so that each process pays for its own
+start-up.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,48 +20,48 @@ from typing import Any
 from benchmarks import machine
 
 PROGRAM = [sys.executable, 'train_main.py']
-# What a case has that is not what is compared: places, mostly.
+# Keys of a case that do not describe the comparison, mostly paths.
 NOT_SHOWN = ('data_dir', 'flags', 'mnist', 'python', 'scored')
-# C++ log lines are left out, as `train_main.py` does.
+# Hides C++ log lines, the same as `train_main.py`.
 _ENVIRONMENT = {'TF_CPP_MIN_LOG_LEVEL': '3'}
 _ERROR_LINES = 20
 _POLL_SECONDS = 0.05
 
 
 class Process(subprocess.Popen):
-  """A process whose output goes to a file, so that it never waits for us."""
+  """A process whose output goes to a file, so it never blocks on a pipe."""
 
   def __init__(self, command: list[str], cores: Iterable[int] = (),
                environment: dict[str, str] | None = None):
     """Starts the process.
 
     Args:
-      command: the program and its arguments.
-      cores: that it may run on; all where there are none.
-      environment: what is added to this process's.
+      command: Program and its arguments.
+      cores: Cores on which it can run; empty for all.
+      environment: Variables added to the environment of this process.
     """
-    # Appended to, wherever `lines` has read.
+    # Appends, wherever `lines` has read to.
     cores, self._log = set(cores), tempfile.TemporaryFile('a+')
     super().__init__(
         command, stdout=self._log, stderr=subprocess.STDOUT,
         env=os.environ | _ENVIRONMENT | (environment or {}),
-        # This process has one thread, so that nothing is held at the fork.
+        # This process has one thread, so no lock is held at the fork.
         preexec_fn=(lambda: os.sched_setaffinity(0, cores)) if cores else None)
 
   def lines(self) -> list[str]:
-    """Returns what it has printed so far."""
+    """Returns the lines printed so far."""
     self._log.seek(0)
     return self._log.read().splitlines()
 
 
 def wait(running: Sequence[Process]):
-  """Waits for processes that need each other.
+  """Waits for processes that depend on each other, and ends all of them.
 
   Args:
-    running: the processes; none of them is, in the end.
+    running: Processes to wait for.
 
   Raises:
-    RuntimeError: as soon as one fails; with the end of what it printed.
+    RuntimeError: If one of them fails; it has the last lines of its output.
   """
   try:
     while not any(process.poll() for process in running):  # None, or 0.
@@ -81,8 +82,8 @@ def peer(case: dict[str, Any]) -> Process:
   """Starts a peer; see `benchmarks.peers.process`.
 
   Args:
-    case: of that process; with a key `python`, the interpreter, if that is not
-      this one.
+    case: Case of that process. The optional key `python` is the interpreter, by
+      default that of this process.
   """
   return Process([case.get('python', sys.executable),
                   '-m', 'benchmarks.peers.process',
@@ -91,7 +92,7 @@ def peer(case: dict[str, Any]) -> Process:
 
 @contextlib.contextmanager
 def mnist(data_dir: str | None) -> Iterator[str]:
-  """Yields the path of a file of MNIST's arrays, for the peers to read."""
+  """Yields the path of a file with the arrays of MNIST for the peers."""
   with tempfile.TemporaryDirectory() as directory:
     path = os.path.join(directory, 'mnist.npz')
     wait([Process([sys.executable, '-m', 'benchmarks.peers.mnist',
@@ -100,23 +101,23 @@ def mnist(data_dir: str | None) -> Iterator[str]:
 
 
 def measurements(process: Process) -> dict[str, Any]:
-  """Waits for a peer, and returns what it measured of itself."""
+  """Waits for a peer and returns its measurements."""
   wait([process])
   return json.loads(next(
       line for line in reversed(process.lines()) if line.startswith('{"')))
 
 
 def after_first(values: list[float]) -> float:
-  """Returns the median of all epochs but the first, which has compilation."""
+  """Returns the median over all epochs except the first, which compiles."""
   if len(values) < 2:
-    raise ValueError('A speed needs an epoch after the first, which has the '
-                     f'compilation in it. Received: epochs={len(values)}')
+    raise ValueError('The first epoch includes compilation; measure at least '
+                     f'two epochs. Received: epochs={len(values)}')
   return statistics.median(values[1:])
 
 
 def median_and_range(values: Iterable[float],
                      name: str = 'ratio') -> dict[str, Any]:
-  """Returns the median of the rounds, and their range, by name."""
+  """Returns the median and the range over the rounds, by name."""
   values = list(values)
   return {name: statistics.median(values),
           f'{name}_range': [min(values), max(values)]}
@@ -128,7 +129,7 @@ def medians(rows: list[dict[str, float]]) -> dict[str, float]:
 
 
 def result(name: str, settings: dict[str, Any]) -> dict[str, Any]:
-  """Returns what every result begins with: machine, versions and command."""
+  """Returns the first keys of every result: machine, versions and command."""
   arguments = [
       re.sub('^--?(data_dir|peers_python)=.*',
              lambda match: f'--{match[1]}={match[1].upper()}', argument)
@@ -147,15 +148,15 @@ def write(path: str, content: dict[str, Any]):
 
 def turns(rounds: int, cases: list[Any],
           measure: Callable[[Any], dict[str, float]]) -> list[list[dict]]:
-  """Measures each case once a round.
+  """Measures each case once per round.
 
   Args:
-    rounds: how many.
-    cases: what is compared.
-    measure: from a case to its measurements.
+    rounds: Number of rounds.
+    cases: Cases to compare.
+    measure: Function from a case to its measurements.
 
   Returns:
-    The rows of each case, by round.
+    The rows of each case, one per round.
   """
   rows = [[] for _ in cases]
   for index in range(rounds):

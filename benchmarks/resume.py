@@ -1,14 +1,15 @@
-"""Times what checkpoints cost, and what a resume does.
+"""Benchmark of checkpoints and of resuming.
 
   python -m benchmarks.resume --data_dir=DIR
 
-On the perceptron of `configs/mnist.flags`:
+It measures on the perceptron of `configs/mnist.flags`
 
-- images a second with `--checkpoint_every_steps=N` against checkpoints at the
-  ends of epochs alone, N = 0, whose cost is outside of an epoch's training; the
-  difference is what a checkpoint takes; and its bytes;
-- the time from the start of the process to the first step of a fresh run, and
-  of one that was killed by SIGKILL after its first epoch.
+- the images per second with `--checkpoint_every_steps=N`, compared with
+  checkpoints only at the ends of epochs (N = 0), whose cost is not part of the
+  training time of an epoch; the time of a checkpoint, from the difference; and
+  its size in bytes;
+- the time from the start of the process to the first step, of a new run and of
+  a run that was killed by SIGKILL after its first epoch.
 """
 
 import os
@@ -23,20 +24,21 @@ from absl import flags
 from benchmarks import processes
 from benchmarks import tables
 
-_DATA_DIR = flags.DEFINE_string('data_dir', None, 'where TFDS keeps MNIST')
+_DATA_DIR = flags.DEFINE_string(
+    'data_dir', None, 'directory of TensorFlow Datasets with MNIST')
 _EVERY_STEPS = flags.DEFINE_list(
-    'every_steps', ['0', '50', '200'], 'steps between checkpoints; 0 is none')
-_BATCH_SIZE = flags.DEFINE_integer('batch_size', 100, 'images a step')
+    'every_steps', ['0', '50', '200'], 'steps between checkpoints; 0 for none')
+_BATCH_SIZE = flags.DEFINE_integer('batch_size', 100, 'images per step')
 _ROUNDS = flags.DEFINE_integer(
-    'rounds', 3, 'runs of every setting', lower_bound=1)
+    'rounds', 3, 'runs per setting', lower_bound=1)
 _EPOCHS = flags.DEFINE_integer(
-    'epochs', 4, 'of each run; the first is not timed', lower_bound=2)
+    'epochs', 4, 'epochs of each run; the first is not timed', lower_bound=2)
 _IMAGES = flags.DEFINE_integer(
-    'images', 57_000, 'to train on', upper_bound=57_000)
+    'images', 57_000, 'number of training images', upper_bound=57_000)
 _OUTPUT = flags.DEFINE_string(
-    'output', 'benchmarks/results/resume.json', 'the result')
+    'output', 'benchmarks/results/resume.json', 'file of the result')
 
-# Of the runs that are not to end by themselves.
+# For runs that this benchmark ends.
 _MANY_EPOCHS = 1000
 _KILL_SECONDS = 300
 
@@ -50,8 +52,8 @@ def case(**changes: Any) -> dict[str, Any]:
 
 
 def measure_checkpoints(every_steps: int) -> dict[str, float]:
-  """Trains with checkpoints, and returns the speed and their size."""
-  # No flag for none, so that versions without it can be measured.
+  """Trains with checkpoints, and returns the speed and the size of one."""
+  # Omits the flag for 0, so that versions without it can be measured.
   flagged = [f'--checkpoint_every_steps={every_steps}'] if every_steps else []
   with tempfile.TemporaryDirectory() as directory:
     workdir = os.path.join(directory, 'run')
@@ -64,7 +66,7 @@ def measure_checkpoints(every_steps: int) -> dict[str, float]:
 
 
 def checkpoint_bytes(workdir: str) -> int:
-  """Returns the size of a run's newest checkpoint."""
+  """Returns the size of the newest checkpoint of a run."""
   newest = max(
       (path for path in pathlib.Path(workdir, 'checkpoints').iterdir()
        if path.name.isdecimal()), key=lambda path: int(path.name))
@@ -73,7 +75,7 @@ def checkpoint_bytes(workdir: str) -> int:
 
 def summarise_checkpoints(every: list[int],
                           rows: list[list[dict[str, float]]]) -> list[dict]:
-  """Returns medians; `ratio` is to checkpoints at the ends of epochs alone."""
+  """Returns medians; `ratio` is relative to checkpoints at ends of epochs."""
   without = rows[every.index(0)]
   summary = []
   for steps, own in zip(every, rows, strict=True):
@@ -82,7 +84,8 @@ def summarise_checkpoints(every: list[int],
         one['images_per_second'] / none['images_per_second']
         for one, none in zip(own, without, strict=True))
     if steps:
-      # N steps take N b (1 / r − 1 / r₀) seconds more, which is a checkpoint.
+      # N steps take N b (1 / r − 1 / r₀) seconds more: the time of a
+      # checkpoint.
       row |= processes.median_and_range(
           (steps * _BATCH_SIZE.value * (
               1 / one['images_per_second'] - 1 / none['images_per_second'])
@@ -93,13 +96,14 @@ def summarise_checkpoints(every: list[int],
 
 
 def measure_start(_: Any) -> dict[str, float]:
-  """Returns the seconds to the first step, fresh and after a kill."""
+  """Returns the seconds to the first step, for a new run and after a kill."""
   with tempfile.TemporaryDirectory() as directory:
     workdir = os.path.join(directory, 'run')
     _kill_after_epoch(
         processes.peer(case(workdir=workdir, epochs=_MANY_EPOCHS)), workdir)
     seconds = {}
-    # What a process measures it says at its end, so the fresh run is another.
+    # A process prints its measurements at its end, so the new run is another
+    # one.
     for name, path in (('fresh', f'{workdir}_fresh'), ('resumed', workdir)):
       record = processes.measurements(processes.peer(case(
           workdir=path, epochs=_MANY_EPOCHS, ends_at_first_step=True)))
@@ -108,7 +112,7 @@ def measure_start(_: Any) -> dict[str, float]:
 
 
 def _kill_after_epoch(process: processes.Process, workdir: str):
-  """Kills a run once it has a row in its history and another epoch began."""
+  """Kills a run in the epoch after the first row of its history."""
   end = time.monotonic() + _KILL_SECONDS
   while not os.path.exists(os.path.join(workdir, 'history.csv')):
     if process.poll() is not None or time.monotonic() > end:

@@ -1,7 +1,7 @@
-"""Runs SavedModels in the Python of whatever TensorFlow an environment has.
+"""Program that runs SavedModels with the TensorFlow of its environment.
 
-It needs no tfvae. Standard input is a pickle of (model, signature, inputs)
-triples, one model's after another's, and standard output one of their outputs.
+It does not need tfvae. Standard input is a pickle of (model, signature, inputs)
+triples, grouped by model; standard output is a pickle of their outputs.
 """
 
 import pickle

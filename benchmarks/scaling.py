@@ -1,14 +1,14 @@
-"""Times one worker against two on this machine.
+"""Benchmark of two workers, compared with one, on this machine.
 
   python -m benchmarks.scaling --data_dir=DIR
 
-Two workers are two processes that talk over the loopback, `train_main.py
---strategy=multi_worker` with `TF_CONFIG`; one is the program without either.
-The global batch is the same, so that both take the same steps. Each process has
-a core of its own (one worker on one core, two on two, which is what a second
-machine adds, but for its network) or all have all of them (where a second
-process on the same cores can add nothing). Images a second are the median of
-the epochs after the first in the run's `history.csv`.
+Two workers are two processes that communicate over the loopback: `train_main.py
+--strategy=multi_worker` with `TF_CONFIG`. One worker is the program without
+them. The global batch is the same, so both take the same steps. Either each
+process has its own core, which shows the gain from a second machine without its
+network, or all processes share all cores, where a second process can add no
+speed. Images per second are the median over the epochs after the first in
+`history.csv`.
 """
 
 import itertools
@@ -25,24 +25,27 @@ from benchmarks import processes
 from benchmarks import tables
 from benchmarks.peers import tfvae_program
 
-_DATA_DIR = flags.DEFINE_string('data_dir', None, 'where TFDS keeps MNIST')
+_DATA_DIR = flags.DEFINE_string(
+    'data_dir', None, 'directory of TensorFlow Datasets with MNIST')
 _MODELS = flags.DEFINE_list('models', ['mlp', 'conv'], 'kinds of network')
-_BATCH_SIZES = flags.DEFINE_list('batch_sizes', ['100', '1000'], 'global')
-_WORKERS = flags.DEFINE_list('workers', ['1', '2'], 'how many')
+_BATCH_SIZES = flags.DEFINE_list(
+    'batch_sizes', ['100', '1000'], 'global batch sizes')
+_WORKERS = flags.DEFINE_list('workers', ['1', '2'], 'numbers of workers')
 _ROUNDS = flags.DEFINE_integer(
-    'rounds', 3, 'runs of every setting', lower_bound=1)
+    'rounds', 3, 'runs per setting', lower_bound=1)
 _EPOCHS = flags.DEFINE_integer(
-    'epochs', 4, 'of each run; the first is not timed', lower_bound=2)
+    'epochs', 4, 'epochs of each run; the first is not timed', lower_bound=2)
 _IMAGES = flags.DEFINE_integer(
-    'images', 20_000, 'to train the perceptron on', upper_bound=57_000)
+    'images', 20_000, 'training images of the perceptron', upper_bound=57_000)
 _CONV_IMAGES = flags.DEFINE_integer(
-    'conv_images', 5_000, 'to train convolutions on', upper_bound=57_000)
+    'conv_images', 5_000, 'training images of the convolutions',
+    upper_bound=57_000)
 _OUTPUT = flags.DEFINE_string(
-    'output', 'benchmarks/results/scaling.json', 'the result')
+    'output', 'benchmarks/results/scaling.json', 'file of the result')
 
 
 def cases() -> list[dict[str, Any]]:
-  """Returns what is measured, in the order of the table."""
+  """Returns the cases in the order of the table."""
   cores, chosen = os.cpu_count(), []
   for model, size, each, workers in itertools.product(
       _MODELS.value, map(int, _BATCH_SIZES.value), (1, cores),
@@ -72,7 +75,7 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
 
 def summarise(chosen: list[dict[str, Any]],
               rows: list[list[dict[str, float]]]) -> list[dict[str, Any]]:
-  """Returns medians; `ratio` is to one worker with as many cores each."""
+  """Returns medians; `ratio` is relative to one worker with the same cores."""
   alone = {_setting(case): own
            for case, own in zip(chosen, rows, strict=True)
            if case['workers'] == 1}
@@ -87,7 +90,7 @@ def summarise(chosen: list[dict[str, Any]],
 
 
 def _placements(case: dict[str, Any]) -> list[tuple[list[str], set, dict]]:
-  """Returns flags, cores and environment of each worker."""
+  """Returns the flags, cores and environment of each worker."""
   workers, each = case['workers'], case['cores_per_worker']
   pinned = each < os.cpu_count()
   cores = [set(range(i * each, (i + 1) * each)) if pinned else set()

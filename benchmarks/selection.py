@@ -1,9 +1,10 @@
-"""Compares the epoch that each rule of --select_by keeps, by what is trained.
+"""Benchmark of the rules of --select_by, by trained objective.
 
 python -m benchmarks.selection --epochs=80
 
-One run of the digits for each objective and KL control; from its history follow
-the epochs that the three rules keep, with the validation figures of each.
+It trains one model of the digits per objective and KL control. The history of a
+run determines the epochs that the three rules keep, with their validation
+figures.
 """
 
 import csv
@@ -25,7 +26,7 @@ _DATA_DIR = flags.DEFINE_string(
 _OUTPUT = flags.DEFINE_string(
     'output', 'benchmarks/results/selection.json', 'file of the result')
 
-# What is trained; the first is the default.
+# Trained objectives and KL controls; the first is the default.
 SETTINGS = {
     'ELBO': {},
     'β = 0.1': dict(kl_weight=0.1),
@@ -46,7 +47,7 @@ SETTINGS = {
 
 
 def main(argv):
-  """Writes `results/selection.json`, and prints it."""
+  """Prints the result and writes `results/selection.json`."""
   del argv
   rows = []
   with tempfile.TemporaryDirectory() as directory:
@@ -58,7 +59,7 @@ def main(argv):
 
 
 def _run(name: str, settings: dict, workdir: str) -> dict:
-  """Returns the epochs that the rules keep, and their validation figures."""
+  """Returns the epoch that each rule keeps, and its validation figures."""
   config = Config(
       dataset='digits', data_dir=_DATA_DIR.value, latents='z:16',
       epochs=_EPOCHS.value, learning_rate_schedule='cosine', export=False,
@@ -72,7 +73,7 @@ def _run(name: str, settings: dict, workdir: str) -> dict:
   kept = {'objective': int(np.argmin(loss)), 'elbo': int(np.argmax(elbo)),
           'last': len(epochs) - 1}
   if metrics['best_epoch'] != kept['objective'] + 1:
-    raise RuntimeError(f'{name} kept epoch {metrics["best_epoch"]}, and not '
+    raise RuntimeError(f'{name} kept epoch {metrics["best_epoch"]} instead of '
                        f'{kept["objective"] + 1}.')
   return {'name': name} | {rule: {
       'epoch': epoch + 1, 'objective': loss[epoch], 'elbo': elbo[epoch],

@@ -1,17 +1,18 @@
-"""Times a served model in the C++ loader, beside calls in Python.
+"""Benchmark of a served model in the C++ loader, compared with Python calls.
 
   python -m benchmarks.serving_latency
 
-Two models of MNIST's shape with random weights, which a time does not depend
-on: 784-200-200-50, and the network of `configs/mnist_conv.flags`. From a NumPy
-array to NumPy arrays, `encode` and `reconstruct` are called
+The models have the image shape of MNIST and random weights, which do not affect
+the time: 784-200-200-50, and the network of `configs/mnist_conv.flags`. The
+benchmark calls `encode` and `reconstruct`, from a NumPy array to NumPy arrays,
 
-- in the C++ loader that a server has, without the server's network and queue;
-- in Python, on the SavedModel, on the model within a `tf.function` and eagerly,
-  and by `predict`, which has no `encode`.
+- in the C++ loader of a server, without the network and the queue of a server;
+- in Python: on the SavedModel, on the model in a `tf.function` and eagerly, and
+  with `predict`, which has no `encode`.
 
-All take turns within one run, so that their ratio holds on a machine that
-others use too: it is of the medians within a round, and of these the median.
+All variants take turns within one run, so the ratios are valid on a machine
+with other users. A ratio is computed from medians within a round; the result is
+the median ratio over the rounds.
 """
 
 from collections.abc import Callable
@@ -35,11 +36,12 @@ from tests.serving.cpp_loader import CppLoader
 from tfvae import models
 from tfvae import serving
 
-_BATCH_SIZES = flags.DEFINE_list('batch_sizes', ['1', '32', '256'], 'rows')
-_ROUNDS = flags.DEFINE_integer('rounds', 20, 'turns of every form')
-_CALLS = flags.DEFINE_integer('calls', 25, 'of every form in each round')
+_BATCH_SIZES = flags.DEFINE_list(
+    'batch_sizes', ['1', '32', '256'], 'numbers of rows')
+_ROUNDS = flags.DEFINE_integer('rounds', 20, 'number of rounds')
+_CALLS = flags.DEFINE_integer('calls', 25, 'calls per variant and round')
 _OUTPUT = flags.DEFINE_string(
-    'output', 'benchmarks/results/serving_latency.json', 'the result')
+    'output', 'benchmarks/results/serving_latency.json', 'file of the result')
 
 _NETWORKS = {
     'mlp': {'hidden_units': (200, 200)},
@@ -47,12 +49,12 @@ _NETWORKS = {
              'activation': 'relu'}}
 
 _CPP = 'C++ loader'
-# From a number of calls to the seconds that each of them took.
+# Function from a number of calls to the seconds of each call.
 Timer = Callable[[int], list[float]]
 
 
 def timer(function: Callable[[], object]) -> Timer:
-  """Returns what times a function."""
+  """Returns a function that times calls of another function."""
   def time_calls(calls):
     seconds = []
     for _ in range(calls):
@@ -65,7 +67,7 @@ def timer(function: Callable[[], object]) -> Timer:
 
 def functions(model: models.GraphVAE,
               path: str) -> dict[tuple[str, str], Callable[..., dict]]:
-  """Returns what is called in Python, by signature and form."""
+  """Returns the functions to call in Python, by signature and variant."""
   served = tf.saved_model.load(path).signatures
   images = tf.TensorSpec([None, 28, 28, 1])
 
@@ -88,7 +90,7 @@ def functions(model: models.GraphVAE,
 
 def timers(model: models.GraphVAE, path: str, loader: CppLoader
            ) -> dict[tuple[int, str, str], Timer]:
-  """Returns timers by batch size, signature and form, each called already."""
+  """Returns timers by batch size, signature and variant, after a first call."""
   rng, forms = np.random.default_rng(0), {}
   in_python = functions(model, path)
 
@@ -106,12 +108,12 @@ def timers(model: models.GraphVAE, path: str, loader: CppLoader
     forms[size, 'reconstruct', 'predict'] = timer(
         functools.partial(model.predict, x, batch_size=size, verbose=0))
   for form in forms.values():
-    form(2)  # Compiles, where something is to be compiled.
+    form(2)  # Compiles, if the variant is compiled.
   return forms
 
 
 def measure(directory: str) -> dict[tuple, list[list[float]]]:
-  """Returns seconds by network, batch size, signature and form; by round."""
+  """Returns seconds by network, batch size, signature, variant and round."""
   forms = {}
   with CppLoader() as loader:
     for network, settings in _NETWORKS.items():
@@ -129,7 +131,7 @@ def measure(directory: str) -> dict[tuple, list[list[float]]]:
 
 
 def summarise(seconds: dict[tuple, list[list[float]]]) -> list[dict]:
-  """Returns a row for each model, batch size, signature and form."""
+  """Returns a row for each model, batch size, signature and variant."""
   rows = []
   for (*what, form), rounds in seconds.items():
     ours = seconds[*what, _CPP]
@@ -158,7 +160,7 @@ def print_table(rows: list[dict]):
 
 def main(_):
   """Measures, prints and writes the result."""
-  logging.set_verbosity(logging.WARNING)  # Each export says a lot.
+  logging.set_verbosity(logging.WARNING)  # Hides the log lines of each export.
   result = machine.setting() | {
       'command': 'python -m benchmarks.serving_latency',
       'models': _NETWORKS, 'rounds': _ROUNDS.value, 'calls': _CALLS.value}

@@ -1,13 +1,13 @@
-"""Runs what this TensorFlow exports under other versions; servers lag behind.
+"""Test of exports of this TensorFlow under other versions of TensorFlow.
 
   python -m benchmarks.serving_versions --venvs=DIR
 
-Each kind of model in the matrix of the tests is exported, and every signature
-is run on batches of 64, 3 and 1 rows. They must give the numbers that the
-model's functions give here, in one batch of 64. Two things run them, of this
-version too: the C++ loader as a server has it, and `tf.saved_model.load` in
-Python. The environments of the other versions have `tensorflow` and nothing
-else; they are made where they are missing, and stay.
+Servers often have an older version of TensorFlow. This program exports each
+kind of model in the matrix of the tests and runs every signature on batches of
+64, 3 and 1 rows, in the C++ loader of a server and with `tf.saved_model.load`
+in Python, for this version too. The results must equal those of the functions
+of the model in this process, in one batch of 64. The environments of the other
+versions have only `tensorflow`; missing environments are created and kept.
 """
 
 import collections
@@ -36,20 +36,21 @@ from tfvae import serving
 _VENVS = flags.DEFINE_string(
     'venvs', None, 'directory of the environments', required=True)
 _VERSIONS = flags.DEFINE_list(
-    'versions', ['2.19', '2.20'], "of TensorFlow, beside this process's")
+    'versions', ['2.19', '2.20'],
+    'versions of TensorFlow, in addition to that of this process')
 _MODELS = flags.DEFINE_integer(
-    'models', len(served_case.CASES), 'how many kinds')
+    'models', len(served_case.CASES), 'number of kinds of model')
 _OUTPUT = flags.DEFINE_string(
-    'output', 'benchmarks/results/serving_versions.json', 'the result')
+    'output', 'benchmarks/results/serving_versions.json', 'file of the result')
 
-# Arrays by name, what a signature takes or returns.
+# Inputs or outputs of a signature: arrays by name.
 Arrays = dict[str, np.ndarray]
-# A SavedModel's path, a signature and its inputs.
+# The path of a SavedModel, a signature and its inputs.
 Request = tuple[str, str, Arrays]
 
 
 def environment(version: str) -> str:
-  """Returns the Python that has a version of TensorFlow; makes it if needed."""
+  """Returns the Python with a version of TensorFlow; installs it if absent."""
   directory = pathlib.Path(_VENVS.value) / f'tensorflow-{version}'
   python = str(directory / 'bin' / 'python')
   if not directory.exists():
@@ -60,14 +61,14 @@ def environment(version: str) -> str:
 
 
 def full_version(python: str) -> str:
-  """Returns the version of TensorFlow that a Python has."""
+  """Returns the version of TensorFlow of a Python."""
   code = 'import importlib.metadata as m; print(m.version("tensorflow"))'
   return subprocess.run([python, '-c', code], check=True, text=True,
                         stdout=subprocess.PIPE).stdout.strip()
 
 
 def export(case: dict[str, str], path: str) -> list[tuple[Request, Arrays]]:
-  """Exports a model; returns requests and what must be the answers."""
+  """Exports a model; returns requests and their expected outputs."""
   model, rows = served_case.make_model_and_rows(case)
   functions = serving.signatures(model)
   tf.saved_model.save(serving.ServedModel(model), path, signatures=functions)
@@ -83,7 +84,7 @@ def export(case: dict[str, str], path: str) -> list[tuple[Request, Arrays]]:
 
 
 def run_in_cpp(python: str, requests: list[Request]) -> list[Arrays]:
-  """Returns the answers of the C++ loader, a process for each model."""
+  """Returns the outputs of the C++ loader, with one process per model."""
   answers = []
   for _, group in itertools.groupby(requests, lambda request: request[0]):
     with CppLoader(python) as loader:
@@ -92,7 +93,7 @@ def run_in_cpp(python: str, requests: list[Request]) -> list[Arrays]:
 
 
 def run_in_python(python: str, requests: list[Request]) -> list[Arrays]:
-  """Returns the answers of `tf.saved_model.load`."""
+  """Returns the outputs with `tf.saved_model.load`."""
   return pickle.loads(subprocess.run(
       [python, saved_model_process.__file__], check=True,
       input=pickle.dumps(requests), stdout=subprocess.PIPE).stdout)
@@ -114,7 +115,7 @@ def compare(requests: list[Request], answers: list[Arrays],
 
 
 def measure(cases: list[dict[str, str]], directory: str) -> list[dict]:
-  """Exports all, and returns a row for each version and loader."""
+  """Exports all models; returns a row for each version and loader."""
   pairs, rows = [], []
   for index, case in enumerate(cases):
     pairs += export(case, os.path.join(directory, str(index)))
@@ -133,7 +134,7 @@ def measure(cases: list[dict[str, str]], directory: str) -> list[dict]:
 
 def main(_):
   """Measures, prints and writes the result."""
-  logging.set_verbosity(logging.WARNING)  # Each export says a lot.
+  logging.set_verbosity(logging.WARNING)  # Hides the log lines of each export.
   result = machine.setting() | {
       'command': 'python -m benchmarks.serving_versions --venvs=DIR'}
   cases = served_case.CASES[:_MODELS.value]

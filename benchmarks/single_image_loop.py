@@ -9,8 +9,9 @@ import tf_keras
 
 from tfvae import VAE
 
-# By name: what compiles a chunk; draws a chunk; whether the image is encoded
-# for every draw. pythae's `get_nll` takes 100 draws and encodes for each.
+# By name: the compiler of a chunk; the draws per chunk; whether each draw
+# encodes the image again. pythae's `get_nll` takes 100 draws and encodes for
+# each.
 FORMS = {
     'loop, eager, as pythae': (lambda chunk: chunk, 100, True),
     'loop, tf.function, as pythae': (tf.function, 100, True),
@@ -27,17 +28,18 @@ def log_evidence_fn(
     chunk_size: int,
     encodes_every_draw: bool,
 ) -> Callable[[np.ndarray, int], np.ndarray]:
-  """Returns a function that estimates log p(x), an image at a time.
+  """Returns a function that estimates log p(x), one image at a time.
 
   Args:
-    model: a VAE of a standard normal prior, binary x and a normal posterior.
+    model: VAE with a standard normal prior, binary x and a normal posterior.
     num_samples: K, a multiple of `chunk_size`.
-    compiler: from a function to its compiled form.
-    chunk_size: draws decoded at a time.
-    encodes_every_draw: whether q(z|x) is computed anew for every draw.
+    compiler: Function that compiles a function.
+    chunk_size: Number of draws decoded at a time.
+    encodes_every_draw: Whether q(z|x) is computed again for every draw.
 
   Returns:
-    From images `[n, 28, 28, 1]` and a seed to `[n]`, in nats.
+    A function of images `[n, 28, 28, 1]` and a seed that returns `[n]`, in
+    nats.
   """
   encoder, decoder = (  # Without their distributions.
       tf_keras.Model(part.inputs, part.layers[-2].output)

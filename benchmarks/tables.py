@@ -1,10 +1,10 @@
-"""Writes the tables of `docs/benchmarks.md` from the committed results.
+"""Program that writes the tables of `docs/benchmarks.md` from the results.
 
   python -m benchmarks.tables
 
-A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`, and
-is what the function NAME of this module makes of `results/NAME.json`. One whose
-result is missing is left as it is.
+A table is between `<!-- table: NAME -->` and `<!-- end of table -->`. The
+function NAME of this module renders it from `results/NAME.json`. A table
+without a result does not change.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,35 +20,35 @@ RESULTS = _ROOT / 'benchmarks' / 'results'
 _BLOCK = re.compile(
     r'(?<=<!-- table: )(\w+) -->\n.*?(?=<!-- end of table -->)', re.DOTALL)
 
-# What a reader is told of a peer.
+# Names of the peers in the tables.
 _PEERS = {
     'tfvae': '**tfvae**, `train_main.py`',
     'hand_xla': 'by hand, an epoch in one XLA function',
     'hand_graph': 'by hand, an epoch in one graph',
     'keras3': "Keras 3's example",
-    'keras3_graph_50': "Keras 3's example, no XLA, 50 steps an execution",
-    'keras3_xla_50': "Keras 3's example, XLA, 50 steps an execution",
+    'keras3_graph_50': "Keras 3's example, no XLA, 50 steps per execution",
+    'keras3_xla_50': "Keras 3's example, XLA, 50 steps per execution",
     'tfp': "TFP's notebook",
     'tfp_xla_50': "TFP's notebook, XLA, 50 steps, batches from memory",
     'jax': "JAX, Flax's example, a jitted step",
     'torch': "PyTorch's example",
     'torch_compile': "PyTorch's example, `torch.compile`, batches from memory",
-    'pythae': 'pythae, its `BaseTrainer`',
+    'pythae': 'pythae, with its `BaseTrainer`',
 }
-# What the versions of a table's peers are those of.
+# Frameworks of the peers, whose versions a table shows.
 _FRAMEWORKS = ('keras', 'jax', 'flax', 'torch', 'pythae')
 _MODELS = {'mlp': 'MLP', 'conv': 'convolutions'}
 
-# With fewer rounds, or other programs at work, a table says so.
+# A table with fewer rounds or a higher load has a warning.
 _ROUNDS, _IDLE_LOAD = 3, 0.5
-_TRIAL = ('**Few rounds, or a machine that had other work just before: the '
-          'range says how far a ratio holds.** ')
+_TRIAL = ('**Few rounds, or a machine with other load just before: the range '
+          'shows the accuracy of a ratio.** ')
 
 Row = dict[str, Any]
 
 
 def training(result: dict[str, Any]) -> str:
-  """Returns a table for each setting, its fastest peer first."""
+  """Returns a table for each setting, with the fastest peer first."""
   tables, settings = _about_peers(result), []
   for row in result['training']:
     if _setting(row) not in settings:
@@ -59,7 +59,7 @@ def training(result: dict[str, Any]) -> str:
                   key=lambda row: -row['images_per_second'])
     bound = '−ELBO' if setting[2] == 1 else f'−L_{setting[2]}'
     tables.append(f'{_title(setting)}:\n\n' + _table(
-        ['', 'images/s', 'of the limit', 'range', 'CPU µs an image',
+        ['', 'images/s', 'relative to the limit', 'range', 'CPU µs/image',
          'peak MiB', 'first step, s', bound, 'KL'],
         [[_PEERS[row['peer']], _thousands(row['images_per_second']),
           *_ratio(row), f'{row["cpu_microseconds_per_image"]:.1f}',
@@ -70,7 +70,7 @@ def training(result: dict[str, Any]) -> str:
 
 
 def _about_peers(result: dict[str, Any]) -> list[str]:
-  """Returns lines on the versions of the peers, and on those left out."""
+  """Returns lines with the versions of the peers and with omitted peers."""
   versions = {name: version for own in result.get('peer_versions', {}).values()
               for name, version in own.items() if name in _FRAMEWORKS}
   absent = [name for peer, name in _PEERS.items()
@@ -81,7 +81,7 @@ def _about_peers(result: dict[str, Any]) -> list[str]:
 
 
 def training_settings(result: dict[str, Any]) -> str:
-  """Returns a row for each setting; cells are ratios to its fastest."""
+  """Returns a row per setting; cells are ratios to the fastest fixed one."""
   choices, settings = [], {}
   for row in result['settings']:
     choice = row['jit'], row['steps_per_execution']
@@ -95,25 +95,27 @@ def training_settings(result: dict[str, Any]) -> str:
     lines.append([_title(setting), _thousands(fastest['images_per_second']),
                   *(f'{rows[choice]["ratio"]:.2f}' for choice in choices)])
   return _table(
-      ['', 'images/s of the fastest', *(
+      ['', 'images/s of the fastest fixed setting', *(
           'auto' if jit == 'auto' else
           f'{"XLA" if jit == "true" else "graph"}, {steps}'
           for jit, steps in choices)], lines)
 
 
 def scaling(result: dict[str, Any]) -> str:
-  """Returns a row for each setting of workers and cores."""
+  """Returns a row per number of workers and cores."""
   return _table(
-      ['', 'batch', 'workers', 'cores a worker', 'images/s', 'ratio', 'range'],
+      ['', 'batch', 'workers', 'cores per worker', 'images/s', 'ratio',
+       'range'],
       [[_MODELS[row['model']], str(row['batch_size']), str(row['workers']),
         str(row['cores_per_worker']), _thousands(row['images_per_second']),
         *_ratio(row)] for row in result['scaling']])
 
 
 def resume(result: dict[str, Any]) -> str:
-  """Returns what checkpoints cost, and what a resume does."""
+  """Returns a table of checkpoints and a table of start times."""
   checkpoints = _table(
-      ['checkpoints', 'images/s', 'ratio', 'range', 'ms each', 'MB each'],
+      ['checkpoints', 'images/s', 'ratio', 'range', 'ms per checkpoint',
+       'MB per checkpoint'],
       [[f'every {row["every_steps"]} steps' if row['every_steps']
         else 'at the ends of epochs', _thousands(row['images_per_second']),
         *_ratio(row),
@@ -123,14 +125,15 @@ def resume(result: dict[str, Any]) -> str:
        for row in result['checkpoints']])
   start = result['start']
   return checkpoints + '\n' + _table(
-      ['start of the process to the first step', 'seconds', 'ratio', 'range'],
-      [['fresh', f'{start["fresh_seconds"]:.1f}', '1', ''],
+      ['from the start of the process to the first step', 'seconds', 'ratio',
+       'range'],
+      [['new run', f'{start["fresh_seconds"]:.1f}', '1', ''],
        ['resumed after SIGKILL', f'{start["resumed_seconds"]:.1f}',
         *_ratio(start)]])
 
 
 def selection(result: dict[str, Any]) -> str:
-  """Returns a row for each objective: the kept epochs and their figures."""
+  """Returns a row per objective: the kept epochs and their figures."""
   rules = ('objective', 'elbo', 'last')
   return _table(
       ['', *(f'epoch by {rule}' for rule in rules),
@@ -148,13 +151,13 @@ TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 def load(name: str) -> dict[str, Any] | None:
-  """Returns a committed result, or None where there is none."""
+  """Returns a committed result, or None if there is none."""
   path = RESULTS / f'{name}.json'
   return json.loads(path.read_text('utf-8')) if path.exists() else None
 
 
 def render(text: str) -> str:
-  """Returns a page with its tables made anew."""
+  """Returns a page with its tables rendered again."""
   def block(match):
     result = load(match[1])
     if result is None:
@@ -166,7 +169,7 @@ def render(text: str) -> str:
 
 def _source(result: dict[str, Any]) -> str:
   versions, machine = result['versions'], result['machine']
-  if 'rounds' not in result:  # Nothing is timed.
+  if 'rounds' not in result:  # A result without timings.
     return f'`{result["command"]}`; TensorFlow {versions["tensorflow"]}.'
   is_trial = (result['rounds'] < _ROUNDS
               or machine['load_average_at_start'] > _IDLE_LOAD)

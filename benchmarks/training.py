@@ -1,23 +1,24 @@
-"""Times the training of tfvae beside peers and a loop written by hand.
+"""Benchmark of training, compared with peers and with a loop by hand.
 
   python -m benchmarks.training --data_dir=DIR --peers_python=VENV/bin/python
 
-All train the same networks on the same MNIST images, binarised anew in every
-epoch, by Adam at 1e-3: the perceptron of `configs/mnist.flags` and the
-convolutions of `configs/mnist_conv.flags`. Each peer is a process of its own,
-and they take turns, so that their ratios hold on a machine that others use too.
-Out of the same processes come the images a second of whole epochs after the
-first; the CPU time; the peak memory of the training; the time from the start of
-the process to the end of the first step (of the first execution, where that has
-more steps; of the first epoch, where it is one function); and the −ELBO of the
-test images after equal epochs, by one evaluator for all.
+A peer is another program that trains the same networks on the same MNIST
+images, with a new binarization in every epoch, with Adam at 1e-3: the
+perceptron of `configs/mnist.flags` and the convolutions of
+`configs/mnist_conv.flags`. Each peer runs in a separate process, and the
+processes take turns, so the ratios are valid on a machine with other users.
+Each process measures the images per second of whole epochs after the first; the
+CPU time; the peak memory of the training; the time from the start of the
+process to the end of the first step (of the first execution or epoch, if that
+is one function); and the −ELBO of the test images after equal numbers of
+epochs, computed by one evaluator.
 
-JAX, PyTorch and pythae, for the perceptron alone, are in an environment of
-their own, which `peers/requirements.txt` describes; without `--peers_python`
-they are left out, and the table says so.
+JAX, PyTorch and pythae train only the perceptron. They need a separate
+environment with `peers/requirements.txt`; without `--peers_python` they are
+omitted, and the table names them.
 
-With more than one importance sample there are tfvae's `--objective=iwae` and
-the loop alone, at batch 20, with fewer images.
+With more than one importance sample only `--objective=iwae` of tfvae and the
+loop are measured, with a batch size of 20 and fewer images.
 """
 
 import functools
@@ -31,49 +32,52 @@ from absl import flags
 from benchmarks import processes
 from benchmarks import tables
 
-_DATA_DIR = flags.DEFINE_string('data_dir', None, 'where TFDS keeps MNIST')
+_DATA_DIR = flags.DEFINE_string(
+    'data_dir', None, 'directory of TensorFlow Datasets with MNIST')
 _MODELS = flags.DEFINE_list('models', ['mlp', 'conv'], 'kinds of network')
 _BATCH_SIZES = flags.DEFINE_list(
-    'batch_sizes', ['100', '1000'], 'for one importance sample')
+    'batch_sizes', ['100', '1000'], 'batch sizes for one importance sample')
 _IMPORTANCE_SAMPLES = flags.DEFINE_list(
-    'importance_samples', ['1', '50'], 'K; 1 is the ELBO')
+    'importance_samples', ['1', '50'], 'values of K; 1 is the ELBO')
 _PEERS_PYTHON = flags.DEFINE_string(
     'peers_python', None,
     'interpreter of an environment with benchmarks/peers/requirements.txt; '
-    'without it the peers of other frameworks are left out')
+    'without it the peers of other frameworks are omitted')
 flags.register_validator(
     'peers_python', lambda path: path is None or shutil.which(path),
     'There is no such program.')
 _ROUNDS = flags.DEFINE_integer(
-    'rounds', 3, 'processes of every peer', lower_bound=1)
+    'rounds', 3, 'processes per peer', lower_bound=1)
 _EPOCHS = flags.DEFINE_integer(
-    'epochs', 4, 'of each process; the first is not timed', lower_bound=2)
+    'epochs', 4, 'epochs of each process; the first is not timed',
+    lower_bound=2)
 _IMAGES = flags.DEFINE_integer(
-    'images', 57_000, 'to train the perceptron on', upper_bound=57_000)
+    'images', 57_000, 'training images of the perceptron', upper_bound=57_000)
 _CONV_IMAGES = flags.DEFINE_integer(
-    'conv_images', 10_000, 'to train convolutions on', upper_bound=57_000)
+    'conv_images', 10_000, 'training images of the convolutions',
+    upper_bound=57_000)
 _OUTPUT = flags.DEFINE_string(
-    'output', 'benchmarks/results/training.json', 'the result')
+    'output', 'benchmarks/results/training.json', 'file of the result')
 
-# As in Burda et al. 2016; at K = 50 it is 1000 draws a step.
+# The batch size of Burda et al. 2016; with K = 50, a step has 1000 draws.
 _IMPORTANCE_BATCH_SIZE = 20
-# Of a batch; with more a step by XLA on a CPU takes a minute.
+# Largest batch; with more images, an XLA step on a CPU takes a minute.
 _MOST_XLA_CONVOLUTIONS = 100
 _LIMITS = ('hand_xla', 'hand_graph')
 _OF_EVERY_BOUND = ('tfvae', *_LIMITS)
 _OF_ELBO = ('keras3', 'keras3_graph_50', 'keras3_xla_50', 'tfp', 'tfp_xla_50')
-# In their own environment.
+# Peers in a separate environment.
 _OF_OTHERS = ('jax', 'torch', 'torch_compile', 'pythae')
 _PEERS = flags.DEFINE_multi_enum(
     'peers', [], [*_OF_EVERY_BOUND, *_OF_ELBO, *_OF_OTHERS],
-    'one of them, and again for each other; by default all')
+    'peer to measure; repeat the flag for more; all by default')
 
 
 def cases(mnist: str) -> list[dict[str, Any]]:
-  """Returns what is measured, in turns.
+  """Returns the cases in the order of the turns.
 
   Args:
-    mnist: the file that peers read.
+    mnist: Path of the file that peers read.
   """
   chosen = []
   for model, samples in itertools.product(
@@ -103,18 +107,18 @@ def _case(peer: str, model: str, batch_size: int,
   if peer in _OF_OTHERS:
     case['python'] = _PEERS_PYTHON.value
   if peer == 'hand_xla' and model == 'conv':
-    # A hundred times as slow as a graph: too short to be scored.
+    # XLA is too slow here for a training that can be scored.
     images, case = batch_size, case | {'epochs': 2, 'scored': False}
-  # Whole batches: XLA compiles another step for the rest of an epoch.
+  # Whole batches: XLA would compile another step for a smaller last batch.
   return case | {'images': max(1, images // batch_size) * batch_size}
 
 
 def measure(case: dict[str, Any], versions: dict[str, Any]) -> dict[str, float]:
-  """Runs a peer, and returns what of its measurements is shown.
+  """Runs a peer and returns the measurements of the table.
 
   Args:
-    case: of the peer.
-    versions: by peer; it gets those of this one.
+    case: Case of the peer.
+    versions: Dictionary by peer, to which the versions of this peer are added.
   """
   record = processes.measurements(processes.peer(case))
   versions[case['peer']] = record['versions']
@@ -132,7 +136,7 @@ def measure(case: dict[str, Any], versions: dict[str, Any]) -> dict[str, float]:
 
 def summarise(chosen: list[dict[str, Any]],
               rows: list[list[dict[str, float]]]) -> list[dict[str, Any]]:
-  """Returns medians; `ratio` is to the limit's speed in the same round."""
+  """Returns medians; `ratio` is relative to the limit in the same round."""
   limits, summary = {}, []
   for case, own in zip(chosen, rows, strict=True):
     if case['peer'] in _LIMITS:
@@ -143,7 +147,7 @@ def summarise(chosen: list[dict[str, Any]],
            if name not in processes.NOT_SHOWN}
     row |= processes.medians(own) | {'by_round': own}
     if _setting(case) in limits:
-      # The faster of the loop's forms, round by round.
+      # The faster version of the loop in each round.
       limit = map(max, zip(*limits[_setting(case)], strict=True))
       row |= processes.median_and_range(
           r['images_per_second'] / fastest

@@ -1,12 +1,11 @@
-"""Times what `--jit=auto --steps_per_execution=auto` choose from.
+"""Benchmark of the settings that `--jit` and `--steps_per_execution` choose.
 
   python -m benchmarks.training_settings --data_dir=DIR
 
-Every combination of `--jit` and `--steps_per_execution` by itself, and `auto`
-where this version has it, for the perceptron and the convolutions, batches from
-20 to 1000, and K = 1 and 50. Each is a run of `train_main.py` up to the end of
-`fit`; they take turns, so that their ratios hold on a machine that others use
-too.
+It measures every combination of `--jit` and `--steps_per_execution`, and
+`auto`, for the perceptron and the convolutions, batch sizes from 20 to 1000,
+and K = 1 and 50. Each is a run of `train_main.py` up to the end of `fit`; the
+runs take turns, so the ratios are valid on a machine with other users.
 """
 
 import itertools
@@ -18,23 +17,28 @@ from absl import flags
 from benchmarks import processes
 from benchmarks import tables
 
-_DATA_DIR = flags.DEFINE_string('data_dir', None, 'where TFDS keeps MNIST')
+_DATA_DIR = flags.DEFINE_string(
+    'data_dir', None, 'directory of TensorFlow Datasets with MNIST')
 _MODELS = flags.DEFINE_list('models', ['mlp', 'conv'], 'kinds of network')
-_BATCH_SIZES = flags.DEFINE_list('batch_sizes', ['20', '100', '1000'], 'each')
+_BATCH_SIZES = flags.DEFINE_list(
+    'batch_sizes', ['20', '100', '1000'], 'batch sizes')
 _IMPORTANCE_SAMPLES = flags.DEFINE_list(
-    'importance_samples', ['1', '50'], 'K of --objective=iwae; 1 is the ELBO')
+    'importance_samples', ['1', '50'],
+    'values of K of --objective=iwae; 1 is the ELBO')
 _ROUNDS = flags.DEFINE_integer(
-    'rounds', 3, 'processes of every setting', lower_bound=1)
+    'rounds', 3, 'processes per setting', lower_bound=1)
 _EPOCHS = flags.DEFINE_integer(
-    'epochs', 3, 'of each process; the first is not timed', lower_bound=2)
+    'epochs', 3, 'epochs of each process; the first is not timed',
+    lower_bound=2)
 _PART = flags.DEFINE_float(
-    'part', 1., 'of the images of an epoch', lower_bound=0., upper_bound=1.)
+    'part', 1., 'share of the images of an epoch', lower_bound=0.,
+    upper_bound=1.)
 _AUTO = flags.DEFINE_bool(
-    'auto', True, 'measure what auto chooses beside the rest')
+    'auto', True, 'also measure the choice of auto')
 _OUTPUT = flags.DEFINE_string(
-    'output', 'benchmarks/results/training_settings.json', 'the result')
+    'output', 'benchmarks/results/training_settings.json', 'file of the result')
 
-# Decodings of an epoch, some ten seconds of them, by kind of network.
+# Decodings of an epoch, which take about ten seconds, by kind of network.
 _DECODINGS = {'mlp': 1_000_000, 'conv': 100_000}
 # Decodings of a step that fit in memory.
 _MOST_DECODINGS = {'mlp': 50_000, 'conv': 10_000}
@@ -43,7 +47,7 @@ _FEWEST_STEPS = 10
 
 
 def cases() -> list[dict[str, Any]]:
-  """Returns what is measured, in the order of the table."""
+  """Returns the cases in the order of the table."""
   settings = list(itertools.product(('true', 'false'), ('50', '1')))
   if _AUTO.value:
     settings.append(('auto', 'auto'))
@@ -52,7 +56,8 @@ def cases() -> list[dict[str, Any]]:
       _MODELS.value, map(int, _IMPORTANCE_SAMPLES.value),
       map(int, _BATCH_SIZES.value)):
     if samples * size > _MOST_DECODINGS[model]:
-      print(f'{model}, batch {size}, K = {samples}: left out, for its memory.')
+      print(f'{model}, batch {size}, K = {samples}: omitted, as it needs too '
+            'much memory.')
       continue
     decodings = int(_PART.value * _DECODINGS[model])
     steps = max(_FEWEST_STEPS, decodings // samples // size)
@@ -69,7 +74,7 @@ def cases() -> list[dict[str, Any]]:
 
 
 def measure(case: dict[str, Any]) -> dict[str, float]:
-  """Runs a setting, and returns what is shown of it."""
+  """Runs a setting and returns the measurements of the table."""
   record = processes.measurements(processes.peer(case))
   return {
       'images_per_second': processes.after_first(record['images_per_second']),
@@ -82,7 +87,7 @@ def measure(case: dict[str, Any]) -> dict[str, float]:
 
 def summarise(chosen: list[dict[str, Any]],
               rows: list[list[dict[str, float]]]) -> list[dict[str, Any]]:
-  """Returns medians; `ratio` is to the fastest fixed setting of the round."""
+  """Returns medians; `ratio` is relative to the fastest fixed setting."""
   speeds = {}
   for case, own in zip(chosen, rows, strict=True):
     if case['jit'] != 'auto':

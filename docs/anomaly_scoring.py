@@ -1,12 +1,12 @@
-"""Tells foreign images from the data's own by the signature `score`.
+"""Example that detects outliers with the signature `score`.
 
   python train_main.py --flagfile=configs/fashion_mnist.flags
   python docs/anomaly_scoring.py --workdir=runs/fashion_mnist --outliers=mnist
 
-The exported SavedModel scores the validation set, the test set and the test
-set of another data set. The threshold is the quantile of the validation scores
-that --false_alarms asks for; neither test set has a part in it. Printed for
-each score are its threshold, the alarms it raises on the test set and on the
+The exported SavedModel scores the validation set, the test set and the test set
+of another data set. The threshold is the quantile of the validation scores
+given by --false_alarms; it does not depend on the test sets. The program prints
+the threshold of each score, the rate of alarms on the test set and on the
 outliers, and the area under the ROC curve. See docs/serving.md.
 """
 
@@ -27,19 +27,19 @@ _BATCH = 500
 
 
 def score(export: str, x: np.ndarray, draws: int) -> dict[str, np.ndarray]:
-  """Returns the outputs of `score`, means over draws of z, in nats.
+  """Returns the outputs of `score`, as means over draws of z, in nats.
 
   Args:
-    export: directory of a version.
-    x: binary images.
-    draws: how many seeds each image is scored with.
+    export: Directory of an exported version.
+    x: Binary images.
+    draws: Number of seeds per image.
   """
   signature = tf.saved_model.load(export).signatures['score']
   parts = []
   for start in range(0, len(x), _BATCH):
     rows = tf.constant(x[start:start + _BATCH], tf.float32)
     index = np.arange(start, start + len(rows))
-    # The seed of an image is its own, so its score depends on no other image.
+    # Each image has its own seed, so its score is independent of the others.
     parts.append([
         signature(x=rows, seed=tf.constant(
             np.stack([index, np.full_like(index, draw)], axis=1), tf.int32))
@@ -50,10 +50,10 @@ def score(export: str, x: np.ndarray, draws: int) -> dict[str, np.ndarray]:
 
 
 def complexity(x: np.ndarray) -> np.ndarray:
-  """Returns the length of each image, compressed, in nats.
+  """Returns the compressed length of each image, in nats.
 
   Args:
-    x: uint8 images, compressed by zlib with a byte a pixel.
+    x: Images, uint8, which zlib compresses with one byte per pixel.
   """
   return np.array([
       8 * np.log(2) * len(zlib.compress(image.tobytes(), 9)) for image in x])
@@ -61,12 +61,12 @@ def complexity(x: np.ndarray) -> np.ndarray:
 
 def anomaly_scores(outputs: dict[str, np.ndarray], x: np.ndarray,
                    typical: float) -> dict[str, np.ndarray]:
-  """Returns scores that are high for what is foreign, by name.
+  """Returns scores that are high for outliers, by name.
 
   Args:
-    outputs: of `score`.
-    x: the images.
-    typical: the mean ELBO of the validation set.
+    outputs: Outputs of `score`.
+    x: Images.
+    typical: Mean ELBO of the validation set.
   """
   nats = complexity(x)
   return {
@@ -84,20 +84,20 @@ def anomaly_scores(outputs: dict[str, np.ndarray], x: np.ndarray,
 
 def table(own_validation, own_test, outliers,
           false_alarms: float) -> list[dict[str, float]]:
-  """Returns a row a score: threshold, alarms, area under the ROC curve.
+  """Returns a row per score: threshold, alarm rates, area under the ROC curve.
 
   Args:
-    own_validation: by name, anomaly scores that set the threshold.
-    own_test: of images that are the data's own.
-    outliers: of images that are not.
-    false_alarms: share of the data's own images above the threshold.
+    own_validation: Scores that set the threshold, by name.
+    own_test: Scores of test images of the same data set, by name.
+    outliers: Scores of images of the other data set, by name.
+    false_alarms: Share of the validation images above the threshold.
   """
   return [{
       'score': name,
       'threshold': (cut := np.quantile(values, 1 - false_alarms)),
       'false_alarms': np.mean(own_test[name] > cut),
       'detected': np.mean(outliers[name] > cut),
-      'auc': metrics.roc_auc_score(*_labelled(own_test[name], outliers[name]))}
+      'auc': metrics.roc_auc_score(*_labeled(own_test[name], outliers[name]))}
           for name, values in own_validation.items()]
 
 
@@ -106,9 +106,9 @@ def draw_roc(own_test, outliers, path: str | os.PathLike[str]):
   figure, axes = plt.subplots(figsize=(6.4, 4), layout='constrained')
   for name in own_test:
     false, true, _ = metrics.roc_curve(
-        *_labelled(own_test[name], outliers[name]))
+        *_labeled(own_test[name], outliers[name]))
     axes.plot(false, true, label=f'{name}: {metrics.auc(false, true):.3f}')
-  axes.plot([0, 1], [0, 1], color='grey', linewidth=0.8, linestyle=':')
+  axes.plot([0, 1], [0, 1], color='gray', linewidth=0.8, linestyle=':')
   axes.set(xlabel='false alarms', ylabel='outliers detected')
   figure.legend(title='area under the curve', loc='outside right upper',
                 frameon=False)
@@ -116,21 +116,21 @@ def draw_roc(own_test, outliers, path: str | os.PathLike[str]):
   plt.close(figure)
 
 
-def _labelled(own, outliers):
-  """Returns which scores are outliers', and all scores."""
+def _labeled(own, outliers):
+  """Returns whether each score is of an outlier, and all scores."""
   return (np.repeat([0, 1], [len(own), len(outliers)]),
           np.concatenate([own, outliers]))
 
 
 def newest_version(workdir: str) -> str:
-  """Returns the path of a run's newest export."""
+  """Returns the path of the newest export of a run."""
   base = os.path.join(workdir, 'export')
   return os.path.join(base, str(max(
       int(name) for name in os.listdir(base) if name.isdecimal())))
 
 
 def main():
-  """Scores the three sets of images, prints the table, draws the curves."""
+  """Scores the three sets of images, prints the table and draws the curves."""
   parser = argparse.ArgumentParser(
       description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
   parser.add_argument('--workdir', required=True)

@@ -1,13 +1,14 @@
-"""Tells what a trained encoder is worth to a classifier with few labels.
+"""Example that trains classifiers with few labels on a trained encoder.
 
   python train_main.py --flagfile=configs/digits.flags
   python docs/few_labels.py --workdir=runs/digits --dataset=digits
 
-A classifier is a linear map of the posterior mean, or of the features below it,
-with the encoder frozen, then fine-tuned, and for comparison the layers of the
-features with new weights. Each learns from as many labels of every class, drawn
-anew in each repetition. Printed are the accuracies on the test set, means over
-the repetitions with their standard errors. See docs/reuse.md.
+A classifier is a linear map of the posterior mean or of the features before it.
+The encoder is first frozen and then fine-tuned. For comparison, another
+classifier has the layers of the features with new weights. All train on the
+same number of labels per class, drawn again in each repetition. The program
+prints the mean test accuracies over the repetitions with their standard errors.
+See docs/reuse.md.
 """
 
 import argparse
@@ -24,7 +25,7 @@ _BATCH, _STEPS = 20, 300
 
 
 def bodies(model: tfvae.models.GraphVAE) -> dict[str, tf_keras.Model]:
-  """Returns what a classifier may stand on, by name, sharing the weights."""
+  """Returns models for the inputs of a classifier, with shared weights."""
   encoder = encoder_model(model)
   return {'posterior mean': tf_keras.Model(
       encoder.input, encoder.output['loc']), 'features': model.features}
@@ -32,12 +33,12 @@ def bodies(model: tfvae.models.GraphVAE) -> dict[str, tf_keras.Model]:
 
 def classifier(body: tf_keras.Model, num_classes: int,
                is_new: bool = False) -> tf_keras.Model:
-  """Returns a linear classifier on a copy of a body, or on a new one like it.
+  """Returns a linear classifier on a copy of a body.
 
   Args:
-    body: from x to `[b, n]`.
-    num_classes: of the logits.
-    is_new: whether the copy gets new weights.
+    body: Model from x to `[b, n]`.
+    num_classes: Number of logits.
+    is_new: Whether the copy has new weights.
   """
   copy = tf_keras.models.clone_model(body)
   if not is_new:
@@ -47,7 +48,7 @@ def classifier(body: tf_keras.Model, num_classes: int,
 
 def fit(model: tf_keras.Model, x: np.ndarray, y: np.ndarray,
         learning_rate: float, steps: int = _STEPS):
-  """Trains a classifier by the cross-entropy, with Adam."""
+  """Trains a classifier with the cross-entropy and Adam."""
   model.compile(
       tf_keras.optimizers.Adam(learning_rate),
       tf_keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -58,13 +59,13 @@ def fit(model: tf_keras.Model, x: np.ndarray, y: np.ndarray,
 
 def accuracies(parts: dict[str, tf_keras.Model], train, test,
                num_classes: int) -> dict[str, float]:
-  """Returns the share of test labels that each classifier tells, by name.
+  """Returns the test accuracy of each classifier, by name.
 
   Args:
-    parts: what `bodies` returned.
-    train: images and labels to learn from.
-    test: images and labels to be told.
-    num_classes: how many there are.
+    parts: Models that `bodies` returned.
+    train: Training images and labels.
+    test: Test images and labels.
+    num_classes: Number of classes.
   """
   results = {}
   for name, body in parts.items():

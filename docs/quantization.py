@@ -1,11 +1,11 @@
-"""Tells what the files of LiteRT cost: bytes, and differences from the model.
+"""Example that compares LiteRT files with the model: size and accuracy.
 
   python train_main.py --flagfile=configs/mnist.flags
   python docs/quantization.py --workdir=runs/mnist --dataset=mnist
 
-Both kinds of file encode test images and decode the posterior means that the
-model itself gives. Printed are the root mean square of the differences as a
-share of that of the model's own outputs. See docs/reuse.md.
+Both kinds of file encode test images and decode the posterior means of the
+model. The program prints the root mean square of the differences, relative to
+the root mean square of the outputs of the model. See docs/reuse.md.
 """
 
 import argparse

@@ -4,8 +4,8 @@
   python serving/grpc_client.py --server=localhost:8500 --signature=score \
       --input=x.npz --output=scores.npz
 
-The inputs are the arrays of an .npz file under the names of the signature's
-inputs, such as x and seed; the outputs are written in the same form.
+The input file is an .npz file whose arrays have the names of the inputs of the
+signature, such as x and seed. The outputs are written in the same format.
 """
 
 import argparse
@@ -25,17 +25,17 @@ _OPTIONS = [('grpc.max_receive_message_length', 2**30),
 def predict(server: str, model: str, signature: str,
             inputs: Mapping[str, np.ndarray],
             timeout: float = 10.0) -> dict[str, np.ndarray]:
-  """Returns the outputs of a signature by name.
+  """Calls a signature and returns its outputs by name.
 
   Args:
-    server: host and port.
-    model: the name under which the model is served.
-    signature: such as 'encode'.
-    inputs: by name, arrays with the batch first.
-    timeout: seconds to wait for the answer.
+    server: Host and port.
+    model: Name of the served model.
+    signature: Name of a signature, such as 'encode'.
+    inputs: Arrays by name, whose first dimension is the batch.
+    timeout: Maximum time for the response, in seconds.
 
   Raises:
-    grpc.RpcError: with the server's own words, if it refuses.
+    grpc.RpcError: If the server returns an error; it has the server's message.
   """
   request = predict_pb2.PredictRequest()
   request.model_spec.name = model

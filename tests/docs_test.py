@@ -1,4 +1,4 @@
-"""The guides say what is true: their code runs, their flags parse."""
+"""The code of the guides runs, their flags parse, their language is plain."""
 
 import importlib.util
 import json
@@ -12,6 +12,7 @@ from matplotlib import image as matplotlib_image
 import numpy as np
 import tensorflow as tf
 
+from tests import language
 from tfvae import models
 from tfvae import serving
 from tfvae.report.sections.explanations import EXPLANATIONS
@@ -55,6 +56,12 @@ def _prose(path):
                 flags=re.MULTILINE | re.DOTALL)
 
 
+def _rows(path):
+  """The rows of all tables of a page, as tuples of cells."""
+  return [tuple(cell.strip() for cell in line[1:-1].split(' | '))
+          for line in re.findall(r'^\|.*\|$', _prose(path), re.MULTILINE)]
+
+
 def _anchors(path):
   """What links into a page may name: its headings, as GitHub writes them."""
   return {re.sub(r'[^\w -]', '', heading.lower()).replace(' ', '-')
@@ -94,11 +101,36 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
     blocks = _blocks(path, 'python')
     self.assertNotEmpty(blocks)
     for line, text in blocks:
+      # README.md trains on real images, for seconds.
+      text = text.replace('epochs=100)', 'epochs=1)')
       # Blank lines in front, so that a traceback has the guide's own lines.
       code = '\n' * (line - 1) + text
       exec(compile(code, os.path.join(_ROOT, path), 'exec'), names)
+    if path == 'README.md':
+      self.assertGreater(*matplotlib_image.imread('samples.png').shape[1::-1])
+      self.assertAllInRange(names['samples'], 0, 1)
     if path == 'docs/models.md':
       self._check_shapes(names)
+
+  def test_readme_shows_how_it_begins(self):
+    """Eight lines of Python, and the graph of the model that they train."""
+    (_, code), = _blocks('README.md', 'python')
+    self.assertLen([line for line in code.splitlines() if line], 8)
+    strings = re.search(r"parse\('(.*)', '(.*)', '(.*)'\)", code).groups()
+    (_, shown), = _blocks('README.md', 'text')
+    self.assertEqual(strings, tuple(
+        line.split(maxsplit=1)[1] for line in shown.splitlines()))
+    self.assertEqual(strings, tuple(_make_images().GRAPHS[
+        'graph_readme.png'].values()))
+
+  def test_readme_compares_with_what_was_measured(self):
+    """Each row of its table has the figures of a row of docs/benchmarks.md."""
+    measured = {row[1:3] for row in _rows('docs/benchmarks.md')}
+    rows = [row for row in _rows('README.md') if len(row) == 3][2:]
+    self.assertNotEmpty(rows)
+    for row in rows:
+      with self.subTest(row[0]):
+        self.assertIn(row[1:3], measured)
 
   def _check_shapes(self, names):
     """What the comments of docs/models.md say of shapes."""
@@ -251,6 +283,50 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
           self.assertTrue(os.path.exists(os.path.join(_ROOT, file)))
           if anchor:
             self.assertIn(anchor, _anchors(file))
+
+
+class LanguageTest(parameterized.TestCase, tf.test.TestCase):
+
+  @parameterized.parameters(*language.PATHS)
+  def test_text_is_plain_american_english(self, path):
+    self.assertEqual('', '\n'.join(
+        f'{os.path.relpath(file, _ROOT)}:{line}: {words}: {advice}'
+        for file in language.files([path])
+        for line, words, advice in language.findings(file)))
+
+  def test_files_are_found(self):
+    self.assertContainsSubset(
+        [os.path.join(_ROOT, path) for path in (
+            *_PAGES, *_RUN_GUIDES, *_BENCHMARKS, 'CONTRIBUTING.md',
+            'CHANGELOG.md', 'configs/digits.flags', 'tfvae/report/report.html',
+            'tfvae/layers/__init__.py', 'train_main.py')],
+        language.files())
+
+  @parameterized.parameters(
+      ('"""Bits, drawn\n\nanew."""', 3, 'anew'),
+      ('x = "Whoever" \' calls.\'', 1, 'Whoever'),
+      ('x = 0  # The run goes\n# on as before.', 1, 'goes\non'),
+      ('def f(x):\n  """How x is binarized."""', 2, 'How x is'),
+      ('"""Args: x: the images."""', 1, 'x: the images.'),
+      ('def f():\n  """Draws.\n\n  Args:\n    n: of z.\n  """', 5, 'n: of z.'),
+      ('"""S.\n\nArgs:\n  a: A\n    b.\n  c, d: the e.\n"""', 6,
+       'c, d: the e.'),
+      ('"""S.\n\nReturns:\n  an array.\n"""', 4, 'Returns: an array.'),
+      ('x = f"{0} is Initialised"', 1, 'Initialised'),
+      ('# Grey and labelled.', 1, 'Grey'))
+  def test_findings(self, source, line, words):
+    self.assertEqual(
+        [(line, words)],
+        [found[:2] for found in language.python_findings(source)][:1])
+
+  @parameterized.parameters(
+      '# It goes on to the next; precise, realistic and otherwise advised.',
+      'x = "What is in the bits?"  # A color of the center.',
+      '"""Returns z.\n\nArgs:\n  a: A number.\n  b: σ of x.\n  c: `d`.\n"""',
+      '"""S.\n\nRaises:\n  ValueError: If x\n    is of no use.\n"""',
+      '"""S.\n\nReturns:\n  A pair: x and\n  z.\n"""')
+  def test_no_findings(self, source):
+    self.assertEmpty(list(language.python_findings(source)))
 
 
 if __name__ == '__main__':

@@ -18,9 +18,11 @@ import tfvae
 
 _ROOT = pathlib.Path(__file__).parents[1]
 # The files of a clone. A checkout may hold others.
-_TREE = ('*.in', '*.md', '*.py', '*.toml', '*.txt', 'BUILD', 'LICENSE',
-         'MODULE.bazel', 'benchmarks/**', 'configs/**', 'docs/**', 'serving/**',
+_TREE = ('*.cff', '*.in', '*.md', '*.py', '*.toml', '*.txt',
+         '.pre-commit-config.yaml', 'BUILD', 'LICENSE', 'MODULE.bazel',
+         'benchmarks/**', 'configs/**', 'docs/**', 'serving/**',
          'tests/**/*.py', 'tests/fixtures/**', 'tfvae/**')
+_BUILT = ('docs/_build/**',)
 _BUILD_HOOK = ('import sys; from setuptools import build_meta; '
                'getattr(build_meta, sys.argv[1])(sys.argv[2])')
 
@@ -74,7 +76,7 @@ class InstalledTest(tf.test.TestCase):
     directory = pathlib.Path(cls.enterClassContext(
         tempfile.TemporaryDirectory()))
     tree = directory / 'tree'
-    for path in _files(*_TREE):
+    for path in _files(*_TREE, exclude=_BUILT):
       (tree / path).parent.mkdir(parents=True, exist_ok=True)
       shutil.copyfile(_ROOT / path, tree / path)
     cls._build('sdist', tree, directory)
@@ -108,7 +110,7 @@ class InstalledTest(tf.test.TestCase):
     self.assertEqual(text.read_bytes(), (_ROOT / 'LICENSE').read_bytes())
 
   def test_sdist_holds_what_the_tests_need(self):
-    for path in _files(*_TREE):
+    for path in _files(*_TREE, exclude=_BUILT):
       self.assertTrue((self.sdist / path).is_file(), path)
 
   def test_wheel_requires_what_build_has(self):
@@ -175,7 +177,8 @@ class DeclaredTest(tf.test.TestCase):
 
   def test_every_file_that_tests_read_is_in_the_documents(self):
     self.assertContainsSubset(
-        _files('benchmarks/**', 'docs/**', 'serving/**', 'tests/fixtures/**'),
+        _files('benchmarks/**', 'docs/**', 'serving/**', 'tests/fixtures/**',
+               exclude=_BUILT),
         self.targets['documents']['srcs'])
 
   def test_every_file_of_the_tests_is_in_a_target(self):
@@ -187,6 +190,15 @@ class DeclaredTest(tf.test.TestCase):
   def test_version_is_that_of_the_package(self):
     self.assertIn(f'version = "{tfvae.__version__}"',
                   (_ROOT / 'MODULE.bazel').read_text(encoding='utf-8'))
+    self.assertIn(f'\nversion: {tfvae.__version__}\n',
+                  (_ROOT / 'CITATION.cff').read_text(encoding='utf-8'))
+
+  def test_pre_commit_has_the_linter_of_the_constraints(self):
+    pin, = re.findall(
+        r'"(ruff==[^"]+)"',
+        (_ROOT / '.pre-commit-config.yaml').read_text(encoding='utf-8'))
+    self.assertIn(f'\n{pin}\n',
+                  (_ROOT / 'constraints.txt').read_text(encoding='utf-8'))
 
 
 if __name__ == '__main__':

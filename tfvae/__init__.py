@@ -36,7 +36,6 @@ __all__ = [
     'NegativeLogLikelihood',
     'VAE',
     'layers',
-    'learning_rates',
     'losses',
     'models',
     'objectives',

@@ -105,7 +105,7 @@ class Registry(Mapping[str, Callable[..., Any]]):
 
     return decorator
 
-  def make(self, name: str, *args: Any,
+  def make(self, name: str, /, *args: Any,
            settings: Mapping[str, Any] | None = None, **kwargs: Any) -> Any:
     """Makes the object of a choice.
 

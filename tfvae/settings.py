@@ -1,9 +1,11 @@
 """Declaring the fields of a settings dataclass, and checking their values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 import dataclasses
 import math
 from typing import Any
+
+from tfvae.registry import Registry
 
 _BOUNDS = {
     'at least': lambda value, bound: value >= bound,
@@ -15,40 +17,85 @@ _BOUNDS = {
 _LARGEST = {int: 2**31 - 1, float: 3.4e38}
 
 
-def setting(default: Any, group: str, text: str,
-            choices: Sequence[str] | None = None, changes_result: bool = True,
-            only_with: Mapping[str, Sequence[str]] | None = None,
-            same_result: Sequence[str] = (), **bounds: float) -> Any:
+def setting(default: Any, text: str, choices: Iterable[Any] | None = None,
+            changes_result: bool = True,
+            only_with: Mapping[str, Collection[str]] | None = None,
+            same_result: Collection[str] = (), **bounds: float) -> Any:
   """Declares a field.
 
   Args:
-    default: its value where none is given.
-    group: the heading it stands under in `--help`.
-    text: its help.
-    choices: the values it may have.
-    changes_result: whether a run may be resumed with another value.
-    only_with: by the name of another setting, the values of that with which
-      this one has an effect; with others it must stay at its default.
-    same_result: values of a setting that changes the result which all have the
-      same, so that a run may be resumed with another of them.
-    **bounds: `at_least`, `at_most`, `above`, `below`; of each item where the
+    default: Value where none is given.
+    text: Help, a noun phrase.
+    choices: Allowed values; a mapping, such as a `Registry`, stands for its
+      names, also for those that are added later.
+    changes_result: Whether a run must not be resumed with another value.
+    only_with: Values of other settings, by their name, with which this one has
+      an effect; with any other it must have its default.
+    same_result: Values that lead to the same result, so that a run may be
+      resumed with another of them.
+    **bounds: `at_least`, `at_most`, `above` and `below`; of each item where the
       value is a tuple.
   """
   return dataclasses.field(default=default, metadata={
-      'group': group, 'help': text, 'choices': choices,
-      'changes_result': changes_result, 'only_with': only_with or {},
-      'same_result': frozenset(same_result),
+      'help': text, 'choices': choices, 'changes_result': changes_result,
+      'only_with': only_with or {}, 'same_result': frozenset(same_result),
       'bounds': {name.replace('_', ' '): b for name, b in bounds.items()}})
 
 
-def check_settings(settings: Any):
-  """Checks each field of a dataclass of settings by what it was declared with.
+def extended_by(**registries: Registry) -> Callable[[type], type]:
+  """Returns a decorator that declares the settings of choices as fields.
+
+  ```python
+  @dataclasses.dataclass(frozen=True)
+  @extended_by(objective=OBJECTIVES)
+  class ModelConfig:
+    objective: str = setting('elbo', 'objective of the training', OBJECTIVES)
+  ```
+
+  The `Setting`s of the registered objectives become fields that follow
+  `objective`, and have an effect only with the objectives they belong to. Where
+  several choices can be made, so that the field holds a tuple, they are the
+  last fields, and have no such condition.
 
   Args:
-    settings: the dataclass.
+    **registries: Registry of the choices, by the name of the field that chooses
+      among them.
+  """
+
+  def decorator(cls):
+    declared, last = {}, {}
+    for name, kind in cls.__annotations__.items():
+      declared[name] = kind
+      if name in registries:
+        is_single = kind is str
+        added = _fields_of(registries[name], name if is_single else None)
+        for field_name, (_, field) in added.items():
+          setattr(cls, field_name, field)
+        (declared if is_single else last).update(
+            {key: annotation for key, (annotation, _) in added.items()})
+    cls.__annotations__ = declared | last
+    return cls
+
+  return decorator
+
+
+def choices_of(field: dataclasses.Field) -> tuple[str, ...]:
+  """Returns the allowed values of a field; nothing where all are."""
+  found = []
+  choices = field.metadata['choices'] or ()
+  for choice in (choices,) if isinstance(choices, Mapping) else choices:
+    found += choice if isinstance(choice, Mapping) else [choice]
+  return tuple(found)
+
+
+def check_settings(settings: Any):
+  """Checks each field of a settings dataclass against its declaration.
+
+  Args:
+    settings: Instance of the dataclass.
 
   Raises:
-    ValueError: if a value is out of range, or has no effect.
+    ValueError: If a value is out of range or has no effect.
   """
   for field in dataclasses.fields(settings):
     _check_value(field, getattr(settings, field.name))
@@ -63,8 +110,18 @@ def flag_text(value: Any) -> str:
   return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _fields_of(registry: Registry, chooser: str | None) -> dict[str, Any]:
+  """Returns the annotation and the field of each setting of a registry."""
+  return {name: (
+      declared.kind | None if declared.default is None else declared.kind,
+      setting(declared.default, declared.text, declared.choices,
+              only_with={chooser: choices} if chooser else None,
+              **declared.bounds))
+          for name, (declared, choices) in registry.settings().items()}
+
+
 def _check_value(field: dataclasses.Field, value: Any):
-  choices, bounds = field.metadata['choices'], field.metadata['bounds']
+  choices, bounds = choices_of(field), field.metadata['bounds']
   if value is None:
     return
   if isinstance(value, tuple) and not value:

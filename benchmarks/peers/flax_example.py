@@ -1,9 +1,9 @@
 """The variational autoencoder of Flax's examples, in JAX.
 
 https://github.com/google/flax/tree/main/examples/vae: linen modules, Adam in a
-`TrainState`, and a jitted step. Of ours are the widths, and the batches: uint8
-from a NumPy array, permuted in every epoch and binarised inside the step, where
-the example has float32 from TFDS.
+`TrainState`, and a jitted step. Two things differ from the example: the widths,
+and the batches, which are uint8 from a NumPy array, permuted in every epoch and
+binarized in the step, instead of float32 from TFDS.
 """
 
 from typing import Any
@@ -24,32 +24,32 @@ _LATENT_SIZE = 50
 
 
 class Encoder(nn.Module):
-  """From x to the mean and log variance of q(z|x)."""
+  """Network from x to the mean and log variance of q(z|x)."""
 
   @nn.compact
   def __call__(self, x):
-    """Returns both, `[b, d]`."""
+    """Returns the mean and the log variance, `[b, d]`."""
     for _ in range(2):
       x = nn.tanh(nn.Dense(200)(x))
     return nn.Dense(_LATENT_SIZE)(x), nn.Dense(_LATENT_SIZE)(x)
 
 
 class Decoder(nn.Module):
-  """From z to the logits of p(x|z)."""
+  """Network from z to the logits of p(x|z)."""
 
   @nn.compact
   def __call__(self, z):
-    """Returns them, `[b, 784]`."""
+    """Returns the logits, `[b, 784]`."""
     for _ in range(2):
       z = nn.tanh(nn.Dense(200)(z))
     return nn.Dense(784)(z)
 
 
 class VAE(nn.Module):
-  """Both, with a draw between them."""
+  """Encoder and decoder, with a draw of z between them."""
 
   def setup(self):
-    """Makes the networks."""
+    """Builds the networks."""
     self.encoder, self.decoder = Encoder(), Decoder()
 
   def __call__(self, x, z_rng):
@@ -62,7 +62,7 @@ class VAE(nn.Module):
 @jax.jit
 def train_step(state: TrainState, images: jax.Array,
                rng: jax.Array) -> TrainState:
-  """Binarises a batch, uint8 `[b, 784]`, and takes a gradient step on it."""
+  """Binarizes a batch, uint8 `[b, 784]`, and takes a gradient step on it."""
   x_rng, z_rng = random.split(random.fold_in(rng, state.step))
   x = random.bernoulli(x_rng, images / 255).astype(jnp.float32)
 
@@ -76,8 +76,8 @@ def train_step(state: TrainState, images: jax.Array,
 
 
 def train(case: dict[str, Any], form: None, watch: Watch) -> dict[str, float]:
-  """Trains the peer, and returns how good it became; see `process`."""
-  del form  # There is one.
+  """Trains the peer and returns its scores; see `process`."""
+  del form  # There is one form.
   images = mnist.training_images(case).reshape(-1, 784)
   model, (init_rng, rng) = VAE(), random.split(random.key(0))
   state = TrainState.create(

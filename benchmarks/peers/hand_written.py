@@ -1,10 +1,10 @@
-"""The limit: a training loop by hand, a whole epoch in one function.
+"""The limit: a training loop by hand, with a whole epoch in one function.
 
-Nothing of Keras, no metric, no callback and no input pipeline: the images are
-one uint8 tensor, and gathering, binarising, gradient and Adam are a
-`tf.while_loop` over the steps. It is compiled by XLA, or is a plain graph,
-which is the faster of both for convolutions on a CPU. What is left over of an
-epoch by batches is dropped.
+It has no Keras, metrics, callbacks or input pipeline. The images are one uint8
+tensor, and a `tf.while_loop` over the steps gathers, binarizes, computes the
+gradient and updates with Adam. XLA compiles it, or it is a plain graph, which
+is faster for convolutions on a CPU. It drops the last partial batch of an
+epoch.
 """
 
 from collections.abc import Callable
@@ -25,12 +25,12 @@ Tensors = list[tf.Tensor]
 
 
 class Networks(NamedTuple):
-  """Two networks as functions of their weights, which come in pairs.
+  """Encoder and decoder as functions of pairs of kernels and biases.
 
   Attributes:
-    shapes: of the kernels, and the lengths of their biases.
-    encode: from pairs and x to the parameters of q(z|x), `[b, 2 d]`.
-    decode: from pairs and z to the logits of p(x|z), `[b, 784]`.
+    shapes: Shapes of the kernels, and the lengths of their biases.
+    encode: Function from pairs and x to the parameters of q(z|x), `[b, 2 d]`.
+    decode: Function from pairs and z to the logits of p(x|z), `[b, 784]`.
   """
 
   shapes: list[tuple[list[int], int]]
@@ -39,7 +39,7 @@ class Networks(NamedTuple):
 
 
 def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
-  """Trains the peer, and returns how good it became; see `process`."""
+  """Trains the peer and returns its scores; see `process`."""
   networks = {'mlp': _mlp, 'conv': _conv}[case['model']]()
   images = mnist.training_images(case)
   weights = _initial_weights(networks.shapes)
@@ -54,7 +54,7 @@ def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
       order = tf.random.experimental.stateless_shuffle(
           tf.range(len(images)), seed=[0, index], alg='philox')
       float(epoch(order, tf.constant(index * steps)))
-    watch.step_done()  # The first result there is: that of an epoch.
+    watch.step_done()  # The first result is that of an epoch.
   watch.training_done()
   if not case.get('scored', True):
     return {}
@@ -64,19 +64,20 @@ def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
 def make_epoch(networks: Networks, images: tf.Tensor, state: list[tf.Variable],
                batch_size: int, num_samples: int,
                jit_compile: bool) -> Callable[..., tf.Tensor]:
-  """Returns a function that trains for an epoch.
+  """Returns a function that trains for one epoch.
 
   Args:
-    networks: what is trained.
-    images: uint8 `[n, 784]`.
-    state: the weights, and as many first and second moments of Adam.
-    batch_size: images a step.
-    num_samples: K; 1 is the ELBO with its KL in closed form, more are the
-      importance-weighted bound.
-    jit_compile: whether XLA compiles it.
+    networks: Networks to train.
+    images: Images, uint8 `[n, 784]`.
+    state: Weights, followed by the first and the second moments of Adam.
+    batch_size: Images per step.
+    num_samples: K; 1 is the ELBO with its KL in closed form, larger values are
+      the importance-weighted bound.
+    jit_compile: Whether XLA compiles the function.
 
   Returns:
-    From the order of the images and the steps done before to the mean loss.
+    A function of the order of the images and the number of earlier steps that
+    returns the mean loss.
   """
   steps, third = images.shape[0] // batch_size, len(state) // 3
 
@@ -143,17 +144,17 @@ def _adam(values: Tensors, gradients: Tensors, count: tf.Tensor) -> Tensors:
 
 @tf.custom_gradient
 def _softplus(x):
-  """Returns log(1 + eˣ), of which XLA makes a faster loop than of TF's."""
+  """Returns log(1 + eˣ) in a form that XLA compiles to a faster loop."""
   return (tf.nn.relu(x) + tf.math.log(1 + tf.exp(-tf.abs(x))),
           lambda upstream: upstream * tf.sigmoid(x))
 
 
 def _binary(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-  """Draws x ~ Bernoulli(image / 255) from 16 random bits a pixel."""
+  """Draws x ~ Bernoulli(image / 255) from 16 random bits per pixel."""
   words = tf.random.stateless_uniform(
       [tf.size(images) // 4, 2], seed, minval=None, maxval=None,
       dtype=tf.uint64, alg='philox')[:, 0]
-  # By one, so that XLA computes a word of four pixels once, not four times.
+  # Divides by one, so that XLA computes a word of four pixels only once.
   words //= tf.cast(tf.bitwise.bitwise_or(seed[1], 1) != 0, tf.uint64)
   noise = tf.reshape(tf.bitcast(words, tf.uint16), images.shape)
   return tf.cast(tf.cast(noise, tf.float32) * (255 / 65536)
@@ -161,7 +162,7 @@ def _binary(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
 
 
 def _mlp() -> Networks:
-  """784-200-200-50 and back, tanh."""
+  """Returns 784-200-200-50 and its mirror, tanh."""
   def perceptron(pairs, h):
     *hidden, (kernel, bias) = pairs
     for w, b in hidden:
@@ -177,7 +178,7 @@ def _mlp() -> Networks:
 
 
 def _conv() -> Networks:
-  """The convolutions of `configs/mnist_conv.flags`, ReLU."""
+  """Returns the convolutions of `configs/mnist_conv.flags`, ReLU."""
   def encode(pairs, x):
     h = tf.reshape(x, [-1, 28, 28, 1])
     for w, b in pairs[:2]:
@@ -199,14 +200,14 @@ def _conv() -> Networks:
       [([3, 3, 1, 32], 32), ([3, 3, 32, 64], 64),
        ([7 * 7 * 64, 2 * _LATENT_SIZE], 2 * _LATENT_SIZE),
        ([_LATENT_SIZE, 7 * 7 * 64], 7 * 7 * 64),
-       # A transposed convolution's kernel has its outputs before its inputs.
+       # The kernel of a transposed convolution has outputs before inputs.
        ([3, 3, 64, 64], 64), ([3, 3, 32, 64], 32), ([3, 3, 32, 1], 1)],
       encode, decode)
 
 
 def _initial_weights(
     shapes: list[tuple[list[int], int]]) -> list[np.ndarray]:
-  """Returns Glorot's uniform kernels and zero biases, as Keras has them."""
+  """Returns Glorot uniform kernels and zero biases, the defaults of Keras."""
   rng, weights = np.random.default_rng(0), []
   for shape, size in shapes:
     limit = math.sqrt(6 / (math.prod(shape[:-2]) * sum(shape[-2:])))
@@ -226,5 +227,5 @@ def _score(networks, pairs, case) -> dict[str, float]:
     return loc, tf.exp(0.5 * log_variance)
 
   return score(mnist.binary_test_images(case), posterior,
-                       lambda z: networks.decode(pairs, tf.constant(z)),
+               lambda z: networks.decode(pairs, tf.constant(z)),
                case['importance_samples'])

@@ -1,8 +1,8 @@
 """The variational autoencoder of keras.io's examples, on Keras 3.
 
 https://keras.io/examples/generative/vae: a `Sampling` layer, and a `Model` with
-a `train_step` of its own. Of ours are the widths, and the binary batches; the
-example trains on grey pixels.
+its own `train_step`. Two things differ from the example: the widths, and the
+binary batches, where the example trains on gray pixels.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from benchmarks.peers.watch import Watch
 from benchmarks.peers.watch import watched_fit
 
 _LATENT_SIZE = 50
-# Arguments of `compile` by form. Left alone, Keras 3 compiles with XLA.
+# Arguments of `compile` by form. By default, Keras 3 compiles with XLA.
 _FORMS = {
     'as written': {},
     'graph, 50 steps': {'jit_compile': False, 'steps_per_execution': 50},
@@ -28,7 +28,7 @@ _FORMS = {
 
 
 class Sampling(layers.Layer):
-  """Draws z from its mean and log variance."""
+  """Layer that draws z from its mean and log variance."""
 
   def __init__(self, **kwargs):
     super().__init__(**kwargs)
@@ -43,7 +43,7 @@ class Sampling(layers.Layer):
 
 
 class VAE(keras.Model):
-  """Trains by a custom step."""
+  """Model with a custom training step."""
 
   def __init__(self, encoder, decoder, **kwargs):
     super().__init__(**kwargs)
@@ -53,7 +53,7 @@ class VAE(keras.Model):
 
   @property
   def metrics(self):
-    """The means that Keras resets at the start of an epoch."""
+    """Means that Keras resets at the start of an epoch."""
     return self._trackers
 
   def train_step(self, data):
@@ -76,7 +76,7 @@ class VAE(keras.Model):
 
 
 def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
-  """Trains the peer, and returns how good it became; see `process`."""
+  """Trains the peer and returns its scores; see `process`."""
   keras.utils.set_random_seed(0)
   encoder, decoder = _networks(case['model'])
   model = VAE(encoder, decoder)

@@ -1,9 +1,9 @@
-"""MNIST for the peers: arrays from a file, whose reading takes NumPy alone.
+"""MNIST for the peers: arrays from a file that NumPy reads.
 
   python -m benchmarks.peers.mnist DATA_DIR FILE
 
-writes the file from TFDS, once for all of them: a peer of another framework
-lives in an environment that has no TensorFlow.
+writes the file from TFDS, once for all peers: the environment of a peer in
+another framework has no TensorFlow.
 """
 
 import sys
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-# The images that every peer trains on are the first of the training split.
+# Every peer trains on the first images of the training split.
 TRAINING_IMAGES = 57_000
 
 
@@ -25,15 +25,15 @@ def write(data_dir: str | None, path: str):
 
 
 def training_images(case: dict[str, Any]) -> np.ndarray:
-  """Returns uint8 `[n, 28, 28, 1]`, n being the `images` of the case."""
+  """Returns uint8 `[n, 28, 28, 1]`, where n is `images` of the case."""
   return _images('train', case)[:case['images']]
 
 
 def binary_test_images(case: dict[str, Any]) -> np.ndarray:
-  """Returns the test set, binarised once by NumPy: float32."""
-  grey = _images('test', case)
-  noise = np.random.default_rng(0).random(grey.shape, np.float32)
-  return np.float32(noise < grey / np.float32(255))
+  """Returns the test set, binarized once with NumPy, float32."""
+  gray = _images('test', case)
+  noise = np.random.default_rng(0).random(gray.shape, np.float32)
+  return np.float32(noise < gray / np.float32(255))
 
 
 def _images(split: str, case: dict[str, Any]) -> np.ndarray:

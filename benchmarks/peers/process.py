@@ -1,17 +1,17 @@
-"""Trains one peer in this process and prints what it measured of itself.
+"""Program that trains one peer and prints its measurements.
 
   python -m benchmarks.peers.process '{"peer": "hand_xla", "model": "mlp", …}'
 
-A case, the argument, has these keys: `peer`, one of `PEERS`; `model`, mlp or
-conv; `batch_size`; `importance_samples`; `images` and `epochs` to train on;
-`started`, the `time.time()` of this process's start; `data_dir`, for a peer
-that reads TFDS; and `mnist`, a file that `benchmarks.peers.mnist` wrote, unless
-`scored` is false, which leaves out the evaluation, for a peer that reads TFDS.
-It may have `ends_at_first_step`; and for tfvae `workdir`, and `flags` beside
-those of the case.
+The argument is a case, a dictionary with these keys: `peer`, one of `PEERS`;
+`model`, mlp or conv; `batch_size`; `importance_samples`; `images` and `epochs`
+to train on; `started`, the `time.time()` at the start of this process;
+`data_dir`, for a peer that reads TFDS; and `mnist`, a file that
+`benchmarks.peers.mnist` wrote. A peer that reads TFDS does not need `mnist` if
+`scored` is false, which skips the evaluation. Optional keys are
+`ends_at_first_step` and, for tfvae, `workdir` and additional `flags`.
 
-A peer whose framework is not among tfvae's requirements runs in an environment
-of its own; `requirements.txt` beside this file has its versions.
+A peer whose framework is not a requirement of tfvae runs in a separate
+environment with the versions of `requirements.txt` in this directory.
 """
 
 import importlib
@@ -22,7 +22,7 @@ import sys
 from benchmarks.peers.watch import Ended
 from benchmarks.peers.watch import Watch
 
-# By name: the module in this package, and the form of the peer in it.
+# Module in this package and form of the peer, by name.
 PEERS = {
     'tfvae': ('tfvae_program', None),
     'hand_xla': ('hand_written', 'xla'),
@@ -38,7 +38,7 @@ PEERS = {
     'pythae': ('pythae_vae', None),
 }
 
-# A record has the versions of those that the process imported.
+# A record has the versions of the frameworks that the process imported.
 _FRAMEWORKS = (
     'tensorflow', 'tensorflow-probability', 'tf_keras', 'keras', 'jax',
     'jaxlib', 'flax', 'optax', 'torch', 'pythae', 'numpy')
@@ -49,7 +49,7 @@ def main():
   case = json.loads(sys.argv[1])
   watch = Watch(case['started'], case.get('ends_at_first_step', False))
   module, form = PEERS[case['peer']]
-  # Imported only now: it is a part of what starting up takes.
+  # Imported here, because the import is part of the start-up time.
   peer = importlib.import_module(f'benchmarks.peers.{module}')
   try:
     watch.record |= peer.train(case, form, watch)

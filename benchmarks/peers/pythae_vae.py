@@ -1,9 +1,9 @@
 """The `VAE` of pythae with its `BaseTrainer`.
 
-https://pythae.readthedocs.io: the networks are given as a `BaseEncoder` and a
-`BaseDecoder`, and the trainer does the rest, as it comes. Of ours are the
-widths, and that the model binarises its batch: in a dataset, as pythae's
-scripts have it, each image would be drawn by itself.
+https://pythae.readthedocs.io: the networks are a `BaseEncoder` and a
+`BaseDecoder`; the trainer is unchanged. Two things differ: the widths, and the
+binarization of whole batches in the model. A dataset, which the scripts of
+pythae use, would draw each image separately.
 """
 
 import tempfile
@@ -29,7 +29,7 @@ _LATENT_SIZE = 50
 
 
 class Encoder(BaseEncoder):
-  """From x to the mean and log variance of q(z|x)."""
+  """Network from x to the mean and log variance of q(z|x)."""
 
   def __init__(self):
     super().__init__()
@@ -38,14 +38,14 @@ class Encoder(BaseEncoder):
     self.log_var = nn.Linear(200, _LATENT_SIZE)
 
   def forward(self, x):
-    """Returns both, `[b, d]`."""
+    """Returns the mean and the log variance, `[b, d]`."""
     h = self.features(x)
     return ModelOutput(
         embedding=self.embedding(h), log_covariance=self.log_var(h))
 
 
 class Decoder(BaseDecoder):
-  """From z to the probabilities of p(x|z)."""
+  """Network from z to the probabilities of p(x|z)."""
 
   def __init__(self):
     super().__init__()
@@ -53,34 +53,34 @@ class Decoder(BaseDecoder):
         *torch_example.perceptron(_LATENT_SIZE), nn.Linear(200, 784))
 
   def forward(self, z):
-    """Returns them, `[b, 784]`."""
+    """Returns the probabilities, `[b, 784]`."""
     return ModelOutput(reconstruction=torch.sigmoid(self.logits(z)))
 
 
 class BinaryVAE(VAE):
-  """Binarises each batch."""
+  """VAE that binarizes each batch."""
 
   def forward(self, inputs, **kwargs):
-    """Returns the losses of a batch of grey images."""
+    """Returns the losses of a batch of gray images."""
     return super().forward(
         DatasetOutput(data=torch_example.binary(inputs['data'])), **kwargs)
 
 
 def train(case: dict[str, Any], form: None, watch: Watch) -> dict[str, float]:
-  """Trains the peer, and returns how good it became; see `process`."""
-  del form  # There is one.
+  """Trains the peer and returns its scores; see `process`."""
+  del form  # There is one form.
   torch.manual_seed(0)
-  grey = torch_example.grey_images(case)
+  gray = torch_example.gray_images(case)
   model = BinaryVAE(
       VAEConfig(input_dim=(784,), latent_dim=_LATENT_SIZE,
                 reconstruction_loss='bce'), Encoder(), Decoder())
   with tempfile.TemporaryDirectory() as directory:
     _trainer(watch)(
-        model=model, train_dataset=BaseDataset(grey, torch.zeros(len(grey))),
+        model=model, train_dataset=BaseDataset(gray, torch.zeros(len(gray))),
         training_config=BaseTrainerConfig(
             output_dir=directory, num_epochs=case['epochs'],
             learning_rate=1e-3, per_device_train_batch_size=case['batch_size']),
-        # In the place of the callback that does nothing.
+        # Replaces the callback that does nothing.
         callbacks=[_first_step(watch)]).train()
   watch.training_done()
 
@@ -93,9 +93,9 @@ def train(case: dict[str, Any], form: None, watch: Watch) -> dict[str, float]:
 
 def _trainer(watch: Watch) -> type[BaseTrainer]:
   class TimedTrainer(BaseTrainer):
-    """Times the part of each epoch that trains."""
+    """Trainer that times the training part of each epoch."""
 
-    def train_step(self, epoch):  # What pythae calls an epoch of training.
+    def train_step(self, epoch):  # pythae's name for an epoch.
       with watch.epoch(len(self.train_dataset)):
         return super().train_step(epoch)
 
@@ -104,7 +104,7 @@ def _trainer(watch: Watch) -> type[BaseTrainer]:
 
 def _first_step(watch: Watch) -> TrainingCallback:
   class FirstStep(TrainingCallback):
-    """Notes the first step."""
+    """Callback that records the first step."""
 
     def on_train_step_end(self, training_config, **kwargs):
       watch.step_done()

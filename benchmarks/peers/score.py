@@ -1,11 +1,11 @@
-"""One evaluator for all peers: the bound that they train, in float64 NumPy."""
+"""Evaluator of all peers: the bound that they train, in float64 NumPy."""
 
 from collections.abc import Callable
 
 import numpy as np
 
 _BATCH_SIZE = 500
-# Of the test set, where there are many draws of each.
+# Number of test images with many draws each.
 _IMPORTANCE_IMAGES = 1000
 
 
@@ -15,18 +15,18 @@ def score(
     logits: Callable[[np.ndarray], np.ndarray],
     num_samples: int = 1,
 ) -> dict[str, float]:
-  """Returns the bound with its sign changed, and the KL, mean nats an image.
+  """Returns the negative bound and the KL, in mean nats per image.
 
-    −ELBO(x) = KL(q(z|x) ‖ N(0, 1)) − log p(x|z),  one z ~ q(z|x) an image,
-    −L_K(x) = −log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|x)  for K > 1, which is
-    of the first 1000 images.
+    −ELBO(x) = KL(q(z|x) ‖ N(0, 1)) − log p(x|z),  one z ~ q(z|x) per image,
+    −L_K(x) = −log (1/K) Σ_k p(x|z_k) p(z_k) / q(z_k|x)  for K > 1, on the
+    first 1000 images.
 
   Args:
-    images: binary, `[n, ...]`.
-    posterior: from images to the mean of q(z|x), `[b, d]`, and its scale:
-      standard deviations `[b, d]`, or a lower triangular L `[b, d, d]`.
-    logits: from z, `[b, d]`, to those of p(x|z), `[b, ...]`.
-    num_samples: K.
+    images: Binary images, `[n, ...]`.
+    posterior: Function from images to the mean of q(z|x), `[b, d]`, and its
+      scale: standard deviations `[b, d]`, or a lower triangular L `[b, d, d]`.
+    logits: Function from z, `[b, d]`, to the logits of p(x|z), `[b, ...]`.
+    num_samples: K, the number of draws per image.
   """
   rng, bounds, divergences = np.random.default_rng(1), [], []
   if num_samples > 1:

@@ -2,8 +2,8 @@
 
 https://www.tensorflow.org/probability/examples/Probabilistic_Layers_VAE: a
 `MultivariateNormalTriL` with a `KLDivergenceRegularizer`, which counts the KL
-twice, and an `IndependentBernoulli`. Of ours are the widths, and that white
-pixels are ones: the notebook's `image < uniform` inverts the digits.
+twice, and an `IndependentBernoulli`. Two things differ: the widths, and white
+pixels are ones, because `image < uniform` in the notebook inverts the digits.
 """
 
 from typing import Any
@@ -22,7 +22,7 @@ from benchmarks.peers.watch import watched_fit
 tfd, tfpl, tfkl = tfp.distributions, tfp.layers, tf_keras.layers
 
 _LATENT_SIZE = 50
-# By form: arguments of `compile`, and whether the pipeline is the tuned one.
+# Arguments of `compile`, and whether the pipeline is tuned, by form.
 _FORMS = {
     'as written': ({}, False),
     'XLA, 50 steps': ({'jit_compile': True, 'steps_per_execution': 50}, True),
@@ -30,7 +30,7 @@ _FORMS = {
 
 
 def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
-  """Trains the peer, and returns how good it became; see `process`."""
+  """Trains the peer and returns its scores; see `process`."""
   tf_keras.utils.set_random_seed(0)
   settings, is_tuned = _FORMS[form]
   encoder, decoder = _networks(case['model'])
@@ -53,7 +53,7 @@ def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
 
 
 def _notebook_batches(case: dict[str, Any]) -> tf.data.Dataset:
-  """Returns batches as the notebook makes them: by a map over single images."""
+  """Returns the batches of the notebook, from a map over single images."""
   def preprocess(sample):
     image = tf.cast(sample['image'], tf.float32) / 255.
     image = tf.random.uniform(tf.shape(image)) < image

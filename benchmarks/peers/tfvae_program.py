@@ -1,8 +1,9 @@
 """tfvae: `train_main.py` with its command line, in this process.
 
-The program is run as it is, but for `fit`, which also notes the first step and
-the CPU time of the epochs, and after which the process evaluates as the other
-peers do and ends. Images a second are those of the run's own `history.csv`.
+The program is unchanged except for `fit`, which also records the first step and
+the CPU time of the epochs. After `fit` the process computes the scores, the
+same way as the other peers, and ends. Images per second are a column of
+`history.csv`.
 """
 
 import csv
@@ -21,7 +22,7 @@ _COLUMN = 'images_per_second'
 
 
 class _Trained(SystemExit):
-  """Ends the program after its training, with its model."""
+  """Exception that ends the program after training and holds the model."""
 
 
 def flags(case: dict[str, Any], workdir: str) -> list[str]:
@@ -41,8 +42,8 @@ def flags(case: dict[str, Any], workdir: str) -> list[str]:
 
 
 def train(case: dict[str, Any], form: None, watch: Watch) -> dict[str, float]:
-  """Trains, and returns the speed and how good it became; see `process`."""
-  del form  # There is one.
+  """Trains tfvae and returns its speed and its scores; see `process`."""
+  del form  # There is one form.
   with tempfile.TemporaryDirectory() as directory:
     workdir = case.get('workdir', os.path.join(directory, 'run'))
     model = _run([_PROGRAM, *flags(case, workdir)], watch, case['images'])
@@ -53,14 +54,14 @@ def train(case: dict[str, Any], form: None, watch: Watch) -> dict[str, float]:
 
 
 def images_per_second(workdir: str) -> list[float]:
-  """Returns the column of a run's `history.csv`, an item an epoch."""
+  """Returns the images per second of each epoch in `history.csv`."""
   with open(os.path.join(workdir, _HISTORY), encoding='utf-8') as file:
     return [float(row[_COLUMN]) for row in csv.DictReader(file)]
 
 
 def _run(argv: list[str], watch: Watch, images: int) -> Any:
-  """Runs the program as far as the end of `fit`, and returns the model."""
-  # As in the program, before TensorFlow is there.
+  """Runs the program up to the end of `fit` and returns the model."""
+  # The same as in the program, before the import of TensorFlow.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   import tf_keras
   fit = watched_fit(

@@ -1,9 +1,9 @@
 """The variational autoencoder of PyTorch's examples.
 
 https://github.com/pytorch/examples/tree/main/vae: a `DataLoader` over a
-dataset, and a loop that adds up `loss.item()`. Of ours are the widths, and the
-binary batches, for which the loss needs no continuous Bernoulli. The other form
-is by someone who has looked: no loader, but batches indexed from one tensor,
+dataset, and a loop that sums `loss.item()`. Two things differ: the widths, and
+the binary batches, for which the loss needs no continuous Bernoulli. The other
+form is tuned: batches indexed from one tensor instead of a loader,
 `torch.compile`, and the fused Adam.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn import functional as F  # noqa: N812, as all of PyTorch has it.
+from torch.nn import functional as F  # noqa: N812, the convention of PyTorch.
 from torch.utils.data import DataLoader
 from torch.utils.data import TensorDataset
 
@@ -24,7 +24,7 @@ _LATENT_SIZE = 50
 
 
 class VAE(nn.Module):
-  """Encoder, draw and decoder."""
+  """Encoder, draw of z and decoder."""
 
   def __init__(self):
     super().__init__()
@@ -40,7 +40,7 @@ class VAE(nn.Module):
     return self.fc21(h), self.fc22(h)
 
   def forward(self, x):
-    """Returns the probabilities of p(x|z), and mean and log variance of z."""
+    """Returns the probabilities of p(x|z), mean and log variance of z."""
     mu, logvar = self.encode(x)
     z = mu + torch.exp(0.5 * logvar) * torch.randn_like(logvar)
     return torch.sigmoid(self.logits(z)), mu, logvar
@@ -52,15 +52,15 @@ def perceptron(inputs: int) -> nn.Sequential:
       nn.Linear(inputs, 200), nn.Tanh(), nn.Linear(200, 200), nn.Tanh())
 
 
-def grey_images(case: dict[str, Any]) -> torch.Tensor:
-  """Returns the training images in [0, 1], `[n, 784]`, as `ToTensor` does."""
+def gray_images(case: dict[str, Any]) -> torch.Tensor:
+  """Returns the training images in [0, 1], `[n, 784]`, like `ToTensor`."""
   return torch.from_numpy(
       mnist.training_images(case).reshape(-1, 784)).float() / 255
 
 
-def binary(grey: torch.Tensor) -> torch.Tensor:
-  """Draws a batch; on a CPU this is faster than `torch.bernoulli`."""
-  return (torch.rand_like(grey) < grey).float()
+def binary(gray: torch.Tensor) -> torch.Tensor:
+  """Draws a binary batch; faster on a CPU than `torch.bernoulli`."""
+  return (torch.rand_like(gray) < gray).float()
 
 
 def loss_function(model: VAE, x: torch.Tensor) -> torch.Tensor:
@@ -72,19 +72,19 @@ def loss_function(model: VAE, x: torch.Tensor) -> torch.Tensor:
 
 
 def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
-  """Trains the peer, and returns how good it became; see `process`."""
+  """Trains the peer and returns its scores; see `process`."""
   torch.manual_seed(0)
-  model, grey = VAE(), grey_images(case)
+  model, gray = VAE(), gray_images(case)
   is_compiled = form == 'compiled'
   optimizer = torch.optim.Adam(
       model.parameters(), lr=1e-3, fused=is_compiled or None)
   if is_compiled:
-    loss_of, batches = torch.compile(loss_function), _Indexed(grey, case)
+    loss_of, batches = torch.compile(loss_function), _Indexed(gray, case)
   else:
     loss_of, batches = loss_function, DataLoader(
-        TensorDataset(grey), batch_size=case['batch_size'], shuffle=True)
+        TensorDataset(gray), batch_size=case['batch_size'], shuffle=True)
   for _ in range(case['epochs']):
-    with watch.epoch(len(grey)):
+    with watch.epoch(len(gray)):
       train_loss = 0
       for data, in batches:
         optimizer.zero_grad()
@@ -98,7 +98,7 @@ def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
 
 
 def scored(encode, logits, case: dict[str, Any]) -> dict[str, float]:
-  """Evaluates modules; see `score`."""
+  """Returns the scores of two modules; see `score`."""
   def posterior(x):
     mu, logvar = encode(torch.from_numpy(x.reshape(-1, 784)))
     return mu, torch.exp(0.5 * logvar)
@@ -109,7 +109,7 @@ def scored(encode, logits, case: dict[str, Any]) -> dict[str, float]:
 
 
 class _Indexed:
-  """Batches of one tensor, in another order each time."""
+  """Batches of one tensor, in a new order in each iteration."""
 
   def __init__(self, images: torch.Tensor, case: dict[str, Any]):
     self._images, self._size = images, case['batch_size']

@@ -1,4 +1,4 @@
-"""What a process that trains measures of itself."""
+"""Measurements that a training process takes of itself."""
 
 import contextlib
 import json
@@ -11,31 +11,31 @@ from benchmarks import machine
 
 
 class Ended(SystemExit):
-  """Ends a training early: at its first step, if nothing else is asked for."""
+  """Exception that ends a training after its first step."""
 
 
 class Watch:
-  """Notes the first step, each epoch, and the memory that training took.
+  """Records the first step, each epoch, and the memory of the training.
 
   Attributes:
-    record: the measurements, which `print` prints.
+    record: Measurements, which `print` prints.
   """
 
   def __init__(self, started: float, ends_at_first_step: bool = False):
-    """Initialises the watch.
+    """Initializes the watch.
 
     Args:
-      started: `time.time()` when the process was started.
-      ends_at_first_step: whether the first step is all that is measured.
+      started: `time.time()` at the start of the process.
+      ends_at_first_step: Whether to measure only the first step.
     """
     self._started, self._ends_at_first_step = started, ends_at_first_step
     self.record = {'epochs': []}
 
   def step_done(self):
-    """Notes the time since the process was started; the first call counts.
+    """Records the time since the start of the process, in the first call.
 
     Raises:
-      Ended: if that is all that is measured.
+      Ended: If only the first step is measured.
     """
     self.record.setdefault('first_step_seconds', time.time() - self._started)
     if self._ends_at_first_step:
@@ -43,7 +43,7 @@ class Watch:
 
   @contextlib.contextmanager
   def epoch(self, images: int):
-    """Times an epoch of so many images."""
+    """Times an epoch with this number of images."""
     start, cpu_start = time.perf_counter(), time.process_time()
     yield
     self.record['epochs'].append({
@@ -51,7 +51,7 @@ class Watch:
         'cpu_seconds': time.process_time() - cpu_start})
 
   def training_done(self):
-    """Notes the peak memory; what an evaluation takes is none of it."""
+    """Records the peak memory, without that of an evaluation."""
     self.record['peak_mebibytes'] = machine.peak_mebibytes()
 
   def print(self):
@@ -61,19 +61,19 @@ class Watch:
 
 def watched_fit(fit: Any, callback_class: type, watch: Watch,
                 images: int) -> Any:
-  """Returns `fit` of a Keras that notes its first step and its epochs.
+  """Returns a `fit` that records its first step and its epochs.
 
-  It adds no hook to a batch, which would cost each of them something.
+  It adds no hook to a batch, because a hook would add time to each batch.
 
   Args:
     fit: `tf_keras.Model.fit` or `keras.Model.fit`.
     callback_class: `Callback` of the same Keras.
-    watch: gets the measurements.
-    images: that an epoch has.
+    watch: Watch that records the measurements.
+    images: Number of images per epoch.
   """
 
   class EpochTimer(callback_class):
-    """Times the part of each epoch that trains."""
+    """Callback that times the training part of each epoch."""
 
     def __init__(self):
       super().__init__()
@@ -90,7 +90,7 @@ def watched_fit(fit: Any, callback_class: type, watch: Watch,
 
   def timed(model, *args, callbacks=(), **kwargs):
     _report_first_step(model, watch)
-    # The last in the list, so that it times no other's work at epoch ends.
+    # Last in the list, so that it does not time other callbacks.
     history = fit(model, *args, callbacks=[*callbacks, EpochTimer()], **kwargs)
     watch.training_done()
     return history
@@ -108,9 +108,9 @@ def _report_first_step(model: Any, watch: Watch):
     def report(iterator):
       logs = step(iterator)
       for value in logs.values():
-        np.asarray(value)  # Waits for it.
+        np.asarray(value)  # Waits for the value.
       watch.step_done()
-      model.train_function = step  # From now on without this.
+      model.train_function = step  # Removes this function.
       return logs
 
     model.train_function = report

@@ -55,7 +55,7 @@ class CachesTest(parameterized.TestCase, tf.test.TestCase):
   def test_pseudo_inputs_begin_with_the_first_images(self, cache):
     config, images = self.load(cache, prior='vamp', prior_components=5)
     _, array = self.load('memory')
-    model = building.build_model(config, images.image_shape,
+    model = building.compiled_model(config, images.image_shape,
                                  len(images.train.images))
     building.initialize_priors(model, images.train.images)
     prior, = model.priors.values()

@@ -48,8 +48,8 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
     flag_values = _parse('--seed=5', *arguments, '--epochs=3')
     config = config_from_flags(flag_values)
     self.assertEqual(flag_values.workdir, 'runs/digits')
-    self.assertEqual(config.learning_rate_schedule, 'cosine')
-    self.assertEqual((config.seed, config.epochs), (5, 3))
+    self.assertEqual(config.training.learning_rate_schedule, 'cosine')
+    self.assertEqual((config.training.seed, config.training.epochs), (5, 3))
 
   def test_a_file_that_is_there_comes_first(self):
     pathlib.Path('digits.flags').write_text('--epochs=7', encoding='utf-8')
@@ -58,8 +58,9 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
         '--batch_size=9', encoding='utf-8')
     config = config_from_flags(
         _parse('--flagfile=digits.flags', '--flagfile=configs/mnist.flags'))
-    self.assertEqual((config.epochs, config.batch_size), (7, 9))
-    self.assertEqual(config.dataset, 'digits')
+    self.assertEqual(
+        (config.training.epochs, config.training.batch_size), (7, 9))
+    self.assertEqual(config.data.dataset, 'digits')
 
   @parameterized.parameters('mnits.flags', 'runs/digits.flags', 'digits',
                             '/configs/digits.flags')
@@ -75,8 +76,8 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_error_of_a_flagfile_without_a_name(self):
     self.assertIn('flagfile', self._error('--flagfile'))
-    self.assertEqual(config_from_flags(_parse('--flagfile=')).epochs,
-                     config_from_flags(_parse()).epochs)
+    self.assertEqual(config_from_flags(_parse('--flagfile=')),
+                     config_from_flags(_parse()))
 
   @parameterized.parameters(
       ('/somewhere/train_main.py', 'train_main.py', 'python train_main.py'),

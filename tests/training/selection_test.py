@@ -12,7 +12,7 @@ import tensorflow as tf
 from tfvae.training import Config
 from tfvae.training import train_and_evaluate
 from tfvae.training.callbacks import checkpoint as callbacks
-from tfvae.training.fit.building import build_model
+from tfvae.training.fit.building import compiled_model
 
 # Validation figures of four epochs in which each rule keeps another one.
 _LOSSES, _ELBOS = [5., 2., 3., 4.], [-8., -7., -6., -9.]
@@ -30,11 +30,11 @@ class CheckpointTest(tf.test.TestCase, parameterized.TestCase):
   def test_keeps_the_epoch(self, select_by, is_resumed):
     workdir, config = self.create_tempdir().full_path, _config(
         select_by=select_by)
-    model = build_model(config, (3, 3, 1), 24)
+    model = compiled_model(config, (3, 3, 1), 24)
 
     def checkpoint():
       made = callbacks.Checkpoint(
-          model, workdir, config, 1, callbacks.History(workdir, 24))
+          model, workdir, config.training, 1, callbacks.History(workdir, 24))
       made.set_model(model)
       made.restore(model)
       return made
@@ -77,7 +77,7 @@ class RunTest(tf.test.TestCase, parameterized.TestCase):
                      for name in ('val_loss', 'val_elbo'))
     # Otherwise this shows nothing: the two rules differ.
     self.assertNotEqual(np.argmin(losses), np.argmax(elbos))
-    best = (np.argmin(losses) if config.select_by == 'objective'
+    best = (np.argmin(losses) if config.training.select_by == 'objective'
             else np.argmax(elbos))
     self.assertEqual(metrics['best_epoch'], best + 1)
     # The weights are those of that epoch.

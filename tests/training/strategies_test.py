@@ -8,8 +8,8 @@ from unittest import mock
 from absl.testing import parameterized
 import tensorflow as tf
 
-from tfvae.training import Config
 from tfvae.training import strategies
+from tfvae.training import TrainingConfig
 
 
 def _cluster_resolver(jobs, task_type, task_id):
@@ -32,14 +32,14 @@ class StrategiesTest(parameterized.TestCase, tf.test.TestCase):
   def test_names(self, name, kind):
     if tf.config.list_physical_devices('GPU') and name == 'auto':
       self.skipTest('With several GPUs auto is another.')
-    strategy = strategies.make_strategy(Config(strategy=name))
+    strategy = strategies.make_strategy(TrainingConfig(strategy=name))
     self.assertIs(type(strategy), kind)
     self.assertTrue(strategies.is_chief(strategy))
     self.assertFalse(strategies.is_asynchronous(strategy))
     self.assertEqual(strategies.num_workers(strategy), 1)
     self.assertEqual(strategies.sum_over_workers(strategy, [3, 0, 5]),
                      [3, 0, 5])
-    self.assertFalse(strategies.serve_if_server(Config(strategy=name)))
+    self.assertFalse(strategies.serve_if_server(TrainingConfig(strategy=name)))
 
   def test_two_replicas_are_one_worker(self):
     strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
@@ -75,7 +75,7 @@ class StrategiesTest(parameterized.TestCase, tf.test.TestCase):
             _tf_config({'chief': ['a:1']}, 'chief'),
             _tf_config({'worker': ['a:1'], 'master': ['b:1']})))
   def test_bad_tf_config(self, strategy, text):
-    config = Config(strategy=strategy)
+    config = TrainingConfig(strategy=strategy)
     for function in (strategies.make_strategy, strategies.serve_if_server):
       if (function, strategy) == (strategies.serve_if_server, 'multi_worker'):
         continue
@@ -93,13 +93,13 @@ class StrategiesTest(parameterized.TestCase, tf.test.TestCase):
     text = _tf_config({'worker': ['a:1'], 'chief': ['b:1']})
     with (mock.patch.dict(os.environ, {'TF_CONFIG': text}),
           self.assertRaisesRegex(ValueError, '"ps": ')):
-      strategies.serve_if_server(Config(strategy='parameter_server'))
+      strategies.serve_if_server(TrainingConfig(strategy='parameter_server'))
 
   def test_no_tf_config(self):
     with mock.patch.dict(os.environ):
       os.environ.pop('TF_CONFIG', None)
       with self.assertRaisesRegex(ValueError, "Received: TF_CONFIG=''"):
-        strategies.make_strategy(Config(strategy='multi_worker'))
+        strategies.make_strategy(TrainingConfig(strategy='multi_worker'))
 
 
 if __name__ == '__main__':

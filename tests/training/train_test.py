@@ -101,7 +101,7 @@ class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
         os.path.join(self.finished, 'model.keras'))
     images = data.load_images('digits', data_dir=self.data_dir)
     x = np.float32(data.fixed_binarization(images.test.images, seed=0))
-    means = model.evaluate(x, batch_size=config.eval_batch_size,
+    means = model.evaluate(x, batch_size=config.evaluation.eval_batch_size,
                            return_dict=True, verbose=0)
     test = metrics['test']
     self.assertAllClose(means['loss'], test['objective'], rtol=1e-5)

@@ -90,7 +90,8 @@ class RunsOfEarlierVersionsTest(parameterized.TestCase, tf.test.TestCase):
   def test_keep_their_validation_images_and_their_rule(self):
     workdir = self.run_of(Config(seed=3))
     config = workdir_lib.settled(Config(seed=3), workdir)
-    self.assertEqual((config.eval_seed, config.select_by), (3, 'elbo'))
+    self.assertEqual(
+        (config.evaluation.eval_seed, config.training.select_by), (3, 'elbo'))
     with workdir_lib.prepared(workdir, config) as finished:
       self.assertIsNone(finished)
 

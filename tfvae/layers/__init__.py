@@ -3,6 +3,7 @@
 from tfvae.layers.base.conversion import convert_with
 from tfvae.layers.base.conversion import SeededSample
 from tfvae.layers.base.distribution_layer import DistributionLayer
+from tfvae.layers.base.posterior import POSTERIORS
 from tfvae.layers.likelihoods.discretized_logistic import DiscretizedLogistic
 from tfvae.layers.likelihoods.independent_bernoulli import IndependentBernoulli
 from tfvae.layers.likelihoods.independent_continuous_bernoulli import (
@@ -15,6 +16,7 @@ from tfvae.layers.likelihoods.independent_normal import IndependentNormal
 from tfvae.layers.likelihoods.independent_poisson import IndependentPoisson
 from tfvae.layers.likelihoods.likelihood import bits_per_dim
 from tfvae.layers.likelihoods.likelihood import Likelihood
+from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
 from tfvae.layers.posteriors.inverse_autoregressive_flow import (
     InverseAutoregressiveFlow,
 )

@@ -12,12 +12,15 @@ from tfvae.layers.base.autoregressive_network import AutoregressiveNetwork
 from tfvae.layers.base.autoregressive_network import shift_and_log_scale
 from tfvae.layers.posteriors.multivariate_normal_diag import NormalDiag
 from tfvae.priors.prior import Prior
+from tfvae.priors.prior import PRIORS
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
 KINDS = ('realnvp', 'maf')
 
 
+@PRIORS.register('maf', kind='maf')
+@PRIORS.register('realnvp', kind='realnvp')
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class FlowPrior(Prior):
   """The density of z = f(ε; θ) with ε ~ N(0, I) and f invertible.

@@ -9,8 +9,10 @@ import tf_keras
 
 from tfvae.layers.posteriors.multivariate_normal_diag import bound_log_variance
 from tfvae.layers.posteriors.multivariate_normal_diag import NormalDiag
+from tfvae.priors.mixture import COMPONENTS
 from tfvae.priors.mixture import Mixture
 from tfvae.priors.prior import Prior
+from tfvae.priors.prior import PRIORS
 
 tfd = tfp.distributions
 
@@ -19,6 +21,7 @@ tfd = tfp.distributions
 _INITIAL_VARIANCE = 0.5
 
 
+@PRIORS.register('mixture', num_components=COMPONENTS)
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class GaussianMixture(Prior):
   """p(z; θ) = Σ_k π_k N(z; μ_k, diag σ_k²), θ = (logits of π, μ, log σ²).

@@ -7,10 +7,12 @@ import tf_keras
 from tfvae.layers.posteriors.multivariate_normal_diag import bound_log_variance
 from tfvae.layers.posteriors.multivariate_normal_diag import NormalDiag
 from tfvae.priors.prior import Prior
+from tfvae.priors.prior import PRIORS
 
 tfd = tfp.distributions
 
 
+@PRIORS.register('learned_normal')
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class LearnedNormal(Prior):
   """p(z; θ) = N(z; μ, diag σ²) with θ = (μ, log σ²), at first N(0, I).

@@ -4,8 +4,14 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae.layers.posteriors.multivariate_normal_diag import NormalDiag
+from tfvae.registry import Setting
 
 tfd = tfp.distributions
+
+# K of the priors that are mixtures.
+COMPONENTS = Setting(
+    'prior_components', 100, 'components of the priors mixture and vamp',
+    at_least=1)
 
 
 class Mixture(tfd.MixtureSameFamily):

@@ -1,11 +1,18 @@
 """The base of the priors."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
+import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tfvae.registry import Registry
+
 tfd = tfp.distributions
+
+# Classes of priors by name; see `Prior`.
+PRIORS = Registry('prior')
 
 
 class Prior(tf_keras.layers.Layer):
@@ -18,7 +25,16 @@ class Prior(tf_keras.layers.Layer):
   A prior of your own registers itself with
   `@tf_keras.saving.register_keras_serializable`, and adds to `get_config`
   whatever its `__init__` takes besides `event_size`.
+
+  Attributes:
+    needs_posterior: Whether p(z; θ) is made of q(z|x), which `bind` hands over;
+      the only parent of z in q must then be x.
+    num_initial_examples: Examples that `initialize_from` needs; 0 for a prior
+      that begins without data.
   """
+
+  needs_posterior: ClassVar[bool] = False
+  num_initial_examples: int = 0
 
   def __init__(self, event_size: int, dtype: Any = 'float32', **kwargs):
     """Initialises the prior.
@@ -50,6 +66,21 @@ class Prior(tf_keras.layers.Layer):
       `tf.function`: batch shape `[]`, event shape `[event_size]`.
     """
     raise NotImplementedError(f'{type(self).__name__} has no distribution().')
+
+  def bind(self, posterior_fn: Callable[[tf.Tensor], tfd.Distribution]):
+    """Hands over the model's q(z|x); most priors have no use for it.
+
+    Args:
+      posterior_fn: Function from inputs `[n, *input_shape]` to q(z|x), batch
+        shape `[n]`, event shape `[event_size]`.
+    """
+
+  def initialize_from(self, x: Any):
+    """Initializes θ from data; most priors need none.
+
+    Args:
+      x: Array `[n, *input_shape]`, n at least `num_initial_examples`.
+    """
 
   def get_config(self) -> dict[str, Any]:
     """Returns names and numbers from which `from_config` makes the prior."""

@@ -6,10 +6,12 @@ import tf_keras
 
 from tfvae.layers.posteriors.multivariate_normal_diag import NormalDiag
 from tfvae.priors.prior import Prior
+from tfvae.priors.prior import PRIORS
 
 tfd = tfp.distributions
 
 
+@PRIORS.register('standard_normal')
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class StandardNormal(Prior):
   """p(z) = N(z; 0, I), which has no parameters."""

@@ -10,8 +10,10 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfvae.layers.posteriors.multivariate_normal_diag import NormalDiag
+from tfvae.priors.mixture import COMPONENTS
 from tfvae.priors.mixture import Mixture
 from tfvae.priors.prior import Prior
+from tfvae.priors.prior import PRIORS
 
 tfd = tfp.distributions
 
@@ -20,6 +22,7 @@ tfd = tfp.distributions
 _MARGIN = 0.01
 
 
+@PRIORS.register('vamp', num_components=COMPONENTS)
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class VampPrior(Prior):
   """p(z; θ) = 1/K Σ_k q(z|u_k), with trainable pseudo-inputs θ = (u_1, …, u_K).
@@ -32,6 +35,8 @@ class VampPrior(Prior):
   is made and after it is loaded; it is neither a part of this layer nor of its
   configuration. Until then the prior serves for building the model only.
   """
+
+  needs_posterior = True
 
   def __init__(
       self,
@@ -71,6 +76,11 @@ class VampPrior(Prior):
     # In a namespace, which Keras does not track: the encoder holds the layer
     # that holds this one.
     self._bound = types.SimpleNamespace(posterior_fn=None)
+
+  @property
+  def num_initial_examples(self) -> int:
+    """Examples that `initialize_from` needs: K."""
+    return self.num_components
 
   def bind(self, posterior_fn: Callable[[tf.Tensor], tfd.Distribution]):
     """Hands over the encoder.

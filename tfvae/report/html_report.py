@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 import html
-import os
 from typing import Any
 
 import numpy as np
 
+from tfvae.files import replacing
 from tfvae.graph import GraphicalModel
 from tfvae.models import LatentVariableModel
 from tfvae.report.arguments import check_by_latent
@@ -109,7 +109,6 @@ def write_report(
                   for section in made if section.short),
       main='\n'.join(section.html for section in made),
       data=latent_sections.explorer_data(content))
-  temporary = f'{path}.tmp'
-  with open(temporary, 'w', encoding='utf-8') as file:
+  with (replacing(path) as temporary,
+        open(temporary, 'w', encoding='utf-8') as file):
     file.write(page)
-  os.replace(temporary, path)

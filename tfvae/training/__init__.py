@@ -6,6 +6,11 @@ from tfvae.training.command_line import config_from_flags
 from tfvae.training.command_line import define_flags
 from tfvae.training.command_line import parse_flags
 from tfvae.training.config import Config
+from tfvae.training.config import DataConfig
+from tfvae.training.config import EvaluationConfig
+from tfvae.training.config import ModelConfig
+from tfvae.training.config import ServingConfig
+from tfvae.training.config import TrainingConfig
 from tfvae.training.train import evaluate_run
 from tfvae.training.train import export_run
 from tfvae.training.train import report_run
@@ -13,7 +18,12 @@ from tfvae.training.train import train_and_evaluate
 
 __all__ = [
     'Config',
+    'DataConfig',
+    'EvaluationConfig',
+    'ModelConfig',
     'REQUEUE_EXIT_CODE',
+    'ServingConfig',
+    'TrainingConfig',
     'TrainingInterruptedError',
     'config_from_flags',
     'define_flags',

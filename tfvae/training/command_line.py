@@ -11,9 +11,12 @@ import typing
 
 from absl import flags
 
+from tfvae.settings import choices_of
 from tfvae.settings import flag_text
 from tfvae.training import train
 from tfvae.training.config import Config
+from tfvae.training.config import FIELDS
+from tfvae.training.config import GROUPS
 from tfvae.training.workdir import FLAGS_FILE
 
 # What --mode runs, on a `Config` and a workdir; returns the metrics.
@@ -36,7 +39,7 @@ def define_flags(flag_values: flags.FlagValues = flags.FLAGS):
   flags.DEFINE_string('workdir', None, _WORKDIR, flag_values=flag_values)
   flags.DEFINE_enum('mode', 'train', list(MODES), _MODE,
                     flag_values=flag_values)
-  for field in dataclasses.fields(Config):
+  for field in FIELDS.values():
     _define(field, flag_values)
 
 
@@ -46,8 +49,8 @@ def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
   Raises:
     ValueError: if a value is out of range.
   """
-  return Config(**{field.name: _value(field, flag_values[field.name].value)
-                   for field in dataclasses.fields(Config)})
+  return Config(**{name: _value(field, flag_values[name].value)
+                   for name, field in FIELDS.items()})
 
 
 def parse_flags(argv: Sequence[str],
@@ -110,14 +113,12 @@ def help_text(path: str = 'train_main.py') -> str:
       f'  {program} --workdir=runs/mine --dataset=mnist', '',
       'output:', *_entry('workdir', _WORKDIR, 'required'),
       *_entry('mode', _MODE, 'default train', tuple(MODES))]
-  group = None
-  for field in dataclasses.fields(Config):
-    if field.metadata['group'] != group:
-      group = field.metadata['group']
-      lines += ['', f'{group}:']
-    default = flag_text(field.default) if field.default is not None else 'none'
-    lines += _entry(field.name, field.metadata['help'], f'default {default}',
-                    field.metadata['choices'])
+  for name, group in GROUPS.items():
+    lines += ['', f'{name}:']
+    for field in dataclasses.fields(group):
+      default = 'none' if field.default is None else flag_text(field.default)
+      lines += _entry(field.name, field.metadata['help'], f'default {default}',
+                      choices_of(field))
   return '\n'.join([
       *lines, '', *textwrap.wrap(
           '--flagfile=FILE reads flags from a file, one a line; later flags '
@@ -172,8 +173,8 @@ def _entry(name, text, default, choices=None) -> list[str]:
 
 def _define(field: dataclasses.Field, flag_values: flags.FlagValues):
   name, text = field.name, field.metadata['help']
-  if field.metadata['choices'] and _base_type(field) is str:
-    flags.DEFINE_enum(name, field.default, field.metadata['choices'], text,
+  if choices_of(field) and _base_type(field) is str:
+    flags.DEFINE_enum(name, field.default, choices_of(field), text,
                       flag_values=flag_values)
     return
   define = {

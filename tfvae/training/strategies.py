@@ -12,18 +12,18 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfvae.training.config import Config
+from tfvae.training.config import TrainingConfig
 
 _LOGGER = logging.getLogger(__name__)
 
 _GONE_SECONDS = 60  # After which a coordinator that is silent has ended.
 
 
-def make_strategy(config: Config) -> tf.distribute.Strategy:
+def make_strategy(config: TrainingConfig) -> tf.distribute.Strategy:
   """Returns the strategy of a run; called before TensorFlow does anything else.
 
   Args:
-    config: the settings.
+    config: Settings of the training.
 
   Raises:
     ValueError: if several machines are to train, and `TF_CONFIG` does not say
@@ -95,11 +95,11 @@ def _sum_over_replicas(strategy: tf.distribute.Strategy):
       axis=None))
 
 
-def serve_if_server(config: Config) -> bool:
+def serve_if_server(config: TrainingConfig) -> bool:
   """Serves a coordinator until it has ended, where this task is to do so.
 
   Args:
-    config: the settings.
+    config: Settings of the training.
 
   Returns:
     Whether it was: a `worker` or `ps` of --strategy=parameter_server, which
@@ -139,7 +139,8 @@ def _wait_until_gone(address: str):
     time.sleep(1)
 
 
-def _check_cluster(jobs: set[str], config: Config) -> dict[str, list[str]]:
+def _check_cluster(jobs: set[str],
+                   config: TrainingConfig) -> dict[str, list[str]]:
   """Returns the cluster of `TF_CONFIG`, by job."""
   text = os.environ.get('TF_CONFIG', '')
   example = json.dumps({'cluster': {job: ['host:port'] for job in sorted(jobs)},

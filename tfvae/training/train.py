@@ -1,6 +1,5 @@
 """The seam between the command line and the library."""
 
-import contextlib
 import importlib.metadata
 import logging
 import os
@@ -11,6 +10,7 @@ import numpy as np
 import tf_keras
 
 from tfvae import data
+from tfvae.files import replacing
 from tfvae.layers.likelihoods.support import check_support
 from tfvae.models import LatentVariableModel
 from tfvae.models.choices import SUPPORT
@@ -19,12 +19,12 @@ from tfvae.training import strategies
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.callbacks import checkpoint as callbacks
 from tfvae.training.config import Config
+from tfvae.training.config import ServingConfig
 from tfvae.training.fit import fitting
 from tfvae.training.fit.batches import TrainingInput
 from tfvae.training.results import evaluation_checks
 from tfvae.training.results import evaluations
 from tfvae.training.results.json_files import plain
-from tfvae.training.results.json_files import replace
 from tfvae.training.results.run_report import write_report
 from tfvae.training.results.subject import Subject
 
@@ -62,10 +62,10 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
     FloatingPointError: After --max_skipped_steps training steps in a row with
       a NaN or an infinity; what was saved stays.
   """
-  if strategies.serve_if_server(config):
+  if strategies.serve_if_server(config.training):
     return {}
   config = workdir_lib.settled(config, workdir)
-  strategy = strategies.make_strategy(config)
+  strategy = strategies.make_strategy(config.training)
   images = _load(config)
   # Before the directory is written, so that a mistake leaves no trace there.
   train_input = TrainingInput(images, config, strategy)
@@ -140,11 +140,11 @@ def export_run(config: Config, workdir: str) -> dict[str, Any]:
   """
   config = workdir_lib.settled(config, workdir)
   metrics = workdir_lib.trained_metrics(workdir, config)
-  _export(_load_model(workdir), config, workdir)
+  _export(_load_model(workdir), config.serving, workdir)
   return metrics
 
 
-def _export(model: LatentVariableModel, config: Config, workdir: str):
+def _export(model: LatentVariableModel, config: ServingConfig, workdir: str):
   path = export_saved_model(
       model, config.export_dir or os.path.join(workdir, EXPORT_DIRECTORY),
       keep=config.export_keep)
@@ -153,15 +153,17 @@ def _export(model: LatentVariableModel, config: Config, workdir: str):
 
 def _load(config: Config) -> data.ImageData:
   """Returns the data of a run after checking that its model takes them."""
+  source = config.data
   images = data.load_images(
-      config.dataset, data_dir=config.data_dir,
-      train_split=config.train_split,
-      validation_split=config.validation_split, test_split=config.test_split,
-      validation_fraction=config.validation_fraction,
-      image_key=config.image_key, label_key=config.label_key,
-      seed=config.eval_seed, cache=config.cache, cache_dir=config.cache_dir)
+      source.dataset, data_dir=source.data_dir,
+      train_split=source.train_split,
+      validation_split=source.validation_split, test_split=source.test_split,
+      validation_fraction=source.validation_fraction,
+      image_key=source.image_key, label_key=source.label_key,
+      seed=config.evaluation.eval_seed, cache=source.cache,
+      cache_dir=source.cache_dir)
   _check_support(config, images)
-  if config.graph().is_conditional:
+  if config.model.graph().is_conditional:
     _check_labels(config, images)
   return images
 
@@ -186,18 +188,18 @@ def _check_labels(config: Config, images: data.ImageData):
     raise ValueError(
         "The graphical model has the label 'y', and the data set has no "
         'classes; remove it, or name their feature by --label_key. Received: '
-        f'dataset={config.dataset!r}, label_key={config.label_key!r}')
+        f'dataset={config.data.dataset!r}, label_key={config.data.label_key!r}')
   for part in evaluations.SPLITS:
-    is_carved = part == 'validation' and config.validation_split is None
+    is_carved = part == 'validation' and config.data.validation_split is None
     flag = 'train_split' if is_carved else f'{part}_split'
     getattr(images, part).check_labels(
         images.num_classes,
-        f'the {part} images (--{flag}={getattr(config, flag)!r})')
+        f'the {part} images (--{flag}={getattr(config.data, flag)!r})')
 
 
 def _check_support(config: Config, images: data.ImageData):
   """Raises if the likelihood is not defined on the data."""
-  support = SUPPORT[config.likelihood]
+  support = SUPPORT[config.model.likelihood]
   for split in (images.train, images.validation, images.test):
     if support == 'binary':
       data.check_support(split.images, config.data_binarization())
@@ -205,7 +207,7 @@ def _check_support(config: Config, images: data.ImageData):
     elif support == 'counts' or split.images.dtype != np.uint8:
       first = 0
       for chunk in data.chunks(split.images):
-        check_support(chunk, support, config.likelihood, first)
+        check_support(chunk, support, config.model.likelihood, first)
         first += len(chunk)
 
 
@@ -215,23 +217,17 @@ def _save(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
 
   A kill before that has the next run do it again.
   """
-  if config.export:
-    _export(model, config, workdir)
+  if config.serving.export:
+    _export(model, config.serving, workdir)
   workdir_lib.write_training(workdir, {
       'best_epoch': int(checkpoint.best_epoch),
-      'select_by': config.select_by,
+      'select_by': config.training.select_by,
       'parameters': model.count_params(),
       'seconds': {'train': round(history.total('seconds'), 1)},
       'versions': {name: importlib.metadata.version(name)
                    for name in _PACKAGES}})
-  path = os.path.join(workdir, workdir_lib.MODEL_FILE)
-  temporary = os.path.join(workdir, f'tmp.{workdir_lib.MODEL_FILE}')
-  try:
+  with replacing(os.path.join(workdir, workdir_lib.MODEL_FILE)) as temporary:
     model.save(temporary)
-    replace(temporary, path)
-  finally:  # A full disk leaves a part of it, and its space is needed.
-    with contextlib.suppress(FileNotFoundError):
-      os.remove(temporary)
 
 
 def _evaluate(model: LatentVariableModel, config: Config,

@@ -9,7 +9,10 @@ import logging
 import os
 from typing import Any
 
+from tfvae.files import replacing
 from tfvae.training.config import Config
+from tfvae.training.config import EvaluationConfig
+from tfvae.training.config import FIELDS
 from tfvae.training.results.json_files import read_json
 from tfvae.training.results.json_files import write_json
 from tfvae.training.results.json_files import write_text
@@ -25,6 +28,8 @@ TRAINING_FILE = 'training.json'
 # Settings of the evaluation that training depends on: the batches and the bits
 # of the validation images, which decide the best epoch.
 _VALIDATION = ('eval_batch_size', 'eval_seed')
+_EVALUATION = frozenset(
+    field.name for field in dataclasses.fields(EvaluationConfig))
 
 
 @contextlib.contextmanager
@@ -122,16 +127,16 @@ def settled(config: Config, workdir: str) -> Config:
   """
   if not os.path.exists(os.path.join(workdir, FLAGS_FILE)):
     return config
+  given = config.flat()
   earlier = {name: text for name, text in _earlier_settings(
-      _read_flags(workdir)).items()
-             if getattr(config, name) == getattr(Config(), name)}
+      _read_flags(workdir)).items() if given[name] == FIELDS[name].default}
   if not earlier:
     return config
   _LOGGER.info(
       'The run in %s was begun by an earlier version, and resumes with %s.',
       workdir, ' '.join(f'--{name}={text}' for name, text in earlier.items()))
   return dataclasses.replace(config, **{
-      name: type(getattr(config, name))(text)
+      name: type(given[name])(text)
       for name, text in earlier.items()})
 
 
@@ -218,11 +223,11 @@ def read_history(workdir: str,
 def write_history(workdir: str, rows: list[dict[str, Any]]):
   """Writes `history.csv`, a row an epoch."""
   path = os.path.join(workdir, HISTORY_FILE)
-  with open(f'{path}.tmp', 'w', newline='', encoding='utf-8') as file:
+  with (replacing(path) as temporary,
+        open(temporary, 'w', newline='', encoding='utf-8') as file):
     writer = csv.DictWriter(file, fieldnames=list(rows[0]))
     writer.writeheader()
     writer.writerows(rows)
-  os.replace(f'{path}.tmp', path)
 
 
 def _unwritable(workdir: str, error: OSError) -> ValueError:
@@ -253,8 +258,7 @@ def _check_same_flags(workdir: str, config: Config, fixed: Collection[str]):
     fixed: Settings of the evaluation that must not differ either.
   """
   different = _different_flags(
-      workdir, config, lambda field: field.metadata['group'] != 'evaluation'
-      or field.name in fixed)
+      workdir, config, lambda name: name not in _EVALUATION or name in fixed)
   if different:
     raise ValueError(
         'The workdir holds a run with other flags; choose another --workdir, '
@@ -265,7 +269,7 @@ def _check_same_flags(workdir: str, config: Config, fixed: Collection[str]):
 
 def _different_flags(
     workdir: str, config: Config,
-    is_compared: Callable[[dataclasses.Field], bool] = lambda field: True,
+    is_compared: Callable[[str], bool] = lambda name: True,
 ) -> list[str]:
   """Returns a line for each setting that changes the result and differs."""
   # A run of an earlier version had the defaults of the flags it did not know.
@@ -273,10 +277,10 @@ def _different_flags(
   before = Config().to_flags() | _earlier_settings(flags) | flags
   now = config.to_flags()
   return [
-      f'  --{field.name}: {before.get(field.name, "none")} there, '
-      f'{now.get(field.name, "none")} here'
-      for field in dataclasses.fields(Config)
-      if field.metadata['changes_result'] and is_compared(field)
-      and before.get(field.name) != now.get(field.name)
-      and not {before.get(field.name), now.get(field.name)}
+      f'  --{name}: {before.get(name, "none")} there, '
+      f'{now.get(name, "none")} here'
+      for name, field in FIELDS.items()
+      if field.metadata['changes_result'] and is_compared(name)
+      and before.get(name) != now.get(name)
+      and not {before.get(name), now.get(name)}
       <= field.metadata['same_result']]

@@ -57,7 +57,7 @@ class WriteOnceTest(tf.test.TestCase):
     _, status = os.waitpid(child, 0)
     self.assertEqual(os.WTERMSIG(status), signal.SIGKILL)
     self.assertFalse(os.path.exists(self.path))
-    self.assertIn('rows.partial', os.listdir(self.directory))
+    self.assertIn('tmp.rows', os.listdir(self.directory))
     self.write()
     self.assert_whole()
 

@@ -1,6 +1,5 @@
 """Which sentences a model gets, and that the flags they name exist."""
 
-import dataclasses
 import re
 
 from absl.testing import parameterized
@@ -13,7 +12,8 @@ from tfvae.evaluation.latents.collapse import describe_collapse
 from tfvae.evaluation.latents.latent_measures import Latent
 from tfvae.evaluation.latents.latent_measures import LatentSpace
 from tfvae.evaluation.latents.latent_space import latent_space
-from tfvae.training import Config
+from tfvae.settings import choices_of
+from tfvae.training.config import FIELDS
 
 
 def _linear(norms):
@@ -89,7 +89,6 @@ class DescribeCollapseTest(tf.test.TestCase, parameterized.TestCase):
       self.assertIn('0.80 nats, is negligible', found[0])
 
   def test_names_flags_and_values_that_exist(self):
-    fields = {field.name: field for field in dataclasses.fields(Config)}
     text = ' '.join([
         *describe_collapse(_space(z=([0.], [0.]))),
         *describe_collapse(
@@ -97,10 +96,10 @@ class DescribeCollapseTest(tf.test.TestCase, parameterized.TestCase):
     flags = re.findall(r'--(\w+)(?:=([a-z_]+)(?: or ([a-z_]+))?)?', text)
     self.assertGreater(len(set(flags)), 10)
     for name, *values in flags:
-      self.assertIn(name, fields)
+      self.assertIn(name, FIELDS)
       for value in filter(None, values):
-        if fields[name].metadata['choices']:
-          self.assertIn(value, fields[name].metadata['choices'])
+        if choices_of(FIELDS[name]):
+          self.assertIn(value, choices_of(FIELDS[name]))
 
 
 if __name__ == '__main__':

@@ -10,7 +10,7 @@ from tfvae.models.steps.skipped_steps import check_finite
 from tfvae.models.steps.skipped_steps import SkippedSteps
 from tfvae.training import Config
 from tfvae.training.callbacks import checkpoint as callbacks
-from tfvae.training.fit.building import build_model
+from tfvae.training.fit.building import compiled_model
 
 
 class SkippedStepsTest(tf.test.TestCase):
@@ -19,14 +19,15 @@ class SkippedStepsTest(tf.test.TestCase):
     workdir = self.create_tempdir().full_path
     config = Config(latents='z:2', hidden_units=(3,), batch_size=4, jit='false',
                     steps_per_execution='5')
-    model = build_model(config, (3, 3, 1), 40)
+    model = compiled_model(config, (3, 3, 1), 40)
     x = np.random.default_rng(0).integers(
         0, 2, [40, 4, 3, 3, 1]).astype(np.float32)
     # Ten steps an epoch: two are bad in the second, all from the 26th on.
     x[[12, 14]] = np.nan
     x[25:] = np.inf
     history = callbacks.History(workdir, 40)
-    checkpoint = callbacks.Checkpoint(model, workdir, config, 10, history)
+    checkpoint = callbacks.Checkpoint(
+        model, workdir, config.training, 10, history)
     with self.assertRaisesRegex(
         FloatingPointError,
         'stopped in step 30: 5 steps in a row.*lower the learning rate'):
@@ -45,7 +46,7 @@ class SkippedStepsTest(tf.test.TestCase):
     self.assertAllEqual(model.optimizer.iterations, 18)
 
   def _fit(self, x, batch_size, **kwargs):
-    model = build_model(
+    model = compiled_model(
         Config(latents='z:2', hidden_units=(3,), jit='false'), (3, 3, 1), 40)
     model.fit(x, batch_size=batch_size, shuffle=False, verbose=0, **kwargs)
     return model
@@ -67,7 +68,7 @@ class SkippedStepsTest(tf.test.TestCase):
       self._fit(x, 6)
 
   def test_state_that_is_not_finite(self):
-    model = build_model(
+    model = compiled_model(
         Config(latents='z:2', hidden_units=(3,), jit='false'), (3, 3, 1), 40)
     model.optimizer.build(model.trainable_variables)
     check_finite(model)

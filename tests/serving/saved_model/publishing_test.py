@@ -146,7 +146,7 @@ class PublishingTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(True, False)
   def test_another_takes_the_number_at_the_last_moment(self, is_directory):
-    rename = os.rename
+    rename = os.replace
 
     def late_rename(source, target):
       if target.endswith('/1'):
@@ -156,7 +156,7 @@ class PublishingTest(tf.test.TestCase, parameterized.TestCase):
           (self.base / '1').touch()
       rename(source, target)
 
-    with mock.patch.object(os, 'rename', late_rename):
+    with mock.patch.object(os, 'replace', late_rename):
       self.assertEndsWith(publishing.publish(str(self.base), _write), '/2')
     self.assertEqual(self._names(), ['1', '2'])
     self.assertNotIn('saved_model.pb', os.listdir(self.base)
@@ -191,9 +191,9 @@ class PublishingTest(tf.test.TestCase, parameterized.TestCase):
     def fsync(descriptor):
       happened.append(os.readlink(f'/proc/self/fd/{descriptor}'))
 
-    rename = os.rename
+    rename = os.replace
     with (mock.patch.object(os, 'fsync', fsync),
-          mock.patch.object(os, 'rename', lambda *paths: (
+          mock.patch.object(os, 'replace', lambda *paths: (
               happened.append('rename'), rename(*paths)))):
       publishing.publish(str(self.base), _write)
     *before, name, after = happened
@@ -218,16 +218,16 @@ class PublishingTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_keeps_those_that_others_publish_meanwhile(self):
     publishing.publish(str(self.base), _write)
-    rename = os.rename
+    rename = os.replace
 
     def rename_and_be_late(source, target):
       rename(source, target)
       if target.endswith('/2'):
-        with mock.patch.object(os, 'rename', rename):
+        with mock.patch.object(os, 'replace', rename):
           publishing.publish(str(self.base), _write)
 
     # In one process the lock of the base path would wait for itself.
-    with (mock.patch.object(os, 'rename', rename_and_be_late),
+    with (mock.patch.object(os, 'replace', rename_and_be_late),
           mock.patch.object(fcntl, 'flock', side_effect=OSError)):
       publishing.publish(str(self.base), _write, keep=1)
     self.assertEqual(self._names(), ['2', '3'])

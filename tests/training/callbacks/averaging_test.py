@@ -6,7 +6,7 @@ import tensorflow as tf
 from tfvae.training import Config
 from tfvae.training.callbacks import checkpoint as callbacks
 from tfvae.training.callbacks.averaging import AveragedValidation
-from tfvae.training.fit.building import build_model
+from tfvae.training.fit.building import compiled_model
 
 _CONFIG = Config(latents='z:2', hidden_units=(4,), batch_size=8, jit='false',
                  learning_rate=.05, ema_decay=.5, steps_per_execution='1')
@@ -22,9 +22,10 @@ class AveragedRunTest(tf.test.TestCase):
 
   def _run(self, workdir, epochs):
     """Trains, from the last checkpoint on; returns model, record, history."""
-    model = build_model(_CONFIG, (3, 3, 1), 24)
+    model = compiled_model(_CONFIG, (3, 3, 1), 24)
     checkpoint = callbacks.Checkpoint(
-        model, workdir, _CONFIG, _STEPS, callbacks.History(workdir, 24))
+        model, workdir, _CONFIG.training, _STEPS,
+        callbacks.History(workdir, 24))
     done = checkpoint.restore(model) // _STEPS
     data = tf.data.Dataset.from_tensor_slices(_images()).batch(8)
     history = model.fit(

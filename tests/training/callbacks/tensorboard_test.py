@@ -184,11 +184,12 @@ class ServedTest(tf.test.TestCase):
             values, [float(row[prefix + tag]) for row in rows], rtol=1e-6)
 
   def test_learning_rate_is_that_of_the_last_step_of_each_epoch(self):
-    steps = math.ceil(len(self.images.train.images) / self.config.batch_size)
+    training = self.config.training
+    steps = math.ceil(len(self.images.train.images) / training.batch_size)
     done = (np.arange(1, _EPOCHS + 1) * steps - 1) / (_EPOCHS * steps)
     self.assertAllClose(
         [value for _, _, value in self._scalars('train', 'learning_rate')],
-        self.config.learning_rate * (1 + np.cos(np.pi * done)) / 2, rtol=1e-4)
+        training.learning_rate * (1 + np.cos(np.pi * done)) / 2, rtol=1e-4)
 
   def test_no_event_is_there_twice(self):
     for split in _SPLITS:
@@ -204,7 +205,7 @@ class ServedTest(tf.test.TestCase):
   def test_reconstructions_are_under_the_same_images_each_epoch(self):
     pictures = self._decoded('validation', 'reconstructions')
     validation = data.evaluation_batches(
-        self.images.validation.images, 10, self.config.eval_seed,
+        self.images.validation.images, 10, self.config.evaluation.eval_seed,
         self.config.data_binarization(), split='validation')
     originals = next(iter(validation)).numpy()
     for picture in pictures:

@@ -11,7 +11,9 @@ from tfvae.settings import flag_text
 from tfvae.training import Config
 from tfvae.training import config_from_flags
 from tfvae.training import define_flags
+from tfvae.training import ModelConfig
 from tfvae.training.command_line import help_text
+from tfvae.training.config import FIELDS
 
 
 def _parse(*arguments):
@@ -44,19 +46,38 @@ class ConfigTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_every_setting_is_in_the_help(self):
     text = help_text()
-    for field in dataclasses.fields(Config):
-      self.assertIn(f'  --{field.name}', text)
+    for name in FIELDS:
+      self.assertIn(f'  --{name}', text)
     self.assertLess(max(map(len, text.splitlines())), 80)
 
   def test_graph_of_a_preset_with_other_sizes(self):
-    graph = Config(preset='two_layer', latents='z1:7,z2:5').graph()
+    graph = Config(preset='two_layer', latents='z1:7,z2:5').model.graph()
     self.assertEqual(graph.inference_text, 'z1|x; z2|z1')
     self.assertEqual(graph.latent_size('z2'), 5)
-    self.assertEqual(Config().graph().latents_text, 'z:16')
+    self.assertEqual(Config().model.graph().latents_text, 'z:16')
 
   def test_is_frozen(self):
-    with self.assertRaises(dataclasses.FrozenInstanceError):
-      Config().epochs = 3
+    for settings in (Config(), Config().training):
+      with self.assertRaises(dataclasses.FrozenInstanceError):
+        settings.epochs = 3
+
+  def test_settings_are_given_by_name_or_by_group(self):
+    model = ModelConfig(likelihood='normal', likelihood_scale=0.1)
+    config = Config(model=model, prior='vamp', epochs=3)
+    self.assertEqual(config, Config(
+        likelihood='normal', likelihood_scale=0.1, prior='vamp', epochs=3))
+    changed = dataclasses.replace(config, epochs=4, likelihood_scale=None)
+    self.assertEqual(changed.training.epochs, 4)
+    self.assertIsNone(changed.model.likelihood_scale)
+    self.assertEqual(changed.model.prior, 'vamp')
+    self.assertEqual(changed.flat(), config.flat() | {
+        'epochs': 4, 'likelihood_scale': None})
+
+  def test_rejects_unknown_names_and_groups(self):
+    with self.assertRaisesRegex(TypeError, '`epoch`; did you mean `epochs`?'):
+      Config(epoch=3)
+    with self.assertRaisesRegex(TypeError, "ModelConfig.*model='vae'"):
+      Config(model='vae')
 
   @parameterized.parameters(
       (dict(epochs=0), '--epochs must be at least 1.*epochs=0'),

@@ -52,7 +52,7 @@ class BatchesTest(parameterized.TestCase, tf.test.TestCase):
       datasets = [train_input._streamed(start, i, parts) for i in range(parts)]
     else:
       datasets = [train_input._parts(
-          train_input._steps(start, config.seed), i, parts)
+          train_input._steps(start, config.training.seed), i, parts)
                   for i in range(parts)]
     return zip(*(self.taken(train_input, d) for d in datasets), strict=True)
 

@@ -12,8 +12,9 @@ import tf_keras
 import tfvae
 from tfvae.models import choices
 from tfvae.training import Config
+from tfvae.training import ModelConfig
 from tfvae.training import train_and_evaluate
-from tfvae.training.fit.building import build_model
+from tfvae.training.fit.building import compiled_model
 from tfvae.training.fit.building import initialize_priors
 from tfvae.training.fit.building import make_kl_schedule
 from tfvae.training.fit.building import make_objective
@@ -32,17 +33,17 @@ class ObjectiveTest(parameterized.TestCase, tf.test.TestCase):
             mmd_kernel='rbf', mmd_bandwidth=2.),
        dict(alpha=.5, lambda_=9., kernel='rbf', bandwidth=2.)))
   def test_settings_arrive(self, settings, expected):
-    objective = make_objective(Config(**settings), num_examples=123)
+    objective = make_objective(ModelConfig(**settings), num_examples=123)
     self.assertEqual(objective.get_config(), expected)
 
   def test_none_is_the_elbo(self):
-    self.assertIsNone(make_objective(Config(), num_examples=123))
+    self.assertIsNone(make_objective(ModelConfig(), num_examples=123))
 
 
 class ModelTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_settings_arrive(self):
-    model = build_model(
+    model = compiled_model(
         Config(preset='ladder', latents='z1:3,z2:2', hidden_units=(6, 5),
                factor_units=(4,), activation='relu', likelihood='normal',
                prior='mixture', prior_components=7, kl_weight=0.5,
@@ -65,7 +66,7 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
         model.decoder.layers[-1], tfvae.layers.IndependentNormal)
 
   def test_posterior(self):
-    model = build_model(
+    model = compiled_model(
         Config(latents='z:3', hidden_units=(6,), posterior='normal_tril'),
         (2, 3, 1), num_examples=250)
     self.assertIsInstance(model.inference_factors['z'].head,
@@ -73,7 +74,7 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters((None, 'shared'), (0.25, 0.25))
   def test_scale_of_the_likelihood(self, setting, expected):
-    model = build_model(
+    model = compiled_model(
         Config(latents='z:3', likelihood='normal', likelihood_scale=setting),
         (2, 3, 1), num_examples=250)
     self.assertEqual(model.decoder.layers[-1].settings, {'scale': expected})
@@ -85,7 +86,7 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
       ('poisson', [[0, 7], [255, 1]], [[0., 7.], [255., 1.]]))
   def test_vamp_prior_begins_with_training_images(
       self, likelihood, pixels, expected):
-    model = build_model(
+    model = compiled_model(
         Config(latents='z:3', likelihood=likelihood, prior='vamp',
                prior_components=2), (1, 2, 1), num_examples=2)
     images = np.uint8(pixels).reshape(2, 1, 2, 1)
@@ -101,7 +102,7 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_same_seed_same_weights(self):
     first, second, other = (
-        build_model(Config(latents='z:3', hidden_units=(6,), seed=seed),
+        compiled_model(Config(latents='z:3', hidden_units=(6,), seed=seed),
                     (2, 3, 1), num_examples=250).get_weights()
         for seed in (0, 0, 1))
     for weights in zip(first, second, other, strict=True):
@@ -117,20 +118,20 @@ class ScheduleTest(parameterized.TestCase, tf.test.TestCase):
       ('cyclical', [0., 1., 0., 1., 1., 1.]))
   def test_of_the_kl(self, kind, expected):
     schedule = make_kl_schedule(
-        Config(kl_warm_up=kind, kl_warm_up_epochs=4), steps_per_epoch=10)
+        ModelConfig(kl_warm_up=kind, kl_warm_up_epochs=4), steps_per_epoch=10)
     steps = {'linear': [0, 10, 20, 30, 40, 99],
              'cyclical': [0, 5, 10, 16, 40, 99]}[kind]
     self.assertAllClose([float(schedule(tf.constant(s))) for s in steps],
                         expected)
 
   def test_no_warm_up(self):
-    self.assertIsNone(make_kl_schedule(Config(), steps_per_epoch=10))
+    self.assertIsNone(make_kl_schedule(ModelConfig(), steps_per_epoch=10))
 
   @parameterized.parameters(
       ('constant', [.01] * 4), ('cosine', [.01, .005, 0., 0.]))
   def test_of_the_learning_rate(self, kind, expected):
     # 250 examples make 3 steps of up to 100; 4 epochs of them are 12.
-    model = build_model(
+    model = compiled_model(
         Config(latents='z:2', hidden_units=(3,), epochs=4, learning_rate=.01,
                learning_rate_schedule=kind),
         (2, 3, 1), num_examples=250)
@@ -167,12 +168,12 @@ class RunTest(parameterized.TestCase, tf.test.TestCase):
     model = tf_keras.models.load_model(os.path.join(workdir, 'model.keras'))
     arguments = model.get_compile_config()
     objective = arguments['objective']['config']
-    if config.objective == 'beta_tc':
+    if config.model.objective == 'beta_tc':
       self.assertEqual(
           objective, {'beta': 6.0,
                       'num_examples': metrics['train']['examples']})
     self.assertEqual(arguments['kl_schedule'] is None,
-                     config.kl_warm_up == 'none')
+                     config.model.kl_warm_up == 'none')
 
 
 if __name__ == '__main__':

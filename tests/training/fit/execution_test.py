@@ -6,6 +6,7 @@ from absl.testing import parameterized
 import tensorflow as tf
 
 from tfvae.training import Config
+from tfvae.training import TrainingConfig
 from tfvae.training.fit import building
 from tfvae.training.fit import execution
 
@@ -29,7 +30,7 @@ class ExecutionTest(parameterized.TestCase, tf.test.TestCase):
       ('100', 550, 100))
   def test_steps_per_execution(self, setting, steps, expected):
     self.assertEqual(execution.steps_per_execution(
-        Config(steps_per_execution=setting), steps), expected)
+        TrainingConfig(steps_per_execution=setting), steps), expected)
 
   @parameterized.parameters('0', 'abc', '-1', '1.5', '')
   def test_steps_per_execution_that_is_no_number(self, text):
@@ -53,7 +54,7 @@ class ExecutionTest(parameterized.TestCase, tf.test.TestCase):
   def test_refused_with_two_replicas(self, settings, message):
     strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
     with strategy.scope(), self.assertRaisesRegex(ValueError, message):
-      building.build_model(Config(latents='z:2', **settings), (8, 8, 1), 100)
+      building.compiled_model(Config(latents='z:2', **settings), (8, 8, 1), 100)
 
 
 if __name__ == '__main__':

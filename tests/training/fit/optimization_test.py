@@ -8,7 +8,7 @@ import tf_keras
 import tfvae
 from tfvae.schedules import BurdaStaircase
 from tfvae.schedules import WarmUp
-from tfvae.training import Config
+from tfvae.training import TrainingConfig
 from tfvae.training.callbacks.averaging import averaged
 from tfvae.training.fit.optimization import make_learning_rate
 from tfvae.training.fit.optimization import make_optimizer
@@ -45,8 +45,8 @@ class ScheduleTest(parameterized.TestCase, tf.test.TestCase):
   def test_warm_up_comes_before(self, name):
     settings = dict(learning_rate=.02, learning_rate_schedule=name)
     schedule = make_learning_rate(
-        Config(learning_rate_warm_up_steps=5, **settings), 30)
-    alone = make_learning_rate(Config(**settings), 25)
+        TrainingConfig(learning_rate_warm_up_steps=5, **settings), 30)
+    alone = make_learning_rate(TrainingConfig(**settings), 25)
     after = ([.02] * 25 if name == 'constant' else
              [float(alone(step)) for step in range(25)])
     self.assertAllClose(
@@ -64,7 +64,7 @@ class ScheduleTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_warm_up_longer_than_the_training(self):
     with self.assertRaisesRegex(ValueError, 'fewer than .* 12; .*steps=12'):
-      make_learning_rate(Config(learning_rate_warm_up_steps=12), 12)
+      make_learning_rate(TrainingConfig(learning_rate_warm_up_steps=12), 12)
 
 
 def _float64(name, weights, gradients, decay=.004, clip=None):
@@ -94,7 +94,7 @@ class OptimizerTest(parameterized.TestCase, tf.test.TestCase):
       ('adamw', dict(weight_decay=.5)), ('adam', dict(clip_norm=.5)))
   def test_steps(self, name, settings):
     optimizer = make_optimizer(
-        Config(optimizer=name, learning_rate=.1, **settings), 100)
+        TrainingConfig(optimizer=name, learning_rate=.1, **settings), 100)
     start = np.float32([1., -2., .5])
     gradients = np.float32([[.3, -1., 2.], [-.1, .2, .1], [3., 0., -1.]])
     variable = tf.Variable(start)
@@ -111,7 +111,7 @@ class OptimizerTest(parameterized.TestCase, tf.test.TestCase):
         2, use_bias=False, kernel_initializer=lambda *a, **k: start[None])])
     model.build([None, 1])
     model.compile(make_optimizer(
-        Config(ema_decay=.75, learning_rate=.1), 100))
+        TrainingConfig(ema_decay=.75, learning_rate=.1), 100))
     average = np.float64(start)
     for weights in (history := _float64('adam', start, gradients)):
       average = .75 * average + .25 * weights
@@ -127,14 +127,14 @@ class OptimizerTest(parameterized.TestCase, tf.test.TestCase):
   def test_no_average(self):
     model = tf_keras.Sequential([tf_keras.layers.Dense(2)])
     model.build([None, 1])
-    model.compile(make_optimizer(Config(), 100))
+    model.compile(make_optimizer(TrainingConfig(), 100))
     before = model.get_weights()[0]
     with averaged(model):
       self.assertAllEqual(model.get_weights()[0], before)
 
   def test_loss_scale_where_it_is_needed(self):
     for precision in ('float32', 'bfloat16', 'float16'):
-      optimizer = make_optimizer(Config(precision=precision), 100)
+      optimizer = make_optimizer(TrainingConfig(precision=precision), 100)
       self.assertEqual(hasattr(optimizer, 'loss_scale'),
                        precision == 'float16')
 

@@ -68,7 +68,7 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
   def test_names_are_those_of_the_setting(self):
     self.assertEqual(tuple(evaluations.EVALUATIONS), EVALUATIONS)
     self.assertEqual(
-        Config(evaluations=('all',)).chosen_evaluations(), EVALUATIONS)
+        Config(evaluations=('all',)).evaluation.chosen(), EVALUATIONS)
 
   def test_adds_without_losing_what_is_there(self):
     before = self._written()

@@ -10,6 +10,8 @@ import shutil
 
 import numpy as np
 
+from tfvae.files import replacing
+
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -17,10 +19,9 @@ def write_once(path: str, num_bytes: int,
                pieces: Callable[[], Iterable[np.ndarray]]) -> None:
   """Makes sure that a file is there whole; writes it if it is not.
 
-  It is written under another name, `<path>.partial`, and renamed once it lies
-  on the disk whole, so a killed writer leaves nothing that passes for it. One
-  process writes at a time, and those that wait find the file written: an
-  advisory lock on `<path>.lock`, which the kernel releases with the process.
+  One process writes at a time, under an advisory lock on `<path>.lock`, which
+  the kernel releases with the process; those that wait find the file written. A
+  writer that is killed leaves no file of this name.
 
   Args:
     path: of the file; its directory is made too.
@@ -58,34 +59,14 @@ def _locked(path: str) -> Iterator[None]:
 
 def _write(path: str, num_bytes: int,
            pieces: Callable[[], Iterable[np.ndarray]]) -> None:
-  temporary = f'{path}.partial'
-  with contextlib.suppress(FileNotFoundError):
-    os.remove(temporary)  # What a killed writer left.
-  directory = os.path.dirname(path)
-  if shutil.disk_usage(directory).free < num_bytes:  # Known before the work.
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
-  try:
+  with replacing(path) as temporary:
+    free = shutil.disk_usage(os.path.dirname(path)).free
+    if free < num_bytes:  # Known before the work.
+      raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
     with open(temporary, 'wb') as file:
       for piece in pieces():
         file.write(np.ascontiguousarray(piece).data)
       if file.tell() != num_bytes:
         raise ValueError(
-            'The data set has other images than it says; prepare it anew. '
-            f'Received: {file.tell()} bytes, of {num_bytes}')
-      file.flush()
-      os.fsync(file.fileno())
-    os.replace(temporary, path)
-    _sync_directory(directory)
-  except BaseException:
-    with contextlib.suppress(FileNotFoundError):
-      os.remove(temporary)
-    raise
-
-
-def _sync_directory(directory: str) -> None:
-  """Puts the new name on the disk too."""
-  descriptor = os.open(directory, os.O_RDONLY)
-  try:
-    os.fsync(descriptor)
-  finally:
-    os.close(descriptor)
+            'The data set has other images than its description says; prepare '
+            f'it again. Received: {file.tell()} bytes, of {num_bytes}')

@@ -1,7 +1,7 @@
 """The base of tfvae's distribution layers."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -36,7 +36,16 @@ class DistributionLayer(tfp.layers.DistributionLambda):
   only, so that `.keras` files load in safe mode; and its distribution is
   float32 whatever the dtype policy, since a KL divergence or a log-likelihood
   summed in half precision is no training signal.
+
+  Attributes:
+    is_normal: Whether every distribution is a multivariate normal, whose
+      parameters can be optimized for each example.
+    is_diagonal_normal: Whether it is one with independent dimensions, so that
+      its density and its KL divergence have a part for each dimension.
   """
+
+  is_normal: ClassVar[bool] = False
+  is_diagonal_normal: ClassVar[bool] = False
 
   def __init__(
       self,

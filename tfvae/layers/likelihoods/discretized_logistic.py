@@ -8,8 +8,10 @@ import tf_keras
 
 from tfvae.layers.base import conversion
 from tfvae.layers.likelihoods.likelihood import Likelihood
+from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
 from tfvae.layers.likelihoods.likelihood import Shape
 from tfvae.layers.likelihoods.likelihood import soft_bound
+from tfvae.registry import Setting
 
 tfd = tfp.distributions
 
@@ -83,6 +85,9 @@ class EightBitLogistic(tfd.Distribution):
     return tf.clip_by_value(level, 0., 255.) / 255.
 
 
+@LIKELIHOODS.register('discretized_logistic', num_components=Setting(
+    'likelihood_components', 1, 'components of the mixture of '
+    'discretized_logistic', at_least=1))
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class DiscretizedLogistic(Likelihood):
   """Emits p(x|z) = Π_d Σ_i π_di P(x_d; μ_di, s_di), x_d = k/255.

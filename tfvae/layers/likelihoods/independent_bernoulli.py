@@ -5,6 +5,7 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfvae.layers.likelihoods.likelihood import Likelihood
+from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
 
 tfd = tfp.distributions
 
@@ -45,6 +46,7 @@ def _softplus_beyond_relu(x: tf.Tensor):
   return value, lambda upstream: upstream * (tf.sigmoid(x) - is_positive)
 
 
+@LIKELIHOODS.register('bernoulli')
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class IndependentBernoulli(Likelihood):
   """Emits p(x|z) = Π_d Bernoulli(x_d; sigmoid(l_d)) from logits l.

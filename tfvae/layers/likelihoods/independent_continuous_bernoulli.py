@@ -6,6 +6,7 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfvae.layers.likelihoods.likelihood import Likelihood
+from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
 from tfvae.layers.likelihoods.likelihood import soft_bound
 
 tfd = tfp.distributions
@@ -87,6 +88,7 @@ def _branches(logits: tf.Tensor,
           tf.where(tf.logical_not(is_small), size, limit))
 
 
+@LIKELIHOODS.register('continuous_bernoulli')
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class IndependentContinuousBernoulli(Likelihood):
   """Emits p(x|z) = Π_d C(l_d) exp(x_d l_d) / (1 + exp l_d) from logits l.

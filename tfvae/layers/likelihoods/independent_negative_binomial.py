@@ -9,6 +9,7 @@ import tf_keras
 from tfvae.layers.base import conversion
 from tfvae.layers.likelihoods.independent_poisson import MAX_LOG_RATE
 from tfvae.layers.likelihoods.independent_poisson import shape_for_xla
+from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
 from tfvae.layers.likelihoods.likelihood import Shape
 from tfvae.layers.likelihoods.likelihood import soft_bound
 from tfvae.layers.likelihoods.log_gamma import log_gamma
@@ -74,6 +75,7 @@ class NegativeBinomial(tfd.NegativeBinomial):
     return tfd.Poisson(log_rate=tf.math.log(rate)).sample(seed=poisson_seed)
 
 
+@LIKELIHOODS.register('negative_binomial')
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class IndependentNegativeBinomial(TwoParameterLikelihood):
   """Emits p(x|z) = Π_d NB(x_d; μ_d, r) from log μ and, per pixel, log r.

@@ -9,10 +9,12 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfvae.layers.base import conversion
+from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
 from tfvae.layers.likelihoods.likelihood import Shape
 from tfvae.layers.likelihoods.two_parameter_likelihood import (
   TwoParameterLikelihood,
 )
+from tfvae.registry import Setting
 
 tfd = tfp.distributions
 
@@ -24,6 +26,10 @@ _FAR = 10.0
 _CHUNK_VALUES = 2**22
 
 
+@LIKELIHOODS.register('normal_per_pixel', scale='per_pixel')
+@LIKELIHOODS.register('normal', scale=Setting(
+    'likelihood_scale', None, 'fixed σ of normal, in units of pixels from 0 to '
+    '1; by default it is learned', kind=float, above=0))
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class IndependentNormal(TwoParameterLikelihood):
   """Emits p(x|z) = Π_d N(x_d; μ_d, σ²) from μ and, per pixel, log σ.

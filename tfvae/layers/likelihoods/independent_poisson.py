@@ -5,6 +5,7 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfvae.layers.likelihoods.likelihood import Likelihood
+from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
 from tfvae.layers.likelihoods.likelihood import soft_bound
 from tfvae.layers.likelihoods.log_gamma import log_gamma
 
@@ -49,6 +50,7 @@ class Poisson(tfd.Poisson):
     return tfd.Poisson(log_rate=log_rate).sample(n, seed=seed)
 
 
+@LIKELIHOODS.register('poisson')
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class IndependentPoisson(Likelihood):
   """Emits p(x|z) = Π_d Poisson(x_d; λ_d) from log λ.

@@ -11,10 +11,16 @@ import tensorflow_probability as tfp
 from tfvae.layers.base import conversion
 from tfvae.layers.base.distribution_layer import DistributionLayer
 from tfvae.layers.likelihoods.support import check_support
+from tfvae.layers.likelihoods.support import Support
+from tfvae.layers.likelihoods.support import SUPPORTS
+from tfvae.registry import Registry
 
 tfd = tfp.distributions
 
 Shape = int | Sequence[int]
+
+# Classes of likelihoods by name; see `Likelihood`.
+LIKELIHOODS = Registry('likelihood')
 
 
 class Likelihood(DistributionLayer):
@@ -146,15 +152,21 @@ class Likelihood(DistributionLayer):
     return tfd.Independent(cls.element_distribution(*parts, **settings), rank)
 
   @classmethod
-  def check_data(cls, x: np.ndarray) -> None:
+  def kind_of_data(cls) -> Support:
+    """Returns the description of the data that `support` names."""
+    return SUPPORTS[cls.support]
+
+  @classmethod
+  def check_data(cls, x: np.ndarray, first: int = 0) -> None:
     """Raises a ValueError unless the likelihood is defined on all of x.
 
     Args:
-      x: data of any shape, as the loss is to see them: pixels divided by 255,
-        for example. The message has the first value outside the support, its
-        index, and the remedy.
+      x: Data of any shape, as the loss sees them, such as pixels divided by
+        255. The message has the first value outside the support, its index and
+        the remedy.
+      first: Index of x[0] for the message, where x is a part of the data.
     """
-    check_support(x, cls.support, cls.__name__)
+    check_support(x, cls.support, cls.__name__, first)
 
   def at_bound(self) -> str | None:
     """Returns a sentence if a learned scale has reached its bound, or None."""

@@ -21,11 +21,16 @@ class Support(NamedTuple):
       their shape.
     description: End of the sentence 'a likelihood takes …'.
     remedies: What to do with data outside, by a key of `_FORMS`.
+    is_binary: Whether grey pixels become data of this kind by draws of bits.
+    is_count: Whether stored integers are such data as they are, in place of
+      pixels from 0 to 1.
   """
 
   contains: Callable[[Any], Any]
   description: str
   remedies: Mapping[str, str]
+  is_binary: bool = False
+  is_count: bool = False
 
 
 def _is_level(x: Any) -> Any:
@@ -65,7 +70,7 @@ SUPPORTS: dict[str, Support] = {
             'signed_unit': f'{_SIGNED}; if they are grey, {_BINARIZE}',
             'integers': f'Choose {_COUNTS}.',
             'positive': f'{_REAL}, or threshold x.',
-            'real': f'{_REAL}, or threshold x.'}),
+            'real': f'{_REAL}, or threshold x.'}, is_binary=True),
     'unit_interval': Support(
         lambda x: (x >= 0) & (x <= 1), 'data from 0 to 1', {
             'black_and_white': 'Divide the pixels by 255.',
@@ -104,7 +109,8 @@ SUPPORTS: dict[str, Support] = {
                 'IndependentNormal for real data.'),
             'signed_unit': f'{_REAL}; {_SIGNED.lower()}, and choose '
                            'IndependentContinuousBernoulli.',
-            'real': f'{_REAL}, or undo the standardization of the counts.'}),
+            'real': f'{_REAL}, or undo the standardization of the counts.'},
+        is_count=True),
 }
 
 

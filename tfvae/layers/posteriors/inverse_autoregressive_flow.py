@@ -12,6 +12,7 @@ import tf_keras
 from tfvae.layers.base import conversion
 from tfvae.layers.base.autoregressive_network import AutoregressiveNetwork
 from tfvae.layers.base.distribution_layer import DistributionLayer
+from tfvae.layers.base.posterior import POSTERIORS
 from tfvae.layers.posteriors.multivariate_normal_diag import (
   MultivariateNormalDiag,
 )
@@ -78,6 +79,8 @@ class FlowedNormal(tfd.TransformedDistribution):
     return tf.sqrt(self._variance())
 
 
+@POSTERIORS.register('iaf_tril', base='normal_tril')
+@POSTERIORS.register('iaf', base='normal_diag')
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class InverseAutoregressiveFlow(DistributionLayer):
   """Emits q(z|x) of z = f_T(… f_1(z_0)), z_0 ~ N(μ, Σ).

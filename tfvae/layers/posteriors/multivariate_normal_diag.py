@@ -9,6 +9,7 @@ import tf_keras
 from tfvae.layers.base import conversion
 from tfvae.layers.base.distribution_layer import DistributionLayer
 from tfvae.layers.base.noise import standard_normal
+from tfvae.layers.base.posterior import POSTERIORS
 
 tfd = tfp.distributions
 
@@ -58,6 +59,7 @@ def bound_log_variance(log_variance: tf.Tensor) -> tf.Tensor:
   return lower + tf.nn.elu(log_variance - lower)
 
 
+@POSTERIORS.register('normal_diag')
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class MultivariateNormalDiag(DistributionLayer):
   """Emits q(z|x) = N(z; μ, diag σ²) from (μ, log σ²).
@@ -83,6 +85,9 @@ class MultivariateNormalDiag(DistributionLayer):
   ])
   ```
   """
+
+  is_normal = True
+  is_diagonal_normal = True
 
   def __init__(
       self,

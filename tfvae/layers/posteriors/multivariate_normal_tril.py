@@ -9,6 +9,7 @@ import tf_keras
 
 from tfvae.layers.base import conversion
 from tfvae.layers.base.distribution_layer import DistributionLayer
+from tfvae.layers.base.posterior import POSTERIORS
 from tfvae.layers.posteriors.multivariate_normal_diag import bound_log_variance
 from tfvae.layers.posteriors.multivariate_normal_diag import PhiloxNormal
 
@@ -43,6 +44,7 @@ def triangle_order(n: int) -> np.ndarray:
   return np.concatenate([indices[n:], indices[::-1]]).reshape(n, n)
 
 
+@POSTERIORS.register('normal_tril')
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class MultivariateNormalTriL(DistributionLayer):
   """Emits q(z|x) = N(z; μ, L Lᵀ), L lower triangular: full covariance.
@@ -61,6 +63,8 @@ class MultivariateNormalTriL(DistributionLayer):
     A `tfd.MultivariateNormalTriL`, batch shape `[...]`, event shape
     `[event_size]`.
   """
+
+  is_normal = True
 
   def __init__(
       self,

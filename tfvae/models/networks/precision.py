@@ -4,8 +4,6 @@ from typing import Any
 
 import tf_keras
 
-from tfvae.models.latent_variable_model import LatentVariableModel
-
 _MIXED = ('mixed_bfloat16', 'mixed_float16')
 
 
@@ -21,7 +19,7 @@ def output_dtype(dtype: Any) -> str:
   return tf_keras.layers.Layer(dtype=dtype).variable_dtype
 
 
-def in_float32(model: LatentVariableModel) -> LatentVariableModel:
+def in_float32(model: tf_keras.Model) -> tf_keras.Model:
   """Returns a model of the same weights whose networks compute in float32.
 
   For what is to run where half precision is unknown or slow: servers refuse

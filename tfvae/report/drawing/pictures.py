@@ -1,13 +1,13 @@
 """Pictures of what a model makes of images."""
 
 from collections.abc import Sequence
-import os
 from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 import numpy as np
 
+from tfvae.files import replacing
 from tfvae.models import LatentVariableModel
 
 
@@ -76,6 +76,5 @@ def save_panels(path: str, panels: Sequence[tuple[str, np.ndarray]]):
 
 def save_figure(path: str, figure: Figure):
   """Writes a figure as a PNG, which is replaced whole."""
-  temporary = f'{path}.tmp'
-  figure.savefig(temporary, format='png', dpi=150, bbox_inches='tight')
-  os.replace(temporary, path)
+  with replacing(path) as temporary:
+    figure.savefig(temporary, format='png', dpi=150, bbox_inches='tight')

@@ -12,6 +12,8 @@ import socket
 
 from absl import logging
 
+from tfvae import files
+
 # The number is another exporter's, or a file of that name is in the way.
 _TAKEN = (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR)
 _MAX_VERSION = 2**63 - 1
@@ -55,7 +57,7 @@ def publish(base_path: str | os.PathLike[str], write: Callable[[str], None],
           f'Cannot write to the base path: {error.strerror}; choose another. '
           f'Received: base_path={base_path}') from error
     write(temporary)
-    _sync_tree(temporary)
+    files.sync_tree(temporary)
     with _locked(base_path):  # So that a later one gets a higher number.
       version = _rename_to_next_version(temporary, base_path)
   if keep is not None:
@@ -70,8 +72,7 @@ def _enter_temporary(stack: contextlib.ExitStack, base_path: str) -> str:
   with _locked(base_path):
     _remove_leftovers(base_path)
     temporary = _temporary_path(base_path)
-    os.mkdir(temporary)  # Unlike `tempfile`'s, readable by the server's user.
-    stack.callback(shutil.rmtree, temporary, ignore_errors=True)
+    stack.enter_context(files.temporary_directory(temporary))
     stack.enter_context(_locked(temporary))
   return temporary
 
@@ -110,33 +111,16 @@ def _remove_leftovers(base_path: str):
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _sync_tree(directory: str):
-  """Brings a directory and all that is in it to the disk."""
-  for folder, _, files in os.walk(directory, topdown=False):
-    for name in files:
-      _sync(os.path.join(folder, name))
-    _sync(folder)
-
-
-def _sync(path: str):
-  descriptor = os.open(path, os.O_RDONLY)
-  try:
-    os.fsync(descriptor)
-  finally:
-    os.close(descriptor)
-
-
 def _rename_to_next_version(temporary: str, base_path: str) -> int:
   while True:
     # Files and empty directories take a number too.
     version = 1 + max(map(_version, os.listdir(base_path)), default=0)
     try:
-      os.rename(temporary, os.path.join(base_path, str(version)))
+      files.rename(temporary, os.path.join(base_path, str(version)))
     except OSError as error:
       if error.errno not in _TAKEN:
         raise
     else:
-      _sync(base_path)
       return version
 
 

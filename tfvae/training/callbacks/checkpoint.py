@@ -18,7 +18,7 @@ from tfvae.training.callbacks.averaging import averaged
 from tfvae.training.callbacks.checkpoints import CheckpointStore
 from tfvae.training.callbacks.interruption import Interruption
 from tfvae.training.callbacks.interruption import TrainingInterruptedError
-from tfvae.training.config import Config
+from tfvae.training.config import TrainingConfig
 
 
 class History(tf_keras.callbacks.Callback):
@@ -94,8 +94,8 @@ class Checkpoint(tf_keras.callbacks.Callback):
   at their own pace, the epochs' ends alone are moments of which all is known.
   """
 
-  def __init__(self, model: tf_keras.Model, workdir: str, config: Config,
-               steps_per_epoch: int, history: History):
+  def __init__(self, model: tf_keras.Model, workdir: str,
+               config: TrainingConfig, steps_per_epoch: int, history: History):
     """Initialises the callback for a compiled model."""
     super().__init__()
     self._supports_tf_logs = True  # Which are not copied for each batch then.

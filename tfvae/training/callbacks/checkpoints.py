@@ -8,6 +8,8 @@ import shutil
 
 import tensorflow as tf
 
+from tfvae import files
+
 _LOGGER = logging.getLogger(__name__)
 
 _FILES = 'state'  # What TensorFlow puts its suffixes to.
@@ -47,14 +49,10 @@ class CheckpointStore:
     os.makedirs(self._directory, exist_ok=True)
     temporary = os.path.join(self._directory, f'.{number}.tmp')
     shutil.rmtree(temporary, ignore_errors=True)
-    try:
-      os.mkdir(temporary)
+    with files.temporary_directory(temporary):
       _write(checkpoint, os.path.join(temporary, _FILES))
-      _sync(temporary)
-      os.rename(temporary, self._path(number))
-      _sync(self._directory)
-    finally:
-      shutil.rmtree(temporary, ignore_errors=True)
+      files.sync_tree(temporary)
+      files.rename(temporary, self._path(number))
     for old in self._numbers()[:-self._keep]:
       shutil.rmtree(self._path(old), ignore_errors=True)
 
@@ -136,17 +134,6 @@ def _read_through(prefix: str):
   reader = tf.train.load_checkpoint(prefix)
   for name in reader.get_variable_to_shape_map():
     reader.get_tensor(name)
-
-
-def _sync(directory: str):
-  """Brings a directory and the files in it to the disk."""
-  files = [entry.path for entry in os.scandir(directory) if entry.is_file()]
-  for path in (*files, directory):
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-      os.fsync(descriptor)
-    finally:
-      os.close(descriptor)
 
 
 def _first_line(error: Exception) -> str:

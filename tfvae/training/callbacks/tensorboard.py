@@ -11,6 +11,7 @@ from tensorboard.plugins import projector
 import tensorflow as tf
 import tf_keras
 
+from tfvae.files import replacing
 from tfvae.models import LatentVariableModel
 from tfvae.report import image_grid
 from tfvae.report.drawing.inline_images import to_bytes
@@ -157,12 +158,12 @@ def _drop_steps_after(step: int, directory: str):
     if 'tfevents' not in file:
       continue
     path = os.path.join(directory, file)
-    temporary = os.path.join(directory, 'rewritten.tmp')
-    with tf.io.TFRecordWriter(temporary) as writer:
+    # TensorBoard reads every file whose name has 'tfevents' in it.
+    with (replacing(path, 'rewritten.tmp') as temporary,
+          tf.io.TFRecordWriter(temporary) as writer):
       for record in _whole_records(path):
         if tf.compat.v1.Event.FromString(record).step <= step:
           writer.write(record)
-    os.replace(temporary, path)
 
 
 def _whole_records(path: str) -> Iterator[bytes]:

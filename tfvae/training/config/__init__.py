@@ -1,9 +1,23 @@
-"""Settings of a run."""
+"""Settings of a run, in five groups."""
 
 from tfvae.training.config.config import Config
-from tfvae.training.config.config import EVALUATIONS
+from tfvae.training.config.config import FIELDS
+from tfvae.training.config.config import GROUPS
+from tfvae.training.config.data import DataConfig
+from tfvae.training.config.evaluation import EvaluationConfig
+from tfvae.training.config.evaluation import EVALUATIONS
+from tfvae.training.config.model import ModelConfig
+from tfvae.training.config.serving import ServingConfig
+from tfvae.training.config.training import TrainingConfig
 
 __all__ = [
     'Config',
+    'DataConfig',
     'EVALUATIONS',
+    'EvaluationConfig',
+    'FIELDS',
+    'GROUPS',
+    'ModelConfig',
+    'ServingConfig',
+    'TrainingConfig',
 ]

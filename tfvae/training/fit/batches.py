@@ -36,14 +36,15 @@ class TrainingInput:
     """
     self._images, self._config, self._strategy = images, config, strategy
     train = images.train.images
-    self.steps_per_epoch = data.steps_per_epoch(len(train), config.batch_size)
+    self.steps_per_epoch = data.steps_per_epoch(
+        len(train), config.training.batch_size)
     self._is_asynchronous = strategies.is_asynchronous(strategy)
     self._reads_in_step = data.is_in_memory(train) and (
         strategy.num_replicas_in_sync == 1 and not self._is_asynchronous)
     if not isinstance(train, data.StreamedImages):
       gpus = tf.config.list_logical_devices('GPU')
       self._read = data.BatchReader(
-          train, config.data_binarization(), config.seed,
+          train, config.data_binarization(), config.training.seed,
           labels_where_needed(images, 'train', config), as_counts(config),
           'GPU' if gpus and self._reads_in_step else 'CPU')
 
@@ -70,13 +71,13 @@ class TrainingInput:
       return tf_keras.utils.experimental.DatasetCreator(
           lambda context: self._parts(self._steps(0, _clock()), 0, 1))
     if self._reads_in_step:
-      return self._steps(start_step, config.seed)
+      return self._steps(start_step, config.training.seed)
     return _distributed(self._strategy, lambda part, parts: self._parts(
-        self._steps(start_step, config.seed), part, parts))
+        self._steps(start_step, config.training.seed), part, parts))
 
   def _steps(self, start_step: int, seed: Any) -> tf.data.Dataset:
     return data.training_steps(
-        len(self._images.train.images), self._config.batch_size, seed,
+        len(self._images.train.images), self._config.training.batch_size, seed,
         start_step)
 
   def _parts(self, steps: tf.data.Dataset, part: int,
@@ -95,17 +96,18 @@ class TrainingInput:
                 parts: int) -> tf.data.Dataset:
     """Returns what a replica takes of each step, streamed from the files."""
     config, train = self._config, self._images.train.images
+    batch_size = config.training.batch_size
     epoch, step = divmod(start_step, self.steps_per_epoch)
     batches = data.streamed_batches(
-        train, config.batch_size, config.seed, config.data_binarization(),
+        train, batch_size, config.training.seed, config.data_binarization(),
         epoch, step, labels_where_needed(self._images, 'train', config),
-        as_counts(config), (part, parts), config.shuffle_buffer,
-        config.deterministic)
-    last = len(train) - (self.steps_per_epoch - 1) * config.batch_size
+        as_counts(config), (part, parts), config.data.shuffle_buffer,
+        config.data.deterministic)
+    last = len(train) - (self.steps_per_epoch - 1) * batch_size
 
     def with_place(step, batch):
       is_last = (step + 1) % self.steps_per_epoch == 0
-      size = tf.where(is_last, last, config.batch_size)
+      size = tf.where(is_last, last, batch_size)
       return _element(batch, step, _bounds(size, part, parts)[0], size)
 
     return tf.data.Dataset.zip(
@@ -127,7 +129,7 @@ def distributed_evaluation(images: data.ImageData, split: str, config: Config,
 
     return tf.data.Dataset.zip(
         # The examples before a batch number it, as in `evaluate`.
-        tf.data.Dataset.counter(0, config.eval_batch_size),
+        tf.data.Dataset.counter(0, config.evaluation.eval_batch_size),
         evaluation_batches(images, split, config)).map(part_of)
 
   return _distributed(strategy, parts_of_batches)
@@ -136,8 +138,10 @@ def distributed_evaluation(images: data.ImageData, split: str, config: Config,
 def evaluation_batches(images: data.ImageData, split: str,
                        config: Config) -> tf.data.Dataset:
   """Returns the batches of a split, the same for every training seed."""
+  settings = config.evaluation
   return data.evaluation_batches(
-      getattr(images, split).images, config.eval_batch_size, config.eval_seed,
+      getattr(images, split).images, settings.eval_batch_size,
+      settings.eval_seed,
       config.data_binarization(), labels_where_needed(images, split, config),
       as_counts(config), split)
 
@@ -145,14 +149,14 @@ def evaluation_batches(images: data.ImageData, split: str,
 def labels_where_needed(images: data.ImageData, split: str,
                         config: Config) -> np.ndarray | None:
   """Returns one-hot labels where the graphical model has y."""
-  if not config.graph().is_conditional:
+  if not config.model.graph().is_conditional:
     return None
   return getattr(images, split).one_hot(images.num_classes)
 
 
 def as_counts(config: Config) -> bool:
   """Returns whether the likelihood takes the stored numbers for counts."""
-  return SUPPORT[config.likelihood] == 'counts'
+  return SUPPORT[config.model.likelihood] == 'counts'
 
 
 def _bounds(size: Any, part: int, parts: int) -> tuple[Any, Any]:

@@ -15,6 +15,7 @@ from tfvae.priors import VampPrior
 from tfvae.schedules import Schedule
 from tfvae.training import strategies
 from tfvae.training.config import Config
+from tfvae.training.config import ModelConfig
 from tfvae.training.fit import execution
 from tfvae.training.fit.optimization import make_optimizer
 
@@ -23,34 +24,52 @@ POLICIES = {'float32': 'float32', 'bfloat16': 'mixed_bfloat16',
             'float16': 'mixed_float16'}
 
 
-def build_model(config: Config, image_shape: Sequence[int], num_examples: int,
-                num_classes: int | None = None,
-                batch_fn: BatchFn | None = None) -> LatentVariableModel:
-  """Returns the model, optimizer and objective that the settings describe.
+def compiled_model(config: Config, image_shape: Sequence[int],
+                   num_examples: int, num_classes: int | None = None,
+                   batch_fn: BatchFn | None = None) -> LatentVariableModel:
+  """Returns a new model with the optimizer and objective of the settings.
 
   Args:
-    config: the settings.
-    image_shape: height, width and channels.
-    num_examples: of the training set.
-    num_classes: length of the one-hot label where `y` is in the graph.
-    batch_fn: what `compile` takes.
+    config: Settings of the run.
+    image_shape: Height, width and channels.
+    num_examples: Number of training examples.
+    num_classes: Length of the one-hot label, where `y` is in the graph.
+    batch_fn: Argument of `compile`.
 
   Raises:
-    ValueError: if replicas are to share what the objective needs whole.
+    ValueError: If the batch cannot be divided among the replicas.
   """
   replicas = tf.distribute.get_strategy().num_replicas_in_sync
-  if config.objective in ('beta_tc', 'info_vae') and replicas > 1:
+  objective, batch_size = config.model.objective, config.training.batch_size
+  if objective in ('beta_tc', 'info_vae') and replicas > 1:
     raise ValueError(
-        f'--objective={config.objective} compares the examples of a batch, '
+        f'--objective={objective} compares the examples of a batch, '
         'which replicas share out; use --strategy=one_device. Received: '
-        f'objective={config.objective}, {replicas} replicas')
-  if config.batch_size < replicas:
+        f'objective={objective}, {replicas} replicas')
+  if batch_size < replicas:
     raise ValueError(
         'A batch holds at least one image for each replica; raise '
-        f'--batch_size. Received: batch_size={config.batch_size}, {replicas} '
-        'replicas')
-  tf_keras.utils.set_random_seed(config.seed)  # Of the initial weights.
-  model = image_vae(
+        f'--batch_size. Received: batch_size={batch_size}, {replicas} replicas')
+  model = build_model(config.model, image_shape, num_classes,
+                      config.training.seed, config.training.precision)
+  compile_model(model, config, num_examples, batch_fn=batch_fn)
+  return model
+
+
+def build_model(config: ModelConfig, image_shape: Sequence[int],
+                num_classes: int | None = None, seed: int = 0,
+                precision: str = 'float32') -> LatentVariableModel:
+  """Returns a new model of images.
+
+  Args:
+    config: Settings of the model.
+    image_shape: Height, width and channels.
+    num_classes: Length of the one-hot label, where `y` is in the graph.
+    seed: Seed of the initial weights and of the noise.
+    precision: Precision of the networks, a key of `POLICIES`.
+  """
+  tf_keras.utils.set_random_seed(seed)  # Of the initial weights.
+  return image_vae(
       config.graph(), image_shape, network=config.network,
       hidden_units=config.hidden_units, factor_units=config.factor_units,
       activation=config.activation, num_classes=num_classes,
@@ -62,9 +81,7 @@ def build_model(config: Config, image_shape: Sequence[int], num_examples: int,
       kl_controls={
           'free_bits': config.free_bits, 'capacity': config.kl_capacity,
           'free_bits_per': config.free_bits_per},
-      seed=config.seed, dtype=POLICIES[config.precision])
-  compile_model(model, config, num_examples, batch_fn=batch_fn)
-  return model
+      seed=seed, dtype=POLICIES[precision])
 
 
 def compile_model(model: LatentVariableModel, config: Config,
@@ -73,21 +90,22 @@ def compile_model(model: LatentVariableModel, config: Config,
   """Compiles a model with the optimizer and objective of the settings.
 
   Args:
-    model: of `build_model`.
-    config: the settings.
-    num_examples: of the training set.
-    optimizer: None makes a new one.
-    batch_fn: what `compile` takes.
+    model: Model of `build_model`.
+    config: Settings of the run.
+    num_examples: Number of training examples.
+    optimizer: Optimizer; by default a new one.
+    batch_fn: Argument of `compile`.
   """
-  steps = data.steps_per_epoch(num_examples, config.batch_size)
+  training = config.training
+  steps = data.steps_per_epoch(num_examples, training.batch_size)
   # XLA does not reach weights that are on another machine.
   is_local = not strategies.is_asynchronous(model.distribute_strategy)
   model.compile(
-      optimizer or make_optimizer(config, config.epochs * steps),
+      optimizer or make_optimizer(training, training.epochs * steps),
       jit_compile=is_local and execution.uses_jit(config), batch_fn=batch_fn,
-      objective=make_objective(config, num_examples),
-      kl_schedule=make_kl_schedule(config, steps),
-      steps_per_execution=execution.steps_per_execution(config, steps))
+      objective=make_objective(config.model, num_examples),
+      kl_schedule=make_kl_schedule(config.model, steps),
+      steps_per_execution=execution.steps_per_execution(training, steps))
 
 
 def initialize_priors(model: LatentVariableModel, images: data.Images):
@@ -113,13 +131,13 @@ def initialize_priors(model: LatentVariableModel, images: data.Images):
             data.stored(images).full_range()[:prior.num_components]))
 
 
-def make_objective(config: Config,
+def make_objective(config: ModelConfig,
                    num_examples: int) -> objectives.Objective | None:
   """Returns what `compile` takes as its objective; None is the ELBO.
 
   Args:
-    config: the settings.
-    num_examples: of the training set.
+    config: Settings of the model.
+    num_examples: Number of training examples.
   """
   match config.objective:
     case 'iwae' | 'dreg':
@@ -135,12 +153,13 @@ def make_objective(config: Config,
   return None
 
 
-def make_kl_schedule(config: Config, steps_per_epoch: int) -> Schedule | None:
+def make_kl_schedule(config: ModelConfig,
+                     steps_per_epoch: int) -> Schedule | None:
   """Returns what `compile` takes as its KL schedule; None is 1 throughout.
 
   Args:
-    config: the settings.
-    steps_per_epoch: which turn the epochs of the warm-up into steps.
+    config: Settings of the model.
+    steps_per_epoch: Steps per epoch of the warm-up.
   """
   steps = config.kl_warm_up_epochs * steps_per_epoch
   match config.kl_warm_up:
@@ -149,4 +168,3 @@ def make_kl_schedule(config: Config, steps_per_epoch: int) -> Schedule | None:
     case 'cyclical':
       return objectives.CyclicalWarmUp(steps)
   return None
-

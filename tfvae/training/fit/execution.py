@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from tfvae.training.config import Config
+from tfvae.training.config import TrainingConfig
 
 # Of `--steps_per_execution=auto`: after so many the way back to Python is a
 # small part of the time even of the smallest models.
@@ -18,17 +19,17 @@ def uses_jit(config: Config) -> bool:
   Args:
     config: the settings.
   """
-  if config.jit != 'auto':
-    return config.jit == 'true'
+  if config.training.jit != 'auto':
+    return config.training.jit == 'true'
   return bool(
-      config.network == 'mlp' or tf.config.list_logical_devices('GPU'))
+      config.model.network == 'mlp' or tf.config.list_logical_devices('GPU'))
 
 
-def steps_per_execution(config: Config, steps_per_epoch: int) -> int:
+def steps_per_execution(config: TrainingConfig, steps_per_epoch: int) -> int:
   """Returns the steps between two returns to Python.
 
   Args:
-    config: the settings.
+    config: Settings of the training.
     steps_per_epoch: at which a return is needed.
   """
   chosen = config.steps_per_execution

@@ -19,8 +19,8 @@ from tfvae.training.config import Config
 from tfvae.training.fit.batches import distributed_evaluation
 from tfvae.training.fit.batches import evaluation_batches
 from tfvae.training.fit.batches import TrainingInput
-from tfvae.training.fit.building import build_model
 from tfvae.training.fit.building import compile_model
+from tfvae.training.fit.building import compiled_model
 from tfvae.training.fit.building import initialize_priors
 
 _LOGGER = logging.getLogger(__name__)
@@ -44,10 +44,11 @@ def build(config: Config, images: data.ImageData,
     batch_fn: what `compile` takes.
 
   Raises:
-    ValueError: as `build_model` and `initialize_priors` do.
+    ValueError: as `compiled_model` and `initialize_priors` do.
   """
-  model = build_model(config, images.image_shape, len(images.train.images),
-                      images.num_classes, batch_fn)
+  model = compiled_model(
+      config, images.image_shape, len(images.train.images), images.num_classes,
+      batch_fn)
   initialize_priors(model, images.train.images)
   return model
 
@@ -71,27 +72,29 @@ def fit(model: LatentVariableModel, config: Config, images: data.ImageData,
     TrainingInterruptedError: if a signal ended the training.
     FloatingPointError: after --max_skipped_steps skipped steps in a row.
   """
-  steps = train_input.steps_per_epoch
+  steps, epochs = train_input.steps_per_epoch, config.training.epochs
   is_chief = strategies.is_chief(model.distribute_strategy)
   history = callbacks.History(workdir, len(images.train.images), is_chief)
-  checkpoint = callbacks.Checkpoint(model, workdir, config, steps, history)
+  checkpoint = callbacks.Checkpoint(
+      model, workdir, config.training, steps, history)
   done = checkpoint.restore(model)
   epoch, step = divmod(done, steps)
   if done:
     _LOGGER.info('Resuming after step %d of epoch %d of %d.', step, epoch + 1,
-                 config.epochs)
+                 epochs)
   validation, validating = _validation(model, config, images)
   skipped = SkippedSteps(
-      config.max_skipped_steps, int(history.total('skipped_steps')),
+      config.training.max_skipped_steps, int(history.total('skipped_steps')),
       SKIPPED_REMEDY, adds_to_logs=True)
   callback_list = [*validating, skipped, history]
   if is_chief:
-    board = TensorBoard(workdir, _pictures(images, config), epoch, config.seed)
+    board = TensorBoard(
+        workdir, _pictures(images, config), epoch, config.training.seed)
     callback_list.append(board)
   with checkpoint.awaiting_signals():
     # The rest of an epoch that was broken off, then whole ones.
     for first, last, count in ((epoch, epoch + bool(step), steps - step),
-                               (epoch + bool(step), config.epochs, steps)):
+                               (epoch + bool(step), epochs, steps)):
       if first < last:
         model.fit(
             train_input.dataset(first * steps + steps - count),
@@ -136,7 +139,7 @@ def _validation(
       'validation_data': distributed_evaluation(
           images, 'validation', config, strategy),
       'validation_steps': data.steps_per_epoch(
-          len(images.validation.images), config.eval_batch_size),
+          len(images.validation.images), config.evaluation.eval_batch_size),
   }, [AveragedValidation()]
 
 

@@ -5,19 +5,19 @@ import tf_keras
 from tfvae.schedules import BurdaStaircase
 from tfvae.schedules import Schedule
 from tfvae.schedules import WarmUp
-from tfvae.training.config import Config
+from tfvae.training.config import TrainingConfig
 
 _OPTIMIZERS = {'adam': tf_keras.optimizers.Adam,
                'adamw': tf_keras.optimizers.AdamW,
                'adamax': tf_keras.optimizers.Adamax}
 
 
-def make_optimizer(config: Config,
+def make_optimizer(config: TrainingConfig,
                    num_steps: int) -> tf_keras.optimizers.Optimizer:
   """Returns the optimizer that the settings describe.
 
   Args:
-    config: the settings.
+    config: Settings of the training.
     num_steps: of the whole training.
 
   Raises:
@@ -35,7 +35,8 @@ def make_optimizer(config: Config,
   return optimizer
 
 
-def make_learning_rate(config: Config, num_steps: int) -> float | Schedule:
+def make_learning_rate(config: TrainingConfig,
+                       num_steps: int) -> float | Schedule:
   """Returns the learning rate, or its schedule; see `make_optimizer`."""
   warm_up_steps = config.learning_rate_warm_up_steps
   rest = num_steps - warm_up_steps

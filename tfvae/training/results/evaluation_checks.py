@@ -31,7 +31,7 @@ def why_not(name: str, config: Config, images: data.ImageData) -> str | None:
 
 def warn(config: Config, images: data.ImageData):
   """Logs which of the chosen evaluations cannot be computed, and why."""
-  for name in config.chosen_evaluations():
+  for name in config.evaluation.chosen():
     reason = why_not(name, config, images)
     if reason:
       _LOGGER.warning('%s will not be computed: %s.', name, reason)
@@ -41,8 +41,9 @@ def _latent_space(config: Config, images: data.ImageData) -> str | None:
   if len(images.test.images) < 2:
     return ('it compares the posteriors of test images, and needs at least two '
             'of them')
-  conditions_prior = any('y' in factor.parents for factor in
-                         config.graph().generative if factor.variable != 'x')
+  generative = config.model.graph().generative
+  conditions_prior = any('y' in factor.parents for factor in generative
+                         if factor.variable != 'x')
   if conditions_prior and np.min(
       np.unique(images.test.labels, return_counts=True)[1]) < 2:
     return ('y conditions the prior, so it needs two test images of each '
@@ -64,7 +65,7 @@ def _representation(config: Config, images: data.ImageData) -> str | None:
 
 def _gaps(config: Config, images: data.ImageData) -> str | None:
   del images
-  if config.posterior.startswith('iaf'):
+  if config.model.posterior.startswith('iaf'):
     return ('an inverse autoregressive flow has no parameters to optimize for '
             'each image')
   return None
@@ -72,7 +73,7 @@ def _gaps(config: Config, images: data.ImageData) -> str | None:
 
 def _calibration(config: Config, images: data.ImageData) -> str | None:
   del images
-  generative = config.graph().generative
+  generative = config.model.graph().generative
   if _inference_sees_label(config) and not any(
       'y' in factor.parents for factor in generative):
     return ('y is a parent in q and nowhere in p, so simulated images have no '
@@ -83,14 +84,14 @@ def _calibration(config: Config, images: data.ImageData) -> str | None:
 def _disentanglement(config: Config, images: data.ImageData) -> str | None:
   if images.test.factors is None:
     return 'the data set has no factors'
-  size = sum(size for _, size in config.graph().latents)
+  size = sum(size for _, size in config.model.graph().latents)
   if size < 2:
     return 'the scores compare latent dimensions, and the model has only one'
   return disentanglement_lib.why_not(images.test.factors)
 
 
 def _inference_sees_label(config: Config) -> bool:
-  return any('y' in factor.parents for factor in config.graph().inference)
+  return any('y' in factor.parents for factor in config.model.graph().inference)
 
 
 _CHECKS: dict[str, Callable[[Config, data.ImageData], str | None]] = {

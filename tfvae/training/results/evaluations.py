@@ -31,7 +31,7 @@ NOT_COMPUTED = 'not_computed'  # Key of the reason in a block.
 
 def importance_weighted(subject: Subject) -> dict[str, Any]:
   """Returns the importance-weighted NLL, and the ELBO of the same images."""
-  config = subject.config
+  config = subject.config.evaluation
   nll = evaluation.importance_weighted_nll(
       subject.model, subject.test_batches(config.eval_importance_examples),
       config.eval_importance_samples, config.eval_chunk, config.eval_seed,
@@ -72,12 +72,12 @@ def representation(subject: Subject) -> dict[str, Any]:
 
 def annealed(subject: Subject) -> dict[str, Any]:
   """Returns −log p(x) by annealing, and a bracket on the model's own data."""
-  config, nll = subject.config, subject.log_evidence
+  config, nll = subject.config.evaluation, subject.log_evidence
   count = len(nll.values)
   bound = evaluation.importance_weighted_nll(  # Of the same images.
       subject.model, subject.test_batches(count),
       config.eval_importance_samples, config.eval_chunk, config.eval_seed)
-  labels = labels_where_needed(subject.images, 'test', config)
+  labels = labels_where_needed(subject.images, 'test', subject.config)
   bounds = evaluation.bidirectional_bounds(
       subject.model, count, config.eval_ais_steps, config.eval_ais_chains,
       labels=None if labels is None else labels[:count],
@@ -93,7 +93,7 @@ def annealed(subject: Subject) -> dict[str, Any]:
 
 def gaps(subject: Subject) -> dict[str, Any]:
   """Returns the amortization and the approximation gap, and the times."""
-  config = subject.config
+  config = subject.config.evaluation
   result = evaluation.inference_gaps(
       subject.model, subject.test_batches(config.eval_costly_examples),
       subject.log_evidence, seed=config.eval_seed,
@@ -107,7 +107,7 @@ def gaps(subject: Subject) -> dict[str, Any]:
 
 def calibration(subject: Subject) -> dict[str, Any]:
   """Returns simulation-based calibration, with its rank histograms."""
-  config, inputs = subject.config, None
+  config, inputs = subject.config.evaluation, None
   count = config.eval_simulations
   if subject.model.graph.is_conditional:
     classes = subject.images.num_classes
@@ -130,7 +130,8 @@ def disentanglement(subject: Subject) -> dict[str, Any]:
   means = evaluation.posterior_means(
       subject.model, subject.test_batches(), jit_compile=False, verbose=True)
   codes = np.concatenate(list(means.values()), axis=-1)
-  factors, seed = subject.images.test.factors, subject.config.eval_seed
+  seed = subject.config.evaluation.eval_seed
+  factors = subject.images.test.factors
   scores = evaluation.disentanglement_scores(
       codes, factors, seed, subject.latent_space.informative)
   if _has_density_by_dimension(subject.config):
@@ -143,9 +144,10 @@ def disentanglement(subject: Subject) -> dict[str, Any]:
 
 def _has_density_by_dimension(config: Config) -> bool:
   """Returns whether q(z_d|x) of every dimension is a normal density."""
-  latents = set(config.graph().latent_names)
-  return config.posterior == 'normal_diag' and not any(
-      latents & set(factor.parents) for factor in config.graph().inference)
+  graph = config.model.graph()
+  latents = set(graph.latent_names)
+  return config.model.posterior == 'normal_diag' and not any(
+      latents & set(factor.parents) for factor in graph.inference)
 
 
 EVALUATIONS: dict[str, Callable[[Subject], dict[str, Any]]] = {
@@ -179,7 +181,7 @@ def evaluate(subject: Subject, metrics: Mapping[str, Any]) -> dict[str, Any]:
       before.pop(NOT_COMPUTED, None)
       metrics[split] = before | attempt(
           split, functools.partial(elbo_of_split, subject, split))
-  for name in subject.config.chosen_evaluations():
+  for name in subject.config.evaluation.chosen():
     before, reason = metrics.get(name, {}), why_not(
         name, subject.config, subject.images)
     if reason:

@@ -8,23 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from tfvae.files import replacing
+
 
 def write_text(path: str, text: str):
   """Replaces a file atomically: a kill leaves the old one or the new."""
-  temporary = f'{path}.tmp'
-  with open(temporary, 'w', encoding='utf-8') as file:
+  with (replacing(path) as temporary,
+        open(temporary, 'w', encoding='utf-8') as file):
     file.write(text)
-  replace(temporary, path)
-
-
-def replace(temporary: str, path: str):
-  """Renames a file that was written whole, once it is on the disk."""
-  descriptor = os.open(temporary, os.O_RDONLY)
-  try:
-    os.fsync(descriptor)
-  finally:
-    os.close(descriptor)
-  os.replace(temporary, path)
 
 
 def read_json(path: str) -> Any:

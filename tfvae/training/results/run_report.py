@@ -1,6 +1,5 @@
 """The report of a run: its pictures, its page and TensorBoard's projector."""
 
-import dataclasses
 import os
 import shlex
 from typing import Any
@@ -12,6 +11,7 @@ from tfvae.settings import flag_text
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.callbacks.tensorboard import write_projector
 from tfvae.training.config import Config
+from tfvae.training.config import FIELDS
 from tfvae.training.fit.batches import as_counts
 from tfvae.training.results.subject import Subject
 
@@ -50,15 +50,15 @@ def write_report(subject: Subject, metrics: dict[str, Any], workdir: str):
           name: np.asarray(histogram) for name, histogram in metrics.get(
               'calibration', {}).get('rank_histograms', {}).items()},
       class_names=subject.images.label_names or (),
-      seed=subject.config.eval_seed)
+      seed=subject.config.evaluation.eval_seed)
 
 
 def command(config: Config, workdir: str) -> str:
   """Returns the command line that repeats a run in another directory."""
-  flags = [f'--{field.name}={flag_text(getattr(config, field.name))}'
-           for field in dataclasses.fields(config)
-           if field.metadata['changes_result']
-           and getattr(config, field.name) != field.default]
+  flags = [f'--{name}={flag_text(value)}'
+           for name, value in config.flat().items()
+           if FIELDS[name].metadata['changes_result']
+           and value != FIELDS[name].default]
   return shlex.join(['python', 'train_main.py', f'--workdir={workdir}', *flags])
 
 
@@ -72,7 +72,7 @@ def _warnings(metrics: dict[str, Any]) -> list[str]:
 
 def _draw(subject: Subject, inputs: Any, directory: str):
   """Writes pictures: of the graphs, of reconstructions and of samples."""
-  graph, model = subject.config.graph(), subject.model
+  graph, model = subject.config.model.graph(), subject.model
   report.save_figure(
       os.path.join(directory, 'graph.png'), report.draw_graph(graph))
   labels, title = None, 'samples: E[x|z], z ~ p(z)'
@@ -82,8 +82,8 @@ def _draw(subject: Subject, inputs: Any, directory: str):
     classes = subject.images.num_classes
     labels = {'y': np.eye(classes)[np.arange(100) % classes]}
     title = 'samples: E[x|z,y], z ~ p(z|y)'
-  samples = model.sample(
-      100, subject.config.eval_seed, mean=True, inputs=labels).numpy()
+  samples = model.sample(100, subject.config.evaluation.eval_seed, mean=True,
+                         inputs=labels).numpy()
   samples /= max(1, samples.max()) if as_counts(subject.config) else 1
   report.save_panels(os.path.join(directory, 'overview.png'), [
       ('data, each row over its reconstruction',

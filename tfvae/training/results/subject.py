@@ -26,20 +26,21 @@ class Subject:
   @property
   def jit_compile(self) -> bool:
     """Whether XLA pays off: on a CPU its convolutions are slow."""
-    return uses_jit(self.config) and self.config.network == 'mlp'
+    return uses_jit(self.config) and self.config.model.network == 'mlp'
 
   def test_batches(self, examples: int = 0) -> tf.data.Dataset:
     """Returns the first `examples` test images in batches; 0 means all."""
     batches = evaluation_batches(self.images, 'test', self.config)
     if not 0 < examples < len(self.images.test.images):
       return batches
-    return batches.unbatch().take(examples).batch(self.config.eval_batch_size)
+    return batches.unbatch().take(examples).batch(
+        self.config.evaluation.eval_batch_size)
 
   def elbo(self, split: str) -> evaluation.Elbo:
     """Returns the ELBO of each image of a split, with one draw of z."""
     return evaluation.elbo(
         self.model, evaluation_batches(self.images, split, self.config),
-        num_samples=1, seed=self.config.eval_seed)
+        num_samples=1, seed=self.config.evaluation.eval_seed)
 
   @functools.cached_property
   def test_elbo(self) -> evaluation.Elbo:
@@ -50,13 +51,13 @@ class Subject:
   def latent_space(self) -> evaluation.LatentSpace:
     """The latent space of the test images, of `latent_space` and MIG."""
     return evaluation.latent_space(
-        self.model, self.test_batches(), seed=self.config.eval_seed,
+        self.model, self.test_batches(), seed=self.config.evaluation.eval_seed,
         verbose=True)
 
   @functools.cached_property
   def log_evidence(self) -> evaluation.Estimate:
     """The estimate of log p(x) by annealing, for `annealed` and `gaps`."""
-    config = self.config
+    config = self.config.evaluation
     return evaluation.annealed_importance_sampling(
         self.model, self.test_batches(config.eval_costly_examples),
         config.eval_ais_steps, config.eval_ais_chains, seed=config.eval_seed,

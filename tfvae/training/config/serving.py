@@ -1,0 +1,30 @@
+"""Settings of the export."""
+
+import dataclasses
+
+from tfvae.settings import check_settings
+from tfvae.settings import setting
+
+
+@dataclasses.dataclass(frozen=True)
+class ServingConfig:
+  """Export of a trained model.
+
+  Raises:
+    ValueError: If a value is out of range or has no effect; the message names
+      the setting, the value and a remedy.
+  """
+
+  export: bool = setting(
+      True, 'write a SavedModel for TensorFlow Serving at the end '
+      'of the training', changes_result=False)
+  export_dir: str | None = setting(
+      None, 'gets the next version, a directory named by a number; '
+      'by default export in --workdir', changes_result=False)
+  export_keep: int | None = setting(
+      None, 'versions to keep there, the newest; by default all',
+      changes_result=False, at_least=1)
+
+  def __post_init__(self):
+    """Validates each value, and values that depend on each other."""
+    check_settings(self)
