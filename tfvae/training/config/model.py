@@ -68,8 +68,8 @@ class ModelConfig:
       choices=POSTERIORS)
   merging: str = setting(
       'network', 'combination of prior and evidence in the posterior of a '
-      'latent that has parents in p: by a network, or precision-weighted, as in '
-      'ladder VAEs',
+      'latent that has parents in p: by a network, or precision-weighted, as '
+      'in ladder VAEs',
       choices=MERGINGS)
   kl_weight: float = setting(
       1.0, 'weight β of the KL in training; the reported ELBO has β = 1',
@@ -83,10 +83,11 @@ class ModelConfig:
       10, 'length of the KL warm-up',
       only_with={'kl_warm_up': ('linear', 'cyclical')}, at_least=1)
   free_bits: float = setting(
-      0.0, 'nats of KL without cost: at least as many are charged',
+      0.0, 'λ in nats; the objective has max(λ, KL)',
       only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
   free_bits_per: str = setting(
-      'latent', 'unit that --free_bits applies to', choices=('latent', 'dimension'))
+      'latent', 'unit that --free_bits applies to',
+      choices=('latent', 'dimension'))
   kl_capacity: float | None = setting(
       None, 'capacity C in nats; the objective has |KL - C|',
       only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
