@@ -1,4 +1,4 @@
-"""Two small models of binary images, for tests that take any."""
+"""Two small models of binary images, for tests that take any model."""
 
 import numpy as np
 import tf_keras
@@ -29,10 +29,10 @@ def vae(likelihood=None):
                    decoder(likelihood, input_shape=[LATENT]))
 
 
-def graph_vae(preset='vae', likelihood='bernoulli'):
+def graph_vae(preset='vae', likelihood='bernoulli', latents=f'z:{LATENT}'):
   tf_keras.utils.set_random_seed(1)
   graph = tfvae.graph.GraphicalModel.parse(
-      **tfvae.graph.PRESETS[preset] | {'latents': f'z:{LATENT}'})
+      **tfvae.graph.PRESETS[preset] | {'latents': latents})
   return tfvae.models.image_vae(
       graph, IMAGE, 'mlp', (4,), likelihood=likelihood,
       num_classes=CLASSES if graph.is_conditional else None)

@@ -10,10 +10,10 @@ import tensorflow as tf
 from tests import numbered_images
 from tfvae import data
 from tfvae.training import Config
-from tfvae.training import train
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.fit import batches
 from tfvae.training.fit import building
+from tfvae.training.fit.images import load_images
 
 
 class CachesTest(parameterized.TestCase, tf.test.TestCase):
@@ -31,7 +31,7 @@ class CachesTest(parameterized.TestCase, tf.test.TestCase):
 
   def load(self, cache, **kwargs):
     config = self.config(cache, **kwargs)
-    return config, train._load(config)
+    return config, load_images(config)
 
   def test_batches_of_a_run(self):
     trained, evaluated = {}, {}
@@ -75,7 +75,7 @@ class CachesTest(parameterized.TestCase, tf.test.TestCase):
       with workdir_lib.prepared(workdir, config) as finished:
         self.assertIsNone(finished)
     with self.assertRaisesRegex(
-        ValueError, 'cache: memory there, none here'), (
+        ValueError, '`cache`: memory there, none here'), (
             workdir_lib.prepared(workdir, self.config('none'))):
       self.fail()
 

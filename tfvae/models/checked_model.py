@@ -7,10 +7,13 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfvae.inference.batches import check_unweighted
+from tfvae.inference.batches import unpack_batch
 from tfvae.models.checks import batches as batch_checks
 from tfvae.models.checks import keras_objects
 from tfvae.models.checks.first_batch import FirstBatchChecked
 from tfvae.models.checks.first_batch import StepFunction
+from tfvae.models.checks.networks import last_layer
 from tfvae.models.steps.skipped_steps import SkippedSteps
 
 # Steps between two looks at the counts of skipped steps.
@@ -19,32 +22,26 @@ _LOOK_EVERY = 50
 _LOGGER = logging.getLogger(__name__)
 
 
-class GuardedModel(tf_keras.Model):
-  """A `tf_keras.Model` that checks data, callbacks and files beforehand.
+class CheckedModel(tf_keras.Model):
+  """A `tf_keras.Model` that checks its data, callbacks and files.
 
-  Bad input raises a `ValueError` that says what to do, instead of an error
-  inside Keras or a silently wrong training. Shapes of all data are checked, and
-  values of the first batch of each pass, so that a step computes nothing more;
+  Bad input raises a `ValueError` with a remedy, instead of an error inside
+  Keras or a silently wrong training. The shapes of all data are checked, and
+  the values of the first batch of each pass, so a step has no extra cost;
   `compile(check_data=False)` leaves values unchecked.
 
   Attributes:
-    trace_version: Number that changes when functions of the model that were
-      traced before compute something else than the model does now.
+    trace_version: Number that changes when functions traced before no longer
+      compute what the model computes now.
 
-  A subclass has a `decoder`, the property `observed_shapes`, the method
-  `build_from_batch`, and a `compile` that sets `_checks_data` and
-  `_reads_rows`.
+  A subclass has a `decoder`, `observed_shapes`, the method `build_from_batch`,
+  and a `compile` that sets `_checks_data` and `_reads_rows`.
   """
 
   trace_version = 0
   _checks_data = True
-  _reads_rows = False  # Whether data sets hold rows that the step looks up.
-  _is_validation_checked = False  # Whether those of the present `fit` are.
-
-  @property
-  def observed_shapes(self) -> batch_checks.Shapes:
-    """Shape of one example of x and of y, by name; None if not known yet."""
-    raise NotImplementedError
+  _reads_rows = False  # Whether data sets hold row numbers, not rows.
+  _is_validation_checked = False  # For the validation data of this `fit`.
 
   @property
   def checks_data(self) -> bool:
@@ -52,12 +49,12 @@ class GuardedModel(tf_keras.Model):
     return self._checks_data
 
   def likelihood_layer(self) -> Any:
-    """Returns the layer that makes p(x|z), or None if the decoder hides it.
+    """Returns the layer that makes p(x|z), or None if it is unknown.
 
-    It is no property: Keras saves a layer under the first attribute at which it
-    finds it, and files of earlier versions have it below the decoder.
+    It is not a property: Keras saves a layer under the first attribute at which
+    it finds it, and saved files have it below the decoder.
     """
-    return batch_checks.last_layer(self.decoder)
+    return last_layer(self.decoder)
 
   @property
   def event_shape(self) -> tuple[int, ...] | None:
@@ -65,7 +62,7 @@ class GuardedModel(tf_keras.Model):
     return getattr(self.likelihood_layer(), 'event_shape', None)
 
   def build_from_batch(self, spec: Any):
-    """Makes weights that wait for the shape of the data.
+    """Builds weights whose shapes depend on the data.
 
     Args:
       spec: Structure of `tf.TensorSpec`s of a batch, as `fit` takes it.
@@ -83,16 +80,15 @@ class GuardedModel(tf_keras.Model):
     Logs a warning at the end of an epoch in which steps were skipped (see
     `SkippedSteps`), and at the end of training if a learned scale has reached
     its bound. A likelihood that needs adapting to the scale of the data is
-    adapted to the first batch of the first `fit`. A bare `validation_data=x`
-    stands for `(x,)`.
+    adapted to the first batch of the first `fit`. `validation_data=x` stands
+    for `(x,)`.
 
     Raises:
-      ValueError: If the data, a weight or a callback is not as the model takes
-        it.
-      FloatingPointError: If too many steps are skipped, their loss or gradient
-        not being finite.
+      ValueError: If the model does not take the data, a weight or a callback.
+      FloatingPointError: If too many steps are skipped because their loss or
+        gradient is not finite.
     """
-    batch_checks.refuse_weights(
+    check_unweighted(
         sample_weight=sample_weight, class_weight=class_weight)
     keras_objects.check_callbacks(callbacks)
     if isinstance(validation_data, dict) or hasattr(
@@ -117,9 +113,9 @@ class GuardedModel(tf_keras.Model):
     """Estimates the ELBO; see `tf_keras.Model.evaluate`.
 
     Raises:
-      ValueError: If the data or a weight is not as the model takes it.
+      ValueError: If the model does not take the data or a weight.
     """
-    batch_checks.refuse_weights(sample_weight=sample_weight)
+    check_unweighted(sample_weight=sample_weight)
     # The validation data of a `fit` are checked once.
     is_validation = bool(kwargs.get('_use_cached_eval_dataset'))
     if not (is_validation and self._is_validation_checked):
@@ -133,7 +129,7 @@ class GuardedModel(tf_keras.Model):
     """Returns E[x|z] at posterior means; see `tf_keras.Model.predict`.
 
     Raises:
-      ValueError: If the data are not as the model takes them.
+      ValueError: If the model does not take the data.
     """
     self._expect_data('predict_function')
     return super().predict(*args, **kwargs)
@@ -143,15 +139,15 @@ class GuardedModel(tf_keras.Model):
     """Saves the model as a `.keras` file; see `tf_keras.Model.save`.
 
     Raises:
-      ValueError: If the path does not end in `.keras`, or a layer could not be
-        loaded again.
+      ValueError: If the path does not end in `.keras`, or a file with a layer
+        could not be loaded.
     """
     keras_objects.check_saved_as_keras(filepath, save_format)
     keras_objects.check_can_be_saved(self.submodules)
     super().save(filepath, overwrite=overwrite, **kwargs)
 
   def _updated_config(self) -> dict[str, Any]:
-    """Returns what `to_json` writes, under the name that is registered."""
+    """Returns the content of `to_json`, under the registered name."""
     return super()._updated_config() | {
         'class_name': tf_keras.saving.get_registered_name(type(self))}
 
@@ -180,7 +176,7 @@ class GuardedModel(tf_keras.Model):
       needs_target: Whether p(x|z) is evaluated at the target.
 
     Raises:
-      ValueError: If it has not.
+      ValueError: If it has another structure or other shapes.
     """
     batch_checks.check_batch(
         data, self.observed_shapes, self.event_shape, needs_target)
@@ -205,7 +201,7 @@ class GuardedModel(tf_keras.Model):
     return self.train_function
 
   def _make_step_function(self, force: bool) -> StepFunction:
-    """Returns the function of training steps that is then checked."""
+    """Returns the function of training steps, without checks."""
     return super().make_train_function(force)
 
   def make_test_function(self, force: bool = False) -> StepFunction:
@@ -223,7 +219,7 @@ class GuardedModel(tf_keras.Model):
 
   def _checked(self, function: StepFunction, is_training: bool = False,
                needs_target: bool = True) -> StepFunction:
-    """Returns a function that checks the first batch it is given."""
+    """Returns a function that checks its first batch."""
     if self._reads_rows or self._cluster_coordinator is not None:
       return function
 
@@ -242,7 +238,7 @@ class GuardedModel(tf_keras.Model):
         check_values if needs_target and self._checks_data else None)
 
   def _expect_data(self, function: str):
-    """Has the next call of a function check the batch that it is given."""
+    """Makes the next call of a function check its first batch."""
     made = getattr(self, function, None)
     if isinstance(made, FirstBatchChecked):
       made.is_pending = True
@@ -274,18 +270,18 @@ class GuardedModel(tf_keras.Model):
     if not hasattr(likelihood, 'needs_adapting') or (
         int(self.optimizer.iterations)):
       return
-    target = np.asarray(batch_checks.unpack_batch(data)[1])
+    target = np.asarray(unpack_batch(data)[1])
     if likelihood.needs_adapting(target):
       likelihood.adapt(target)
       _LOGGER.info('%s is adapted to the scale of the first batch.',
                    likelihood.name)
-      # They may have been traced with the scale as it was.
+      # They may have been traced with the previous scale.
       self.test_function = self.predict_function = None
       self.trace_version += 1
 
 
 def _with_skipped_steps(callbacks: Any) -> Any:
-  """Returns callbacks of which one reports skipped steps."""
+  """Returns the callbacks, one of which reports skipped steps."""
   if isinstance(callbacks, tf_keras.callbacks.CallbackList):
     return callbacks
   found = [] if callbacks is None else (
