@@ -46,7 +46,7 @@ class MeasureTest(tf.test.TestCase):
     self.assertEqual(metrics['test']['squared_error'], block['squared_error'])
     page = (workdir / 'report' / 'index.html').read_text('utf-8')
     self.assertEqual(page.count('Mean of (x − E[x|z])² over the pixels.'), 2)
-    self.assertIn('<h2 id="measure-reconstruction_error-title">Reconstruction '
+    self.assertIn('<h2 id="reconstruction_error-title">Reconstruction '
                   'error</h2>', page)
     self.assertIn('10 bins of ', page)
     self.assertIn('--eval_error_examples=12',
