@@ -1,4 +1,4 @@
-"""What docs/cluster starts on a cluster, run here by stand-ins of its tools."""
+"""The scripts of docs/cluster, run with stand-ins for the cluster's tools."""
 
 import importlib
 import json
@@ -20,7 +20,7 @@ _CLUSTER = pathlib.Path(__file__).parents[1] / 'docs' / 'cluster'
 _TOOLS = {
     'tfvae-train': 'printf "%s\\0" "$TF_CONFIG" "$@" >> started; exit $CODE',
     'scontrol': 'case $1 in show) echo n1; echo n2;; *) echo $* > told;; esac',
-    # As a step of two tasks, which ends by the signal that the job was sent.
+    # A step of two tasks that ends when the job is sent a signal.
     'srun': 'shift; for SLURM_PROCID in 0 1; do export SLURM_PROCID; "$@"; '
             'status=$?; done; if [ $CODE = 75 ]; then kill -TERM $PPID; '
             'until [ -e sent ]; do sleep 0.01; done; fi; exit $status',
@@ -49,7 +49,7 @@ class ClusterTest(parameterized.TestCase, tf.test.TestCase):
     return path.read_text() if path.exists() else ''
 
   def _check_started(self, addresses, indices):
-    """Checks the cluster, and the flags, that the program was given."""
+    """Checks the cluster and the flags that the program received."""
     parts = self._file('started').split('\0')
     configs = [json.loads(part) for part in parts if part.startswith('{')]
     self.assertEqual(configs, [
@@ -63,7 +63,7 @@ class ClusterTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(config_from_flags(flag_values).strategy, 'multi_worker')
 
   @parameterized.parameters(0, 1)
-  def test_pods_know_their_place(self, index):
+  def test_pods_know_their_index(self, index):
     text = (_CLUSTER / 'kubernetes.yaml').read_text()
     script = textwrap.dedent(
         re.search(r'^ +- \|\n(.*?)^ +resources:', text, re.M | re.S)[1])
@@ -90,7 +90,7 @@ class ClusterTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(
       (0, '0', False), (1, '0', False), (75, '0', True), (137, '0', True),
       (75, '20', False))
-  def test_slurm_requeues_what_goes_on(self, code, restarts, is_requeued):
+  def test_slurm_requeues_unfinished_runs(self, code, restarts, is_requeued):
     status = self._run(
         (_CLUSTER / 'slurm.sh').read_text(), code, SLURM_JOB_ID='12345',
         SLURM_JOB_NODELIST='n[1-2]', SLURM_RESTART_COUNT=restarts)

@@ -1,4 +1,4 @@
-"""What pytest needs beside `tf.test.main`, which the tests end in."""
+"""Configuration of pytest. Without pytest, `tf.test.main` runs a test file."""
 
 import gc
 import os
@@ -7,29 +7,29 @@ from absl import flags
 
 
 def pytest_configure(config):
-  """Readies what is shared by all test files of one pytest process."""
+  """Sets up the devices and flags of one pytest process."""
   if config.getoption('numprocesses', None) and (
       not hasattr(config, 'workerinput')):
-    return  # The process that has others run the tests needs no TensorFlow.
-  # What a test compiles runs a few times, and optimising it would take longer
-  # than that. Bazel's targets have XLA's own settings.
+    return  # The process that distributes the tests needs no TensorFlow.
+  # Compiled functions run a few times only, so optimizing them takes longer
+  # than it saves. Bazel's targets use the default settings of XLA.
   os.environ.setdefault(
       'XLA_FLAGS', '--xla_backend_optimization_level=0 '
       '--xla_cpu_use_fusion_emitters=false')
   import tensorflow as tf
-  # `create_tempdir` reads a flag, and nothing else parses flags here.
+  # `create_tempdir` reads a flag, and pytest does not parse absl's flags.
   flags.FLAGS.mark_as_parsed()
-  # Two devices for MirroredStrategy; before any file makes a tensor.
+  # Two devices for MirroredStrategy, configured before the first tensor.
   tf.config.set_logical_device_configuration(
       tf.config.list_physical_devices('CPU')[0],
       [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
 def pytest_collection_finish():
-  """Takes what was imported out of the garbage collector's sight.
+  """Excludes imported objects from garbage collection.
 
-  It would go through those millions of objects again and again while TensorFlow
-  traces: a tenth of the CPU time of the tests.
+  The collector would visit these millions of objects repeatedly while
+  TensorFlow traces, which takes a tenth of the CPU time of the tests.
   """
   gc.collect()
   gc.freeze()
@@ -37,10 +37,10 @@ def pytest_collection_finish():
 
 
 def pytest_collection_modifyitems(items):
-  """Drops `tf.test.TestCase.test_session`, a method and no test, and sorts.
+  """Drops `tf.test.TestCase.test_session`, which is no test, and sorts.
 
-  `--dist worksteal` steals from the end. What shares a `setUpClass`, which both
-  processes would have to do, and what is long by itself are not there.
+  `--dist worksteal` steals from the end. Long tests and tests that share a
+  `setUpClass`, which both processes would run, come first.
   """
   items[:] = sorted(
       (item for item in items if item.name != 'test_session'), key=lambda item:

@@ -1,7 +1,7 @@
 """Python programs in fresh processes, without six seconds of imports each.
 
-They are forked from a process that has imported TensorFlow and what builds on
-it, but has started none of it, and has nothing of ours.
+They are forked from a process that has imported TensorFlow and the libraries
+that build on it, has initialized none of them, and has not imported tfvae.
 """
 
 import atexit
@@ -24,18 +24,18 @@ def start(arguments: Sequence[str], output: str, errors: str | None = None,
   """Starts a program.
 
   Args:
-    arguments: of Python: a file, '-m' and a module, or '-c' and a text, and the
-      program's own.
-    output: file to which its standard output is added.
-    errors: that of its standard error; None is the same.
-    **environment: variables beside ours.
+    arguments: Arguments of Python: a file, '-m' and a module, or '-c' and code,
+      then the arguments of the program.
+    output: File that standard output is appended to.
+    errors: File that standard error is appended to; by default `output`.
+    **environment: Additional environment variables.
 
   Returns:
-    The process: `kill` and `join` it.
+    The process. The caller must `kill` and `join` it.
   """
   errors = errors or output
   for path in (output, errors):
-    pathlib.Path(path).touch()  # Whoever reads them need not wait.
+    pathlib.Path(path).touch()  # So that readers need not wait.
   process = _CONTEXT.Process(target=_run, args=(
       list(map(str, arguments)), output, errors, os.environ | environment,
       os.getcwd()))
@@ -45,7 +45,7 @@ def start(arguments: Sequence[str], output: str, errors: str | None = None,
 
 def run(arguments: Sequence[str], timeout: float = 300,
         **environment: str) -> subprocess.CompletedProcess:
-  """Runs a program to its end; see `start`."""
+  """Runs a program to its end, with the arguments of `start`."""
   with tempfile.TemporaryDirectory() as directory:
     paths = [os.path.join(directory, name) for name in ('output', 'errors')]
     process = start(arguments, *paths, **environment)
@@ -61,7 +61,7 @@ def run(arguments: Sequence[str], timeout: float = 300,
 
 def _run(arguments: list[str], output: str, errors: str,
          environment: Mapping[str, str], directory: str):
-  """Does what Python does with these arguments."""
+  """Runs a program as `python` would with these arguments."""
   os.environ.clear()
   os.environ.update(environment)
   os.chdir(directory)
@@ -81,4 +81,4 @@ def _run(arguments: list[str], output: str, errors: str,
       sys.path.insert(0, os.path.dirname(kind))
       runpy.run_path(kind, run_name='__main__')
   finally:
-    atexit._run_exitfuncs()  # Which multiprocessing leaves out.
+    atexit._run_exitfuncs()  # multiprocessing skips these.

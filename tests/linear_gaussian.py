@@ -1,4 +1,4 @@
-"""A linear Gaussian VAE, and all that is known of it in closed form.
+"""A linear Gaussian VAE whose evidence, posterior and KL have closed forms.
 
   p(z) = N(0, I),  p(x|z) = N(Wz + b, s² I),  W with orthogonal columns,
 
@@ -21,14 +21,14 @@ class LinearGaussian:
   """The model, with q(z|x) = N(μ + shift, factor² V) of the exact μ and V.
 
   Attributes:
-    model: a `tfvae.VAE` with these weights.
-    loadings: W, float64 `[SIZE, LATENT]`.
-    bias: b, `[SIZE]`.
-    variance: diag V, `[LATENT]`.
+    model: `tfvae.VAE` with these weights.
+    loadings: Matrix W, float64 `[SIZE, LATENT]`.
+    bias: Vector b, `[SIZE]`.
+    variance: Diagonal of V, `[LATENT]`.
   """
 
   def __init__(self, factor=1.0, shift=0.0, norms=(2.0, 1.0, 0.5)):
-    """Initialises it; a dimension whose norm is 0 is unused by p(x|z)."""
+    """Initializes the model; p(x|z) ignores dimensions whose norm is 0."""
     rng = np.random.default_rng(0)
     orthogonal = np.linalg.qr(rng.normal(size=(SIZE, SIZE)))[0]
     self.loadings = orthogonal[:, :LATENT] * norms

@@ -1,4 +1,4 @@
-"""Graphical models of linear normals, whose log p(x) is known in float64."""
+"""Linear Gaussian graphical models whose log p(x) is known in float64."""
 
 import math
 
@@ -39,7 +39,7 @@ THREE_LATENTS = {name: GraphicalModel.parse(*text) for name, text in {
                           'z3|y; z2|z3,y; z1|z2; x|z1,z2,y'),
 }.items()}
 
-# By hand: the latents whose prior has a parent that descends from them in q.
+# Latents whose prior has a parent that descends from them in q, by hand.
 LOG_RATIOS = {('bottom_up', 'z1'), ('label_below', 'b')}
 
 
@@ -52,9 +52,9 @@ class FixedNormal(DistributionLayer):
 
 
 class Gaussian:
-  """Variables that are jointly normal given those that are known, in float64.
+  """Jointly normal variables given the known ones, in float64.
 
-  Their means are `mean @ [1, known]`; `weights` are the kernel, the bias and
+  Their means are `mean @ [1, known]`; `weights` holds the kernel, the bias and
   the variances of each factor.
   """
 
@@ -85,14 +85,14 @@ class Gaussian:
     self.rows[factor.variable] = slice(n, n + size)
 
   def moments(self, names, data):
-    """Means `[b, n]` and the covariance `[n, n]` of some of the variables."""
+    """Returns means `[b, n]` and the covariance `[n, n]` of variables."""
     rows = np.r_[tuple(self.rows[name] for name in names)]
     known = np.hstack([np.ones([len(data['x']), 1]),
                        *(data[name] for name in self.known)])
     return known @ self.mean[rows].T, self.covariance[rows][:, rows]
 
   def regress(self, factor):
-    """Kernel and bias of E[v|parents], and the covariance about it."""
+    """Returns kernel and bias of E[v|parents], and the covariance of v."""
     v, parents = self.rows[factor.variable], np.r_[tuple(
         self.rows[p] for p in factor.parents if p not in self.known)]
     slope = np.linalg.solve(
@@ -107,15 +107,15 @@ class Gaussian:
 class LinearModel:
   """A `GraphVAE` of linear factors, and its densities in float64.
 
-  q is the exact posterior, each factor in the family of the model; or it is
-  off in kernels, biases and variances.
+  q is the exact posterior, with each factor in the family of the model, or has
+  other kernels, biases and variances.
   """
 
   def __init__(self, name, is_exact=False):
     self.graph = graph = (GRAPHS | THREE_LATENTS)[name]
     self._rng = np.random.default_rng(0)
-    # Of three latents more correlations are missing in q. Where they are
-    # weaker and q covers them, importance weights have a finite variance.
+    # With three latents, q lacks more correlations. Importance weights have a
+    # finite variance if the correlations are weaker and q is wider.
     self._slope, self._widths = (
         (1.0, (0.4, 1.6)) if name in GRAPHS else (0.6, (1.2, 1.8)))
     p = {factor.variable: self._random(factor, is_exact)
@@ -138,14 +138,15 @@ class LinearModel:
     self.model.decoder.set_weights(p['x'][:2])
 
   def _random(self, factor, is_decoupled):
-    """A factor of p; N(0, I) where it has no parents."""
+    """Returns a factor of p, which is N(0, I) without parents."""
     sizes = dict(self.graph.latents) | KNOWN
     size = sizes[factor.variable]
     kernel = self._slope * self._rng.normal(
         size=[sum(sizes[parent] for parent in factor.parents), size])
     if not factor.parents:
       return kernel, np.zeros(size), np.ones(size)
-    # Latents of two dimensions have a diagonal posterior if these stay apart.
+    # Latents of two dimensions have a diagonal posterior if the columns are
+    # orthogonal.
     if is_decoupled and sizes[factor.parents[0]] == 2:
       kernel[:2] = (np.diag([1.3, -0.6]) if size == 2 else
                     np.linalg.qr(kernel[:2].T)[0].T * [[1.5], [0.7]])
@@ -154,7 +155,7 @@ class LinearModel:
         np.full(size, SCALE**2) if factor.variable == 'x' else variance)
 
   def _posterior(self, factor, is_exact):
-    """A factor of q."""
+    """Returns a factor of q."""
     kernel, bias, covariance = self.p.regress(factor)
     variance = np.diag(covariance)
     if is_exact:
@@ -165,7 +166,7 @@ class LinearModel:
             variance * self._rng.uniform(*self._widths, size=bias.shape))
 
   def data(self, n, seed=1):
-    """Draws of p(x|y), in float32."""
+    """Returns draws of p(x|y), in float32."""
     rng = np.random.default_rng(seed)
     data = {'x': np.zeros([n, SIZE], np.float32)}
     if self.graph.is_conditional:
@@ -175,16 +176,16 @@ class LinearModel:
     return data | {'x': np.float32(mean + noise)}
 
   def inputs(self, data):
-    """`data` as the model takes them."""
+    """Returns `data` in the form that the model takes."""
     return data if self.graph.is_conditional else data['x']
 
   def log_likelihood(self, data):
-    """log p(x|y) of each example."""
+    """Returns log p(x|y) of each example."""
     mean, covariance = self.p.moments(['x'], data)
     return log_density(data['x'] - mean, covariance)
 
   def elbo(self, data):
-    """log p(x|y) − KL(q(z|x,y) ‖ p(z|x,y)), of full normals."""
+    """Returns log p(x|y) − KL(q(z|x,y) ‖ p(z|x,y)), of full covariances."""
     names = self.graph.latent_names
     mean, covariance = self.p.moments([*names, 'x'], data)
     z, x = slice(0, -SIZE), slice(-SIZE, None)
@@ -195,9 +196,9 @@ class LinearModel:
         *self.q.moments(names, data), *posterior)
 
   def kl_by_latent(self, data):
-    """E_q[log q_j − log p_j] = ½ Σ (log v_p / v_q − 1 + E_q[r²] / v_p).
+    """Returns E_q[log q_j − log p_j] = ½ Σ (log v_p / v_q − 1 + E_q[r²] / v_p).
 
-    With v the variances of the factors and r = z_j − E_p[z_j|Pa_p].
+    Here v are the variances of the factors and r = z_j − E_p[z_j|Pa_p].
     """
     (p, q), result = self._weights, {}
     for factor in self.graph.generative[:-1]:
@@ -205,7 +206,7 @@ class LinearModel:
       kernel, bias, variance = p[name]
       mean, covariance = self.q.moments(
           [name, *(v for v in factor.parents if v not in KNOWN)], data)
-      n = len(covariance) - len(bias)  # Of the parents that are latents.
+      n = len(covariance) - len(bias)  # Dimensions of parent latents.
       slope = np.vstack([np.eye(len(bias)), -kernel[:n]])
       residual = mean @ slope - bias
       if 'y' in factor.parents:
@@ -216,7 +217,7 @@ class LinearModel:
     return result
 
   def terms(self, data, draw):
-    """log p(x, z) − log q(z|x) and log p(x|z) − Σ KL, at each draw."""
+    """Returns log p(x, z) − log q(z|x) and log p(x|z) − Σ KL of each draw."""
     inputs = self.inputs(data)
     inference = self.model.infer(inputs, draw)
     reconstruction = self.model.log_likelihood(
@@ -226,9 +227,9 @@ class LinearModel:
 
 
 class Cubature:
-  """Draws whose mean of a quadratic is its expectation under q, exactly.
+  """Points at which the mean of a quadratic is its expectation under q.
 
-  The points μ ± √n σ_i e_i, with n the dimensions of all latents together.
+  The points are μ ± √n σ_i e_i, with n the dimensions of all latents together.
   """
 
   def __init__(self, graph):
@@ -248,7 +249,7 @@ def log_density(residuals, covariance):
 
 
 def normal_kl(q_mean, q_covariance, p_mean, p_covariance):
-  """½ (tr P⁻¹Q + (μ_p − μ_q)ᵀ P⁻¹ (μ_p − μ_q) − n + log |P|/|Q|)."""
+  """Returns ½ (tr P⁻¹Q + (μ_p − μ_q)ᵀ P⁻¹ (μ_p − μ_q) − n + log |P|/|Q|)."""
   precision, distance = np.linalg.inv(p_covariance), p_mean - q_mean
   return 0.5 * (
       np.trace(precision @ q_covariance)
@@ -270,7 +271,7 @@ def linear_vae(graph):
 
 
 def shrink(weights):
-  """Keeps initial variances, exponentials of the parents, of order one."""
+  """Shrinks weights, so that initial variances are of order one."""
   for weight in weights:
     weight.assign(0.2 * weight)
 

@@ -1,6 +1,6 @@
-"""Graphs, priors, likelihoods, objectives and networks, two by two.
+"""Pairs of graphs, priors, likelihoods, objectives and networks.
 
-The cases that tests of every kind of model share.
+Several tests run on these models.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from tfvae.layers import LIKELIHOODS
 from tfvae.layers import POSTERIORS
 from tfvae.priors import PRIORS
 
-# Of the latents in each preset.
+# Latents of each preset.
 SIZES = {'vae': 'z:4', 'two_layer': 'z1:4,z2:3', 'ladder': 'z1:4,z2:3',
          'conditional': 'z:4'}
 OBJECTIVES = {
@@ -27,17 +27,19 @@ OBJECTIVES = {
 FACTORS = {
     'likelihood': list(LIKELIHOODS),
     'prior': list(PRIORS),
-    # Another merging is another factorisation of q.
+    # The other merging is another factorization of q.
     'graph': [*PRESETS, 'ladder, precision_weighted'],
     'posterior': list(POSTERIORS),
     'objective': list(OBJECTIVES),
     'network': list(models.NETWORKS),
-    'jit_compile': [False, True],
+    'execution': ['eager', 'graph', 'xla'],
 }
+# A likelihood sees the decoder's output only, not what its latents come from.
+_INDEPENDENT = ('likelihood', {'prior', 'posterior', 'objective'})
 
 
 def _is_possible(case):
-  """Pairs that are refused, which other tests show."""
+  """Whether a model accepts these values; other tests show the errors."""
   graph, posterior = case.get('graph', ''), case.get('posterior', 'normal_diag')
   hierarchical = graph.startswith(('two_layer', 'ladder'))
   is_diagonal = posterior == 'normal_diag'
@@ -53,24 +55,32 @@ def _is_possible(case):
           and graph in ('two_layer', 'conditional')))
 
 
-# What XLA takes seconds more to compile.
+# Values that trace and compile slowly, and what they cost by execution.
 _SLOW = {'resnet', 'conv', 'ladder', 'ladder, precision_weighted', 'two_layer',
          'realnvp', 'maf', 'vamp', 'iaf', 'iaf_tril', 'iwae', 'dreg'}
+_COSTS = {'graph': 0.5, 'xla': 1.0}
+
+
+def _pairs(case):
+  """The pairs of values, each `(name, value, name, value)`, of a case."""
+  first, others = _INDEPENDENT
+  return {(a, case[a], b, case[b]) for a, b in itertools.combinations(case, 2)
+          if not (a == first and b in others)}
 
 
 def pairwise(factors=FACTORS, seed=0):
-  """Cases in which every possible pair of values occurs, found greedily.
+  """Yields cases in which every possible pair of values occurs.
 
-  XLA only where it makes a new pair, and with few of what is slow to compile.
+  The search is greedy. A case is traced or compiled only where that makes a new
+  pair, and then with few values that are slow to compile.
 
   Args:
-    factors: values by name.
-    seed: of the search; with some it finds fewer cases.
+    factors: Values by name.
+    seed: Seed of the search. Some seeds need fewer cases than others.
   """
-  names = list(factors)
-  pairs = {(a, x, b, y) for a, b in itertools.combinations(names, 2)
-           for x in factors[a] for y in factors[b]
-           if _is_possible({a: x, b: y})}
+  pairs = {pair for values in itertools.product(*factors.values())
+           for pair in _pairs(dict(zip(factors, values, strict=True)))
+           if _is_possible({pair[0]: pair[1], pair[2]: pair[3]})}
   rng = np.random.default_rng(seed)
   while pairs:
     best, gain, value = None, set(), -99
@@ -79,9 +89,8 @@ def pairwise(factors=FACTORS, seed=0):
       case = {name: values[rng.integers(len(values))]
               for name, values in factors.items()} | {a: x, b: y}
       if _is_possible(case):
-        covered = {(m, case[m], n, case[n])
-                   for m, n in itertools.combinations(names, 2)} & pairs
-        worth = len(covered) - .7 * case.get('jit_compile', False) * (
+        covered = _pairs(case) & pairs
+        worth = len(covered) - _COSTS.get(case.get('execution'), 0) * (
             1 + len(_SLOW & set(case.values())))
         best, gain, value = max(
             (best, gain, value), (case, covered, worth), key=lambda f: f[2])
@@ -90,9 +99,11 @@ def pairwise(factors=FACTORS, seed=0):
 
 
 def make_model(case, image_shape):
-  """Returns the model of a case, of labels in ten classes; its weights random.
+  """Returns the untrained model of a case, for labels in ten classes.
 
-  Of `case`, objective and jit_compile make no difference.
+  Args:
+    case: A value of each factor; `objective` and `execution` are not used.
+    image_shape: Height, width and channels of the images.
   """
   preset, _, merging = case['graph'].partition(', ')
   graph = GraphicalModel.parse(**PRESETS[preset] | {'latents': SIZES[preset]})

@@ -1,4 +1,4 @@
-"""A TFDS data set in several files, whose images can be told apart."""
+"""A TFDS data set in several files, with distinguishable images."""
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -7,24 +7,24 @@ NUM_TRAIN, NUM_TEST, NUM_FILES = 103, 20, 5
 
 
 def image(number):
-  """The image of a number: itself, and pixels of every gray from it."""
+  """Returns the image of a number: the number, then random pixels."""
   pixels = np.random.default_rng(number).integers(0, 256, [4, 3, 1], np.uint8)
   pixels[0, 0] = number
   return pixels
 
 
 def numbers(images):
-  """The numbers of uint8 images, or of float ones in [0, 1]."""
+  """Returns the numbers of images, either uint8 or floats in [0, 1]."""
   scale = 1 if images.dtype == np.uint8 else 255
   return np.round(images[:, 0, 0, 0] * scale).astype(int).tolist()
 
 
 class TfvaeTestNumbered(tfds.core.GeneratorBasedBuilder):
-  """Train is 0, 1, ..., test goes on from there; a label is the last digit.
+  """Images 0, 1, … of train, then of test, labeled by their last digit.
 
-  The config 'bits' has zeros and ones alone, 'float' numbers from 0 to 1, and
-  'bright' is 'float' with a last image out of that range; 'unlabeled' has -1
-  for a label of 9 in train, and no other label in the split 'unlabeled'.
+  The config 'bits' has zeros and ones only, 'float' has numbers from 0 to 1,
+  and 'bright' is 'float' with a last image outside that range. 'unlabeled' has
+  -1 for the label 9 in train, and for all labels of the split 'unlabeled'.
   """
 
   VERSION = tfds.core.Version('1.0.0')
@@ -62,7 +62,7 @@ class TfvaeTestNumbered(tfds.core.GeneratorBasedBuilder):
 
 
 def prepare(data_dir, config='gray'):
-  """Prepares it in several files; returns its TFDS name."""
+  """Prepares the data set in several files; returns its TFDS name."""
   name = f'tfvae_test_numbered/{config}'
   tfds.builder(name, data_dir=data_dir).download_and_prepare(
       download_config=tfds.download.DownloadConfig(num_shards=NUM_FILES))

@@ -1,5 +1,6 @@
-"""What every objective does: reports the ELBO, runs anywhere, is saved."""
+"""Common behavior of the objectives: the reported ELBO, XLA, saving."""
 
+import functools
 import os
 from unittest import mock
 
@@ -20,6 +21,8 @@ _OBJECTIVES = {
     'info_vae': objectives.InfoVAE(0.5, 10.0),
     'info_vae_rbf': objectives.InfoVAE(1.0, 10.0, 'rbf', 0.5),
 }
+# One of each class, where the settings make no difference.
+_CLASSES = ('doubly_reparameterized', 'beta_tc', 'info_vae')
 _SCHEDULES = {
     'linear': tf_keras.optimizers.schedules.PolynomialDecay(0., 9, 1.),
     'cyclical': objectives.CyclicalWarmUp(20, 2),
@@ -34,7 +37,7 @@ def _model(latents='z:3', inference=None, generative=None, **settings):
 
 
 def _waves(shape, *args, **kwargs):
-  """Numbers that stand for noise, the same wherever they are computed."""
+  """Returns a stand-in for noise that every execution computes alike."""
   del args, kwargs
   count = tf.cast(tf.reduce_prod(shape), tf.float32)
   return tf.reshape(1.4 * tf.sin(1.7 * tf.range(count)), shape)
@@ -45,14 +48,21 @@ def _data(n):
   return (rng.random((n, *_IMAGE)) < 0.4).astype(np.float32)
 
 
+@functools.cache
+def _evaluated_elbo(copies):
+  """Returns the ELBO and its parts on copies of five images."""
+  x, model = np.repeat(_data(5), copies, axis=0), _model()
+  model.compile('sgd')
+  return model.evaluate(x, batch_size=len(x), verbose=0, return_dict=True)
+
+
 class EveryObjectiveTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*_OBJECTIVES)
   def test_reports_the_elbo_of_the_model(self, name):
     # Many copies, so that all draws of a mean agree within their errors.
     x, model = np.repeat(_data(5), 2000, axis=0), _model()
-    model.compile('sgd')
-    expected = model.evaluate(x, batch_size=len(x), verbose=0, return_dict=True)
+    expected = _evaluated_elbo(2000)
     model.compile('sgd', objective=_OBJECTIVES[name])
     actual = model.evaluate(x, batch_size=500, verbose=0, return_dict=True)
     # The KL is exact, and log p(x|z) is within a few nats of its mean.
@@ -82,7 +92,7 @@ class EveryObjectiveTest(tf.test.TestCase, parameterized.TestCase):
           tf.function(values_and_gradients, jit_compile=True)(x),
           values_and_gradients(x), rtol=1e-4, atol=1e-5)
 
-  @parameterized.parameters(*_OBJECTIVES)
+  @parameterized.parameters(*_CLASSES)
   def test_trains_on_two_replicas(self, name):
     strategy = tf.distribute.MirroredStrategy(
           ['CPU:0', 'CPU:1'],
@@ -122,7 +132,7 @@ class EveryObjectiveTest(tf.test.TestCase, parameterized.TestCase):
         for trained in (model, loaded)]
     self.assertAllClose(*histories, rtol=1e-5)
 
-  @parameterized.parameters(*_OBJECTIVES)
+  @parameterized.parameters(*_CLASSES)
   def test_training_lowers_the_loss(self, name):
     x, model = np.repeat(_data(2), 10, axis=0), _model()
     model.compile(tf_keras.optimizers.Adam(0.02), objective=_OBJECTIVES[name])

@@ -1,4 +1,4 @@
-"""What is built to be installed, and what BUILD and setup.py declare."""
+"""The sdist and the wheel, and the declarations of BUILD and setup.py."""
 
 import ast
 import email
@@ -17,11 +17,11 @@ import tensorflow as tf
 import tfvae
 
 _ROOT = pathlib.Path(__file__).parents[1]
-# The files of a clone; beside them a checkout may hold anything.
+# The files of a clone. A checkout may hold others.
 _TREE = ('*.cff', '*.in', '*.md', '*.py', '*.toml', '*.txt',
          '.pre-commit-config.yaml', 'BUILD', 'LICENSE', 'MODULE.bazel',
          'benchmarks/**', 'configs/**', 'docs/**', 'serving/**',
-         'tests/**/*.py', 'tfvae/**')
+         'tests/**/*.py', 'tests/fixtures/**', 'tfvae/**')
 _BUILT = ('docs/_build/**',)
 _BUILD_HOOK = ('import sys; from setuptools import build_meta; '
                'getattr(build_meta, sys.argv[1])(sys.argv[2])')
@@ -174,6 +174,12 @@ class DeclaredTest(tf.test.TestCase):
     self.assertEqual({*library['srcs'], *library['data']},
                      {*_files('tfvae/**'), ':configs'})
     self.assertEqual(self.targets['configs']['srcs'], _files('configs/*'))
+
+  def test_every_file_that_tests_read_is_in_the_documents(self):
+    self.assertContainsSubset(
+        _files('benchmarks/**', 'docs/**', 'serving/**', 'tests/fixtures/**',
+               exclude=_BUILT),
+        self.targets['documents']['srcs'])
 
   def test_every_file_of_the_tests_is_in_a_target(self):
     files = {path for attributes in self.targets.values()

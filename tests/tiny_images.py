@@ -1,4 +1,4 @@
-"""A small TFDS data set in variants that some evaluation cannot be computed on.
+"""A small TFDS data set, with variants that some evaluations cannot take.
 
 Importing the module registers the builder, so that runs in the same process
 find the data set by its name.
@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 
 IMAGE_SHAPE = (4, 4, 1)
 
-# By variant: training images, test images.
+# Numbers of training and test images by variant.
 _SIZES = {'labeled': (40, 20), 'one_class': (40, 20), 'unlabeled': (40, 20),
           'few': (8, 20), 'one_test_image': (40, 1), 'rare_factor': (40, 20)}
 

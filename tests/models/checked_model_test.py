@@ -1,6 +1,7 @@
-"""Tests of messages for bad input: data, callbacks, files, Keras 3."""
+"""Errors of bad data, callbacks and files, raised before any other effect."""
 
 import copy
+import functools
 import os
 import pickle
 import re
@@ -22,7 +23,7 @@ import tfvae
 _MODELS = {'vae': small_vae.vae, 'graph_vae': small_vae.graph_vae}
 _SHAPE = r'\[b, 2, 3, 1\]'
 
-# Data of another shape, and what the message says of them.
+# Data of another shape, and the expected messages.
 _MISSHAPEN = {
     'channel_axis': (lambda x: x[..., 0], r'channel axis.*\[b, 2, 3\]'),
     'flat': (lambda x: x.reshape(-1, 6), r'Reshape.*\[b, 6\]'),
@@ -39,12 +40,19 @@ _MISSHAPEN = {
 }
 
 
+@functools.cache
+def _compiled(name):
+  """Returns a shared model, for tests that leave its weights unchanged."""
+  model = _MODELS[name]()
+  model.compile('sgd')
+  return model
+
+
 class ShapesTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(model=list(_MODELS), kind=list(_MISSHAPEN))
   def test_one_error_from_every_method(self, model, kind):
-    model, (make, message) = _MODELS[model](), _MISSHAPEN[kind]
-    model.compile('sgd')
+    model, (make, message) = _compiled(model), _MISSHAPEN[kind]
     for method in (model.fit, model.evaluate, model.predict):
       with self.assertRaisesRegex(ValueError, message) as caught:
         method(make(data(4)), verbose=0)
@@ -54,9 +62,8 @@ class ShapesTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.product(
       model=list(_MODELS), as_dataset=[True, False], of=['class', 'one_hot'])
   def test_label_is_no_target(self, model, as_dataset, of):
-    model, x = _MODELS[model](), data(6)
+    model, x = _compiled(model), data(6)
     y = labels(6) if of == 'one_hot' else np.arange(6)
-    model.compile('sgd')
     pair = ((tf.data.Dataset.from_tensor_slices((x, y)).batch(3),)
             if as_dataset else (x, y))
     for method in (model.fit, model.evaluate):
@@ -109,8 +116,7 @@ class ValuesTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(model=list(_MODELS), as_dataset=[True, False])
   def test_data_outside_the_support(self, model, as_dataset):
-    model, x = _MODELS[model](), data(8)
-    model.compile('sgd')
+    model, x = _compiled(model), data(8)
     for bad in ((255 * x).astype(np.uint8), 0.5 * x, 2 * x - 1,
                 np.where(np.arange(8).reshape(-1, 1, 1, 1) == 1, np.nan, x)):
       given = (tf.data.Dataset.from_tensor_slices(bad).batch(8)
@@ -123,7 +129,7 @@ class ValuesTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_target_of_a_pair(self):
     model, x = small_vae.vae(), data(8)
-    model.compile('sgd')
+    model.compile('sgd', run_eagerly=True)
     model.fit(0.9 * x, x, verbose=0)  # A denoising autoencoder's.
     with self.assertRaisesRegex(ValueError, 'Received: x'):
       model.fit(x, 0.9 * x, verbose=0)
@@ -177,7 +183,7 @@ class ScaleTest(tf.test.TestCase, parameterized.TestCase):
     model.fit(x, batch_size=50, epochs=20, verbose=0)
     return model, x
 
-  @parameterized.parameters(1e3, 1.0, 1e-4)
+  @parameterized.parameters(1e3, 1e-4)
   def test_likelihood_begins_at_the_scale_of_the_data(self, scale):
     model, x = self._fit(scale)
     found = -model.evaluate(x, verbose=0, return_dict=True)['elbo'] / 6
@@ -186,7 +192,7 @@ class ScaleTest(tf.test.TestCase, parameterized.TestCase):
     optimum = 0.5 * np.log(2 * np.pi * np.e) + np.log(scale)
     self.assertNear(found, optimum, 0.05)
 
-  def test_bound_that_is_reached_is_said(self):
+  def test_warns_when_the_bound_is_reached(self):
     with self.assertLogs('tfvae', 'WARNING') as logs:
       model, _ = self._fit(1.0)
       model.likelihood_layer().log_shared.assign(-5.9)
@@ -197,7 +203,7 @@ class ScaleTest(tf.test.TestCase, parameterized.TestCase):
 
 class FirstBatchTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.parameters(1, 2, 5)
+  @parameterized.parameters(1, 5)
   def test_every_batch_is_given_once_and_in_order(self, steps_per_execution):
     seen, x = [], data(24).reshape(6, 4, *small_vae.IMAGE)
 
@@ -243,8 +249,7 @@ class KerasTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*_MODELS)
   def test_weights_are_refused(self, model):
-    model, x = _MODELS[model](), data(4)
-    model.compile('sgd')
+    model, x = _compiled(model), data(4)
     for target in ((), (x,)):
       for weights in (dict(sample_weight=np.ones(4)),
                       dict(class_weight={0: 2.})):
@@ -258,7 +263,7 @@ class KerasTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_bare_validation_data(self):
     model, x = small_vae.vae(), data(4)
-    model.compile('sgd')
+    model.compile('sgd', run_eagerly=True)
     one = model.fit(x, validation_data=x, verbose=0).history
     self.assertAllClose(
         one['val_elbo'][0],
@@ -267,7 +272,7 @@ class KerasTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters('val_elbo', 'elbo', 'val_reconstruction')
   def test_callback_that_keeps_the_worst_epoch(self, monitor):
     model, x = small_vae.vae(), data(4)
-    model.compile('sgd')
+    model.compile('sgd', run_eagerly=True)
     path = os.path.join(self.get_temp_dir(), 'best.keras')
     callbacks = tf_keras.callbacks
     for callback in (
@@ -324,7 +329,7 @@ class KerasTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(*_MODELS)
   def test_copies(self, model):
     model, x = _MODELS[model](), data(4)
-    model.compile('sgd')
+    model.compile('sgd', run_eagerly=True)
     model.fit(x, verbose=0)
     expected = model.predict(x, verbose=0)
     for copied in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
@@ -332,6 +337,7 @@ class KerasTest(tf.test.TestCase, parameterized.TestCase):
     for made in (tf_keras.models.model_from_json(model.to_json()),
                  tf_keras.models.clone_model(model)):
       made.set_weights(model.get_weights())
+      made.compile('sgd', run_eagerly=True)
       self.assertAllClose(made.predict(x, verbose=0), expected)
 
   def test_summary_counts_the_weights_of_factors(self):
@@ -378,7 +384,7 @@ class KerasTest(tf.test.TestCase, parameterized.TestCase):
     model.compile(tf_keras.mixed_precision.LossScaleOptimizer(
         tf_keras.optimizers.SGD()))
 
-  def test_no_loss_is_no_loss(self):
+  def test_accepts_none_as_loss_and_metrics(self):
     small_vae.vae().compile('sgd', loss=None, metrics=None)
 
 
@@ -403,10 +409,9 @@ class FilesTest(tf.test.TestCase, parameterized.TestCase):
 
 class DeferredTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.parameters(True, False)
-  def test_networks_are_built_on_the_first_batch(self, jit_compile):
+  def test_networks_are_built_on_the_first_batch(self):
     x, model = data(8), tfvae.VAE(small_vae.encoder(), small_vae.decoder())
-    model.compile('adam', jit_compile=jit_compile)
+    model.compile('adam', jit_compile=True)
     with self.assertRaisesRegex(ValueError, 'no weights yet'):
       model.sample(2)
     model.fit(x, verbose=0)

@@ -1,4 +1,4 @@
-"""Two small models of binary images, for tests that take any."""
+"""Two small models of binary images, for tests that take any model."""
 
 import numpy as np
 import tf_keras

@@ -1,7 +1,6 @@
-"""The VAE's objective against float64 NumPy, and its life as a Keras model."""
+"""The VAE's objective against float64 NumPy, and the VAE as a Keras model."""
 
 import functools
-import itertools
 import os
 
 from absl.testing import parameterized
@@ -46,12 +45,12 @@ def _data(n):
   return (rng.random((n, *_IMAGE)) < 0.4).astype(np.float32)
 
 
-@functools.cache  # So that a `tf.function` is compiled once.
+@functools.cache  # A new `tf.function` a call would compile again.
 def _normals(n, stream, jit_compile):
-  """From the number of a step and replica to its noise.
+  """Returns the noise of a step and replica as a function of its number.
 
-  XLA makes other normals of the same random bits; of constant seeds it would
-  not make them itself, hence the argument.
+  XLA computes other normals from the same random bits. The number is an
+  argument because TensorFlow, not XLA, would draw from constant seeds.
   """
   @tf.function(jit_compile=jit_compile)
   def draw(index):
@@ -64,12 +63,12 @@ def _normals(n, stream, jit_compile):
 
 
 def _noise(n, index, stream, jit_compile=False):
-  """The standard normals of one step and replica, as the model draws them."""
+  """Returns the standard normals that the model draws in a step and replica."""
   return _normals(n, stream, jit_compile)(tf.constant(index)).numpy()
 
 
 def _float64_elbo(weights, x, noise, xp=np):
-  """ELBO parts of each example; `xp` is NumPy, or TensorFlow for gradients."""
+  """Returns the parts of the ELBO; `xp` is TensorFlow where gradients are."""
   exp, log1p, tanh = (
       (tf.exp, tf.math.log1p, tf.tanh) if xp is tf else
       (np.exp, np.log1p, np.tanh))
@@ -88,7 +87,7 @@ def _float64_elbo(weights, x, noise, xp=np):
 
 
 def _float64_weights(model):
-  """Kernels and biases from x to z, then from z to x."""
+  """Returns kernels and biases from x to z, then from z to x."""
   parts = [model.encoder, model.decoder] if type(model) is tfvae.VAE else [
       model.features, model.inference_factors['z'], model.decoder]
   return [w.astype(np.float64) for part in parts for w in part.get_weights()]
@@ -122,18 +121,16 @@ class ObjectiveTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
       # 23 examples: batches of 7 leave a ragged last one, of 100 only that.
-      *itertools.product([1, 7, 100], ['eager', 'graph']), (7, 'xla'))
+      (1, 'eager'), (7, 'graph'), (100, 'eager'), (7, 'xla'))
   def test_fit_and_evaluate_equal_float64(self, batch_size, mode):
     self._check(_model(), _data(23), batch_size, 1, 1.0, dict(
         run_eagerly=mode == 'eager', jit_compile=mode == 'xla'))
 
-  @parameterized.parameters(
-      (_model, False), (_graph_model, False), (_graph_model, True))
+  @parameterized.parameters((_model, False), (_graph_model, True))
   def test_elbo_is_reported_at_weight_one(self, make, jit):
     self._check(make(0.25), _data(14), 7, 1, 0.25, dict(jit_compile=jit))
 
-  @parameterized.parameters(
-      (1, False), (7, False), (100, False), (1, True), (7, True))
+  @parameterized.parameters((7, False), (1, True))
   def test_under_mirrored_strategy(self, batch_size, jit_compile):
     strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
     with strategy.scope():
@@ -156,7 +153,7 @@ class ObjectiveTest(tf.test.TestCase, parameterized.TestCase):
       for name, value in expected.items():
         self.assertAllClose(actual[name], value, rtol=1e-5, msg=name)
 
-  @parameterized.product(replicas=[1, 2], jit_compile=[False, True])
+  @parameterized.parameters((1, False), (2, True))
   def test_gradient_step_equals_float64(self, replicas, jit_compile):
     x, strategy = _data(7), tf.distribute.get_strategy()
     if replicas == 2:
@@ -223,11 +220,10 @@ class ObjectiveTest(tf.test.TestCase, parameterized.TestCase):
 
 class PlainCompositionTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.parameters(
-      (1, False), (7, False), (100, False), (7, True))
+  @parameterized.parameters((7, False), (1, True))
   def test_loss_is_minus_elbo(self, batch_size, jit_compile):
     x, parts = _data(23), _model()
-    # Seeds of a plain model are not ours to know; these draws have no noise.
+    # The seeds of a plain model are unknown, so the latents are means.
     with tfvae.layers.convert_with(tfd.Distribution.mean):
       inputs = tf_keras.layers.Input(_IMAGE)
       model = tf_keras.Model(inputs, parts.decoder(parts.encoder(inputs)))
@@ -313,7 +309,7 @@ class KerasModelTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_loaded_model_trains_on_as_the_one_that_was_saved(self):
     x, model = _data(30), _model(kl_weight=0.5)
-    model.compile(tf_keras.optimizers.Adam(0.01), jit_compile=True)
+    model.compile(tf_keras.optimizers.Adam(0.01), run_eagerly=True)
     model.fit(x, verbose=0, shuffle=False)
     path = os.path.join(self.get_temp_dir(), 'saved.keras')
     model.save(path)

@@ -171,7 +171,8 @@ class BoundTest(tf.test.TestCase, parameterized.TestCase):
     # With the log-ratio for the KL, as the regularizer estimates it.
     model, x, histories = _model(use_exact_kl=False), _data(9), []
     for objective in (None, ImportanceWeighted(1)):
-      model.compile(tf_keras.optimizers.SGD(0.), objective=objective)
+      model.compile(tf_keras.optimizers.SGD(0.), objective=objective,
+                    run_eagerly=True)
       history = model.fit(x, batch_size=4, shuffle=False, verbose=0).history
       histories.append(history)
     self.assertAllClose(*histories, rtol=1e-5)
@@ -297,7 +298,7 @@ def _gradients(model, x, objective, count, copies=100, jit_compile=True):
 
 class DoublyReparameterizedTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.parameters(2, 8, 32)
+  @parameterized.parameters(2, 32)
   def test_gradient_agrees_and_has_less_variance(self, k, count=100):
     model, x = _model(), np.concatenate([_data(4), 1 - _data(4)])
     plain, plain_theta = _gradients(model, x, ImportanceWeighted(k), count)

@@ -1,13 +1,13 @@
 """Runs SavedModels through TensorFlow's C++ loader, as TF Serving does.
 
-`CppLoader` starts this file as a program, which never imports TensorFlow's
-Python: it calls the C API in the wheel's `libtensorflow_cc.so.2` by ctypes, and
-switches XLA compilation off as `tensorflow_model_server` does. What needs
-Python, or must be compiled, fails here as it fails there.
+`CppLoader` starts this file as a program that never imports the Python package
+of TensorFlow. It calls the C API in the wheel's `libtensorflow_cc.so.2` by
+ctypes, and disables XLA compilation as `tensorflow_model_server` does. Models
+that need Python or XLA fail here as they fail there.
 
-The two talk in pickles over the program's standard input and output: a request
-is (model, signature, inputs, repeats), a reply (outputs, seconds) or an error's
-text.
+The two exchange pickles over the program's standard input and output: a request
+is (model, signature, inputs, repeats), a reply is (outputs, seconds) or the
+text of an error.
 """
 
 import collections
@@ -50,7 +50,7 @@ class CppLoader:
   """A process that runs SavedModels in C++; a context manager.
 
   Args:
-    python: of the environment whose TensorFlow is to run them.
+    python: Interpreter of the environment whose TensorFlow runs the models.
   """
 
   def __init__(self, python: str = sys.executable):
@@ -68,12 +68,12 @@ class CppLoader:
     """Returns a signature's outputs by name.
 
     Args:
-      model: directory of the SavedModel, which is loaded once.
-      signature: its name.
-      inputs: by name: float32, int32, or bytes as objects.
+      model: Directory of the SavedModel, which is loaded once.
+      signature: Name of the signature.
+      inputs: Arrays by name: float32, int32, or bytes as objects.
 
     Raises:
-      RuntimeError: what TensorFlow says of the model or the inputs.
+      RuntimeError: If TensorFlow rejects the model or the inputs.
     """
     return self._ask(model, signature, inputs, 1)[0]
 
@@ -98,7 +98,7 @@ class _Library:
   def __init__(self):
     directory = pathlib.Path(
         importlib.util.find_spec('tensorflow').submodule_search_locations[0])
-    sys.modules['tensorflow'] = None  # Whoever imports it now, fails.
+    sys.modules['tensorflow'] = None  # An import fails from here on.
     self._c = ctypes.CDLL(str(directory / 'libtensorflow_cc.so.2'))
     for name in _POINTERS:
       getattr(self._c, name).restype = ctypes.c_void_p
@@ -244,7 +244,7 @@ def main():
         outputs = models[directory](signature, inputs)
         seconds.append(time.perf_counter() - start)
       reply = outputs, seconds
-    except Exception as error:  # Whatever it is, the other process raises it.
+    except Exception as error:  # The other process raises it.
       reply = f'{type(error).__name__}: {error}'
     pickle.dump(reply, sys.stdout.buffer)
     sys.stdout.buffer.flush()

@@ -1,4 +1,4 @@
-"""What encoder and decoder of a model give, compared in another process."""
+"""Outputs of encoders and decoders, compared in another process."""
 
 import json
 import os
@@ -13,10 +13,10 @@ from tests import fresh_process
 
 tfd = tfp.distributions
 
-# What a program begins with. For every directory among its arguments and every
-# `.npz` there, whose inputs are 'in_…' and outputs 'out_…', it prints the
-# differences of what `load(path without .npz)` gives, a function of the inputs
-# by name: absolute differences, relative to the largest value if above 1.
+# The start of a program. For each `.npz` in the directories of its arguments,
+# with inputs 'in_…' and outputs 'out_…', it calls `load(path without .npz)`,
+# which returns a function of the inputs by name, and prints the differences of
+# the function's outputs: absolute, or relative to the largest value above 1.
 _COMPARE = """
 import glob, json, sys
 import numpy as np
@@ -44,8 +44,8 @@ def inputs_and_outputs(model, rows):
   """Returns inputs and outputs of 'encode' and 'decode', both by name.
 
   Args:
-    model: a `GraphVAE`.
-    rows: by name, x and y.
+    model: A `GraphVAE`.
+    rows: Rows of x and y, by name.
   """
   x, y = (tf.constant(rows[name]) for name in ('x', 'y'))
   of_q = {'x': x, 'y': y} if any(
@@ -66,7 +66,7 @@ def inputs_and_outputs(model, rows):
 
 
 def save(directory, name, inputs, outputs):
-  """Writes what a program compares; see `_COMPARE`."""
+  """Writes the inputs and outputs that a program compares; see `_COMPARE`."""
   os.makedirs(directory, exist_ok=True)
   np.savez(os.path.join(directory, f'{name}.npz'),
            **{f'in_{key}': value for key, value in inputs.items()},
@@ -74,12 +74,12 @@ def save(directory, name, inputs, outputs):
 
 
 def differences(program, directories, **environment):
-  """Returns what a program prints by `compare`, in a process of its own.
+  """Returns the differences that a program prints, in a separate process.
 
   Args:
-    program: its text, which calls `compare`.
-    directories: its arguments.
-    **environment: variables that must be there before TensorFlow is.
+    program: Code that calls `compare`.
+    directories: Arguments of the program.
+    **environment: Variables that must be set before TensorFlow is imported.
   """
   arguments = ['-c', _COMPARE + program, *directories]
   process = subprocess.run(

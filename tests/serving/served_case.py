@@ -1,4 +1,4 @@
-"""Models of the matrix as they are served, with rows for their signatures."""
+"""Models of `model_matrix` for serving, with inputs of their signatures."""
 
 import numpy as np
 import tensorflow as tf
@@ -6,14 +6,14 @@ import tf_keras
 
 from tests import model_matrix
 
-# What makes no difference to what is exported is left out.
+# Objective and execution do not affect an export.
 CASES = tuple(model_matrix.pairwise({
     name: values for name, values in model_matrix.FACTORS.items()
-    if name not in ('objective', 'jit_compile')}))
+    if name not in ('objective', 'execution')}))
 
 
 def _covering(cases):
-  """Few cases in which every value of every factor occurs."""
+  """Yields a few cases in which every value of every factor occurs."""
   missing = set().union(*(case.items() for case in cases))
   while missing:
     best = max(cases, key=lambda case: len(missing & case.items()))
@@ -27,12 +27,12 @@ BATCHES = (slice(0, 64), slice(40, 43), slice(63, 64))
 
 
 def make_model_and_rows(case):
-  """Returns a model, and 64 rows of whatever its signatures take, by name."""
+  """Returns a model, and 64 rows of each input of its signatures, by name."""
   tf_keras.utils.set_random_seed(0)
   x, y = model_matrix.digits(case['likelihood'], 64)
   model = model_matrix.make_model(case, x.shape[1:])
   rng = np.random.default_rng(0)
-  for weight in model.trainable_weights:  # None at rest, as some start.
+  for weight in model.trainable_weights:  # Some start at zero.
     weight.assign_add(rng.normal(0, 0.1, weight.shape))
   latents = {name: rng.normal(size=[64, size]).astype(np.float32)
              for name, size in model.graph.latents}
@@ -42,7 +42,7 @@ def make_model_and_rows(case):
 
 
 def _examples(**features):
-  """Returns serialized `tf.Example`s, one a row."""
+  """Returns serialized `tf.Example`s, one per row."""
   def feature(values):
     return tf.train.Feature(float_list=tf.train.FloatList(value=values.flat))
 

@@ -75,7 +75,7 @@ def _log_evidence_of_mixture(exact, model, x):
 class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
-      ('posterior', 1.3, 0.0), ('posterior', 0.6, 0.2), ('prior', 1.0, 0.0))
+      ('posterior', 0.6, 0.2), ('prior', 1.0, 0.0))
   def test_reaches_log_evidence(self, start, factor, shift):
     linear = LinearGaussian(factor, shift)
     x = linear.draw(10)
@@ -98,8 +98,7 @@ class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLess(abs(_in_standard_errors(ratios, 1)), 5)
 
   @parameterized.parameters(
-      ('bottom_up', 'posterior'), ('top_down', 'prior'),
-      ('conditional', 'posterior'), ('conditional_prior', 'prior'))
+      ('bottom_up', 'posterior'), ('conditional_prior', 'prior'))
   def test_any_graph(self, graph, start):
     linear = LinearModel(graph)
     data = linear.data(6)
@@ -148,7 +147,7 @@ class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllLess(np.abs(ratios.mean(axis=1) - 1) / errors, 5)
 
   @parameterized.parameters(
-      ('mixture', 'posterior'), ('mixture', 'prior'), ('vamp', 'posterior'))
+      ('mixture', 'prior'), ('vamp', 'posterior'))
   def test_with_a_mixture_for_a_prior(self, kind, start):
     prior = (tfvae.priors.GaussianMixture(LATENT, 3) if kind == 'mixture' else
              tfvae.priors.VampPrior(LATENT, 4, [SIZE], input_range=None))

@@ -34,6 +34,9 @@ _MEASURES = {
 }
 
 
+_vae = functools.cache(small_vae.vae)  # Where no weight changes.
+
+
 class ExamplesTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(measure=list(_MEASURES), bad=[
@@ -48,10 +51,10 @@ class ExamplesTest(tf.test.TestCase, parameterized.TestCase):
         'kind': ([x[0].tolist()], 'takes a tf.data.Dataset of batches'),
     }[bad]
     with self.assertRaisesRegex(ValueError, message):
-      _MEASURES[measure](small_vae.vae(), given)
+      _MEASURES[measure](_vae(), given)
 
   def test_arrays_are_batches(self):
-    model, x = small_vae.vae(), data(6)
+    model, x = _vae(), data(6)
     expected = evaluation.elbo(model, _dataset(x).batch(200)).elbo.values
     for given in (x, tf.constant(x), (x,), {'x': x}, (x, x)):
       self.assertAllClose(
@@ -66,7 +69,7 @@ class ExamplesTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_target_of_a_pair_is_explained(self):
     # p(x|z) = Π_d p_d^x_d (1 − p_d)^(1−x_d) at the draw of q(z|noisy).
-    model, noisy, x = small_vae.vae(), 0.9 * data(6), data(6)
+    model, noisy, x = _vae(), 0.9 * data(6), data(6)
     one, other = (evaluation.elbo(model, (noisy, target), num_samples=1)
                   for target in (x, 1 - x))
     self.assertAllClose(one.kl.values, other.kl.values)

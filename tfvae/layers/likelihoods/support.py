@@ -53,8 +53,8 @@ _FORMS: dict[str, Callable[[np.ndarray], bool]] = {
 }
 
 _BINARIZE = (
-    'binarize them (tfvae.data.fixed_binarization, or --binarization=static or '
-    'dynamic), or choose a likelihood of gray pixels: '
+    'binarize them (set `binarization` to static or dynamic, or call '
+    'tfvae.data.fixed_binarization), or choose a likelihood of gray pixels: '
     'IndependentContinuousBernoulli or DiscretizedLogistic.')
 _SIGNED = 'Map pixels from -1 ... 1 to 0 ... 1 first, (x + 1) / 2'
 _REAL = 'Choose IndependentNormal for real data'
