@@ -1,19 +1,22 @@
 """A measure of your own: the squared error of reconstructions.
 
-Run the program with the measure and its setting:
-
-  python measure.py --workdir=runs/error --epochs=2 \
-    --evaluations=latent_space,reconstruction_error --eval_error_examples=50
-
-`metrics.json` then has a block `reconstruction_error`, its figure is in the
-test block too, and the report explains and draws it. In Python:
+`python docs/extending/measure.py` trains a model and evaluates it by the
+measure. `metrics.json` then has the block `reconstruction_error`, the test
+block repeats its figure, and the report explains and draws it. The measure is a
+value of `evaluations`, with the setting `eval_error_examples`; import the file
+before `tfvae.training`. A model that is already trained needs no run:
 
   metrics = tfvae.evaluation.evaluate(
       model, x_test, measures=['latent_space', ReconstructionError(50)])
   tfvae.report.write_report('index.html', model, x_test, metrics=metrics)
+
+Inside the package, a measure is such a file in `tfvae/evaluation` and its
+import in `tfvae/evaluation/__init__.py`.
 """
 
+from collections.abc import Mapping
 import dataclasses
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +25,9 @@ from tfvae.evaluation import Histogram
 from tfvae.evaluation import Measure
 from tfvae.evaluation import MEASURES
 from tfvae.evaluation import Section
+from tfvae.evaluation import Subject
 from tfvae.evaluation import with_errors
+from tfvae.inference import observed
 from tfvae.registry import Setting
 
 
@@ -48,17 +53,17 @@ class ReconstructionError(Measure):
                   'image.'}
   charted = ('counts', 'range')  # The section draws them; no table has them.
 
-  def why_not(self, subject):
+  def why_not(self, subject: Subject) -> str | None:
     """Returns why a data set is unsuitable, or None."""
     if subject.test.count < 2:
       return 'the variance of the pixels needs two test images'
     return None
 
-  def run(self, subject):
+  def run(self, subject: Subject) -> dict[str, Any]:
     """Returns the block of `metrics.json`."""
     images, means = [], []
     for batch in subject.test.first(self.examples):
-      images.append(batch['x'] if isinstance(batch, dict) else batch)
+      images.append(observed(batch)['x'])
       means.append(subject.model(batch, training=False).mean())
     x, mean = np.concatenate(images), np.concatenate(means)
     errors = np.mean((x - mean)**2, axis=(1, 2, 3))
@@ -67,17 +72,17 @@ class ReconstructionError(Measure):
         'variance': float(np.mean(np.var(x, axis=0))), 'examples': len(x),
         'counts': counts.tolist(), 'range': [edges[0], edges[-1]]}
 
-  def headline(self, block):
+  def headline(self, block: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the figures that the test block repeats."""
     return {key: block[key] for key in ('squared_error',) if key in block}
 
-  def warnings(self, block):
+  def warnings(self, block: Mapping[str, Any]) -> list[str]:
     """Returns sentences for the top of the report."""
     if block.get('squared_error', 0) < block.get('variance', np.inf):
       return []
     return ['The reconstructions are no better than the mean image.']
 
-  def section(self, block):
+  def section(self, block: Mapping[str, Any]) -> Section | None:
     """Returns the section of the report, or None."""
     if 'counts' not in block:
       return None
@@ -87,6 +92,23 @@ class ReconstructionError(Measure):
         [Histogram(f'{low:.2g} to {high:.2g}', block['counts'])])
 
 
+def main(workdir: str, **settings: Any) -> dict[str, Any]:
+  """Trains, saves and evaluates a model.
+
+  Args:
+    workdir: Directory of the run.
+    **settings: Settings in place of those below.
+
+  Returns:
+    The content of `metrics.json`.
+  """
+  from tfvae import training  # After the registration.
+  config = training.Config(**{
+      'dataset': 'digits', 'latents': 'z:8', 'epochs': 20,
+      'evaluations': ('latent_space', 'reconstruction_error'),
+      'eval_error_examples': 200} | settings)
+  return training.train_and_evaluate(config, workdir)
+
+
 if __name__ == '__main__':
-  from tfvae.__main__ import run
-  run()
+  print(main('runs/error')['test']['squared_error'])
