@@ -286,7 +286,8 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
       self.assertIn(f'{active} of 4 are active', page.text)
       self.assertIn(f'nats; {active} of them active', alts)
       self.assertLen([bar for bar in page.of('rect')
-                      if 'x' in bar and bar['class'] == 'bar active'], active)
+                      if 'x' in bar and bar.get('class') == 'bar active'],
+                     active)
     # The ELBO without its parts.
     page = _Page(self._write(_model(), x, metrics={'test': {'elbo': -22.917}}))
     self.assertNotIn('elbo', [part['id'] for part in page.of('section')])

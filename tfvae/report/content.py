@@ -21,7 +21,7 @@ from tfvae.report.latents.latent_pictures import distinct
 from tfvae.report.latents.latent_walk import Base
 from tfvae.report.latents.latent_walk import LatentWalk
 from tfvae.report.sections.elbo_parts import ElboFigures
-from tfvae.report.sections.elbo_parts import figures_of
+from tfvae.report.sections.elbo_parts import estimated_figures
 from tfvae.report.sections.elbo_parts import figures_of_metrics
 
 _MAX_IMAGES = 2000  # For the map and the estimates.
@@ -84,8 +84,7 @@ class Content:
     """
     if self.has_elbo:
       return figures_of_metrics(self.metrics['test'], list(self.walk.means))
-    return figures_of(evaluation.elbo(
-        self.model, self._own_inputs, seed=self.seed))
+    return estimated_figures(self.model, self._own_inputs, self.seed)
 
   @property
   def num_images(self) -> int:
