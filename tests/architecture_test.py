@@ -22,12 +22,15 @@ _LEVELS = (
     ('priors', 'regularizers', 'losses'),
     ('layers', 'data'),
     ('graph', 'schedules'),
-    ('registry', 'settings', 'files'),
+    ('settings',),
+    ('registry', 'files'),
 )
-_FOUNDATION = set(_LEVELS[-1])
+_FOUNDATION = {room for rooms in _LEVELS[-2:] for room in rooms}
 # Subrooms of a room from the top to the bottom; files of the room itself may
 # import them all.
 _SUBROOMS = {
+    'data': (('batches', 'splits'), ('binarization',), ('storage',),
+             ('sources',)),
     'layers': (('likelihoods', 'posteriors'), ('base',)),
 }
 # Earlier module names that stay importable.

@@ -12,10 +12,9 @@ from tfvae import models
 from tfvae import objectives
 from tfvae.graph import GraphicalModel
 from tfvae.graph import PRESETS
-from tfvae.models.choices import LIKELIHOODS
-from tfvae.models.choices import POSTERIORS
-from tfvae.models.choices import PRIORS
-from tfvae.models.choices import SUPPORT
+from tfvae.layers import LIKELIHOODS
+from tfvae.layers import POSTERIORS
+from tfvae.priors import PRIORS
 
 # Latents of each preset.
 SIZES = {'vae': 'z:4', 'two_layer': 'z1:4,z2:3', 'ladder': 'z1:4,z2:3',
@@ -119,5 +118,5 @@ def digits(likelihood, n):
   digits = datasets.load_digits()
   levels = np.round(digits.images * 255 / 16)[:n, :, :, np.newaxis]
   x = {'counts': levels, 'binary': levels > 127}.get(
-      SUPPORT[likelihood], levels / 255)
+      LIKELIHOODS[likelihood].support, levels / 255)
   return x.astype(np.float32), np.eye(10, dtype=np.float32)[digits.target[:n]]

@@ -29,13 +29,13 @@ class TfvaeTestNumbered(tfds.core.GeneratorBasedBuilder):
 
   VERSION = tfds.core.Version('1.0.0')
   BUILDER_CONFIGS = [tfds.core.BuilderConfig(name=name)
-                     for name in ('grey', 'bits', 'float', 'bright',
+                     for name in ('gray', 'bits', 'float', 'bright',
                                   'unlabeled')]
 
   def _info(self):
     feature = (
         tfds.features.Image(shape=(4, 3, 1))
-        if self.builder_config.name in ('grey', 'bits', 'unlabeled')
+        if self.builder_config.name in ('gray', 'bits', 'unlabeled')
         else tfds.features.Tensor(shape=(4, 3, 1), dtype=np.float32))
     return tfds.core.DatasetInfo(
         builder=self, features=tfds.features.FeaturesDict({
@@ -51,7 +51,7 @@ class TfvaeTestNumbered(tfds.core.GeneratorBasedBuilder):
     return {'train': self._generate_examples(0, NUM_TRAIN), 'test': test}
 
   def _generate_examples(self, start, stop, num_labels=10):
-    convert = {'grey': lambda x: x, 'bits': lambda x: x // 128,
+    convert = {'gray': lambda x: x, 'bits': lambda x: x // 128,
                'unlabeled': lambda x: x,
                'float': lambda x: np.float32(x / 255),
                'bright': lambda x: np.float32(x / 100)}
@@ -61,7 +61,7 @@ class TfvaeTestNumbered(tfds.core.GeneratorBasedBuilder):
       yield number, {'image': pixels, 'label': label}
 
 
-def prepare(data_dir, config='grey'):
+def prepare(data_dir, config='gray'):
   """Prepares the data set in several files; returns its TFDS name."""
   name = f'tfvae_test_numbered/{config}'
   tfds.builder(name, data_dir=data_dir).download_and_prepare(

@@ -1,9 +1,9 @@
-"""tfvae: from a graphical model to a trained, measured and served VAE.
+"""Variational autoencoders from graphical models, for TensorFlow and Keras.
 
-Importing it registers every layer, prior, regularizer, loss, schedule and model
-with `tf_keras`, so that `.keras` files load in safe mode afterwards. The rooms
+The import registers all layers, priors, regularizers, losses, schedules and
+models with `tf_keras`, so that `.keras` files load in safe mode. The rooms
 `tfvae.data`, `tfvae.evaluation`, `tfvae.report`, `tfvae.serving` and
-`tfvae.training` are imported when they are first used.
+`tfvae.training` are imported at their first use.
 """
 
 import importlib
@@ -11,12 +11,13 @@ import os
 import sys
 from types import ModuleType
 
-# Of the program, not where it is a library: TensorFlow's C++ start-up messages
-# are left out, unless the variable is set. TensorFlow reads it once, below.
+# The program, but not the library, hides the start-up messages of TensorFlow
+# unless the variable is set. TensorFlow reads it once, in the imports below.
 if os.path.basename(sys.argv[0]) in ('train_main.py', 'tfvae-train') or (
     sys.argv[0] == '-m' and 'tfvae' in sys.orig_argv):  # python -m tfvae
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
+from tfvae import inference
 from tfvae import layers
 from tfvae import learning_rates
 from tfvae import losses
@@ -35,6 +36,7 @@ __all__ = [
     'KLDivergenceRegularizer',
     'NegativeLogLikelihood',
     'VAE',
+    'inference',
     'layers',
     'losses',
     'models',

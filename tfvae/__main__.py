@@ -14,6 +14,8 @@ import tensorflow as tf
 from tfvae import training
 from tfvae.training.command_line import MODES
 from tfvae.training.command_line import program_name
+from tfvae.training.flag_names import as_flags
+from tfvae.training.flag_names import FlagNames
 
 _LOGGER = logging.getLogger('tfvae')
 
@@ -22,9 +24,10 @@ _DISK_REASONS = tuple(map(os.strerror, (
 
 
 def main(argv: list[str]):
-  """Runs what the flags describe and prints the test set's numbers."""
-  # Our own progress is shown, other libraries' only with --verbosity=0.
+  """Runs the mode that the flags describe, and prints the test metrics."""
+  # Shows the progress of tfvae; that of other libraries needs --verbosity=0.
   logging.getLogger('tfvae').setLevel(logging.INFO)
+  absl_logging.get_absl_handler().addFilter(FlagNames())
   if not flags.FLAGS['verbosity'].present:
     absl_logging.set_verbosity(absl_logging.WARNING)
   workdir = flags.FLAGS.workdir
@@ -39,18 +42,18 @@ def main(argv: list[str]):
   except training.TrainingInterruptedError as error:
     _fail(argv, str(error), training.REQUEUE_EXIT_CODE)
   except KeyboardInterrupt:
-    _fail(argv, 'interrupted; the same command goes on from the last '
+    _fail(argv, 'interrupted; the same command resumes from the last '
           'checkpoint', training.REQUEUE_EXIT_CODE)
   except (tf.errors.UnavailableError, tf.errors.AbortedError) as error:
     if flags.FLAGS.strategy != 'multi_worker':
-      _fail(argv, 'another task is gone; the same command goes on '
+      _fail(argv, 'another task is gone; the same command resumes the run '
             f'({error.message.splitlines()[-1]})', training.REQUEUE_EXIT_CODE)
-    _LOGGER.warning('Another worker is gone. This one begins again from the '
-                    'last checkpoint, when that is back.')
-    # TensorFlow joins a cluster once in the life of a process.
+    _LOGGER.warning('Another worker is gone. This one restarts, and resumes '
+                    'from the last checkpoint when the other is back.')
+    # A process can join a cluster only once.
     os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
   except tf.errors.OpError as error:
-    # TensorFlow writes the files of TensorBoard, and its errors have no number.
+    # TensorFlow writes TensorBoard's files; its errors have no error number.
     reasons = [text for text in _DISK_REASONS if text in error.message]
     if not reasons:
       raise
@@ -63,26 +66,27 @@ def main(argv: list[str]):
 
 
 def _text(value: object) -> str:
-  if value is None:  # A NaN, null in JSON.
+  if value is None:  # NaN, which is null in JSON.
     return 'not available'
   return f'{value:.2f}' if isinstance(value, float) else str(value)
 
 
 def _fail_on_disk(argv: list[str], path: str, reason: object):
-  _fail(argv, f'{path}: {reason}; what was saved before is whole. Free some '
-        'space, or choose another --workdir; the same command goes on', 1)
+  _fail(argv, f'{path}: {reason}; the files saved before are complete. Free '
+        'some space, or choose another --workdir; the same command resumes', 1)
 
 
 def _fail(argv: list[str], message: str, code: int):
-  # The traceback is shown with --verbosity=1.
+  # Needs --verbosity=1.
   absl_logging.debug('Traceback:', exc_info=True)
-  print(f'{program_name(argv[0])}: error: {message}', file=sys.stderr)
+  print(f'{program_name(argv[0])}: error: {as_flags(message)}',
+        file=sys.stderr)
   sys.exit(code)
 
 
 def run():
   """Parses the command line and runs `main`; does not return."""
-  # Before and after the training itself, which saves its state first.
+  # During the training a callback handles the signal, and saves the state.
   signal.signal(signal.SIGTERM,
                 lambda *_: sys.exit(training.REQUEUE_EXIT_CODE))
   training.define_flags()

@@ -12,7 +12,7 @@ from tfvae.layers.likelihoods.support import SUPPORTS
 
 tfd = tfp.distributions
 
-# Graphs that check a first batch, at most; a loss is traced a few times.
+# Most graphs that check a first batch; a loss is traced a few times.
 _MAX_GRAPHS = 64
 
 
@@ -69,9 +69,9 @@ class NegativeLogLikelihood(tf_keras.losses.Loss):
     if sample_weight is not None:
       raise ValueError(
           'NegativeLogLikelihood takes no weights: they would weigh the '
-          'reconstruction and not the KL, which is no longer the ELBO. Leave '
-          'out sample_weight, class_weight and masks, and compile the model '
-          'again; to weigh examples, repeat them or draw them in proportion. '
+          'reconstruction and not the KL, and the loss would not be the ELBO. '
+          'Leave out `sample_weight`, `class_weight` and masks, and compile '
+          'the model again; to weigh examples, repeat them. '
           f'Received: sample_weight={sample_weight!r}')
     # Loss and gradient wait for the check, as they need x.
     with tf.control_dependencies(self._checks(y_true, y_pred)):
@@ -98,9 +98,9 @@ class NegativeLogLikelihood(tf_keras.losses.Loss):
       kind = SUPPORTS[layer.support]
       with tf.control_dependencies([tf.debugging.Assert(
           tf.reduce_all(is_inside(x, layer.support)),
-          [f'{layer.__name__} takes {kind.description}, and a value of the '
-           f'first batch is none; {layer.__name__}.check_data(x) names the '
-           'first and says what to do. check_data=False of the loss switches '
+          [f'{layer.__name__} takes {kind.description}, and the first batch '
+           f'has other values; {layer.__name__}.check_data(x) names the first '
+           'and a remedy. NegativeLogLikelihood(check_data=False) switches '
            'this check off.'])]):
         self._is_checked[number].assign(True)
         return tf.constant(True)
@@ -111,21 +111,36 @@ class NegativeLogLikelihood(tf_keras.losses.Loss):
     """Returns −log p(x|z) of each example, shape `[b]`.
 
     Raises:
-      ValueError: if `y_pred` is no distribution, or the shape of `y_true` is
+      ValueError: If `y_pred` is no distribution, or the shape of `y_true` is
         not that of the likelihood's draws, which would broadcast silently.
     """
-    likelihood = getattr(y_pred, '_tfp_distribution', y_pred)
-    if not isinstance(likelihood, tfd.Distribution):
-      raise ValueError(
-          'NegativeLogLikelihood needs a model that ends in a distribution '
-          'layer, such as tfvae.layers.IndependentBernoulli. Received: '
-          f'y_pred={y_pred!r}')
-    x = tf.cast(y_true, likelihood.dtype)
-    expected = likelihood.batch_shape.concatenate(likelihood.event_shape)
-    if x.shape.rank != expected.rank or not x.shape.is_compatible_with(
-        expected):
-      raise ValueError(
-          'NegativeLogLikelihood compares data with a likelihood of their '
-          f'shape. Received: y_true.shape={x.shape}, likelihood batch and '
-          f'event shape={expected}')
-    return -likelihood.log_prob(x)
+    return -log_likelihood(y_true, y_pred)
+
+
+def log_likelihood(x: tf.Tensor, likelihood: tfd.Distribution) -> tf.Tensor:
+  """Returns log p(x|z) of each example, `[b]`, in nats.
+
+  Args:
+    x: Data, `[b, *event_shape]`; integers and booleans are cast.
+    likelihood: p(x|z), batch shape `[b]`.
+
+  Raises:
+    ValueError: If `likelihood` is no distribution, or the shape of x is not
+      that of its draws, which would broadcast silently.
+  """
+  received, likelihood = likelihood, getattr(
+      likelihood, '_tfp_distribution', likelihood)
+  if not isinstance(likelihood, tfd.Distribution):
+    raise ValueError(
+        'The log-likelihood needs a model that ends in a distribution layer, '
+        'such as tfvae.layers.IndependentBernoulli. Received: '
+        f'y_pred={received!r}')
+  x = tf.cast(x, likelihood.dtype)
+  expected = likelihood.batch_shape.concatenate(likelihood.event_shape)
+  if x.shape.rank != expected.rank or not x.shape.is_compatible_with(
+      expected):
+    raise ValueError(
+        'The data must have the batch and event shape of the likelihood. '
+        f'Received: y_true.shape={x.shape}, likelihood batch and event '
+        f'shape={expected}')
+  return likelihood.log_prob(x)

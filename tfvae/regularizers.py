@@ -16,7 +16,7 @@ tfd = tfp.distributions
 
 
 class _Suspended(threading.local):
-  """Per thread, as `MirroredStrategy` runs each replica in one of its own."""
+  """A flag for each thread: `MirroredStrategy` runs each replica in its own."""
 
   on: bool = False
 
@@ -28,7 +28,7 @@ _SUSPENDED = _Suspended()
 def suspended() -> Iterator[None]:
   """Keeps `KLDivergenceRegularizer`s from adding losses inside the block.
 
-  For a model that calls their `kl` itself, on draws of its own.
+  It is for a model that calls `kl` itself, on its own draws.
 
   Yields:
     Nothing.
@@ -44,21 +44,21 @@ def suspended() -> Iterator[None]:
 class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
   """Adds β · KL(q(z|x) ‖ p(z)), the mean over the batch, to the loss.
 
-  For the `activity_regularizer` of a layer that emits a distribution, tfvae's
-  or TFP's:
+  It is the `activity_regularizer` of a layer that emits a distribution, of
+  tfvae or of TFP:
 
     KL(q ‖ p) = E_q[log q(z|x) − log p(z)], in nats.
 
   It is exact where TFP has the divergence registered. Elsewhere it is the
-  Monte Carlo estimate log q(z|x) − log p(z) at the z that goes on to the
-  decoder, so the layer's `convert_to_tensor_fn` must then be 'sample'. Which
-  of the two is settled when the layer is built.
+  Monte Carlo estimate log q(z|x) − log p(z) at the z that the decoder receives,
+  so the layer's `convert_to_tensor_fn` must then be 'sample'. The choice is
+  made when the layer is built.
 
-  It is counted once, where `tfp.layers.KLDivergenceRegularizer` is counted
-  twice: Keras regularises each of the two outputs of a TFP distribution layer,
+  It is counted once, whereas `tfp.layers.KLDivergenceRegularizer` is counted
+  twice: Keras regularizes each of the two outputs of a TFP distribution layer,
   the distribution and its tensor (tensorflow/probability issue 1215).
 
-  With k̄ the mean of the KL over the minibatch, what is added is
+  With k̄ the mean of the KL over the minibatch, the loss gains
 
     β k̄                        by default,
     β max(λ, k̄)                with free bits λ, or
@@ -68,11 +68,11 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
     β |k̄ − C|                  with the capacity C: Burgess et al.,
                                Understanding Disentangling in β-VAE, 2018.
 
-  The mean is inside the maximum, as in the references, for exact KLs and for
-  estimates alike. Of a Monte Carlo estimate k̂ of one draw, E max(λ, k̂) exceeds
-  max(λ, E k̂), so that a maximum for each example would charge for free nats
-  and pull the KL far below λ; |k̂ − C| would penalize its variance. The
-  minibatch is the global batch: replicas sum their parts of k̄.
+  The mean is inside the maximum, as in the references, for exact KLs and
+  estimates. For a Monte Carlo estimate k̂ of one draw, E max(λ, k̂) exceeds
+  max(λ, E k̂), so a maximum for each example would penalize free nats and pull
+  the KL far below λ; |k̂ − C| would penalize its variance. The minibatch is the
+  global batch: replicas sum their parts of k̄.
 
   Example:
   ```python
@@ -90,30 +90,31 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
       free_bits_per: str = 'latent',
       capacity: float | None = None,
   ):
-    """Initialises the regularizer.
+    """Initializes the regularizer.
 
     Args:
-      prior: p(z): a layer of `tfvae.priors`, or a `tfd.Distribution` whose
-        parameters are constants; batch shape `[]`, the posterior's event
+      prior: Prior p(z): a layer of `tfvae.priors`, or a `tfd.Distribution`
+        whose parameters are constants; batch shape `[]`, the posterior's event
         shape.
-      weight: β, at least 0; a float, or a scalar variable that is not
+      weight: Weight β, at least 0: a float, or a scalar variable that is not
         trainable and that a callback moves.
-      use_exact_kl: None chooses as said above, True insists on the exact
-        divergence, False on the estimate.
-      free_bits: λ, at least 0, in nats.
-      free_bits_per: 'latent' or 'dimension'; the latter needs diagonal normals
-        on both sides.
-      capacity: C, at least 0, in nats; None for none.
+      use_exact_kl: Whether to use the exact divergence (True) or the estimate
+        (False); None chooses as described above.
+      free_bits: Free bits λ, at least 0, in nats.
+      free_bits_per: Either 'latent' or 'dimension'; the latter needs diagonal
+        normals on both sides.
+      capacity: Capacity C, at least 0, in nats; None for no capacity.
 
     Raises:
-      ValueError: if the prior could not be saved, the weight is negative, not
+      ValueError: If the prior could not be saved, the weight is negative, not
         finite or trainable, or another value is out of range.
     """
     if isinstance(prior, tfd.Distribution):
-      distribution_config.distribution_to_config(prior)  # Raises now or never.
+      # Raises if it could not be saved.
+      distribution_config.distribution_to_config(prior)
     elif not callable(getattr(prior, 'distribution', None)):
       raise ValueError(
-          'prior must be a layer of tfvae.priors or a tfd.Distribution. '
+          '`prior` must be a layer of tfvae.priors or a tfd.Distribution. '
           f'Received: prior={prior!r}')
     self.prior = prior
     self.weight = _check_weight(weight)
@@ -121,7 +122,7 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
     _check_controls(free_bits, free_bits_per, capacity)
     self.free_bits, self.free_bits_per = free_bits, free_bits_per
     self.capacity = capacity
-    self._is_exact = None  # Settled by the first posterior.
+    self._is_exact = None  # Set by the first posterior.
 
   def prior_distribution(self) -> tfd.Distribution:
     """Returns p(z) for the present values of its parameters θ."""
@@ -134,18 +135,18 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
     """Returns KL(q(z|x) ‖ p(z)) of each example, unweighted.
 
     Args:
-      posterior: q(z|x), batch shape `[b]`.
-      z: the draw to take a Monte Carlo estimate at; by default the tensor that
-        the posterior goes on as.
-      prior: p(z|Pa(z)) where the prior is conditional; by default
+      posterior: Posterior q(z|x), batch shape `[b]`.
+      z: Draw at which a Monte Carlo estimate is taken; by default the tensor
+        that the posterior converts to.
+      prior: Prior p(z|Pa(z)) where it is conditional; by default
         `prior_distribution()`.
 
     Returns:
-      A tensor `[b]`, in nats; in the Monte Carlo case of the shape of
+      A tensor `[b]`, in nats; a Monte Carlo estimate has the shape of
       `posterior.log_prob(z)`.
 
     Raises:
-      ValueError: if the event shapes differ, or `use_exact_kl=True` and no
+      ValueError: If the event shapes differ, or `use_exact_kl=True` and no
         divergence is registered.
     """
     prior = self.prior_distribution() if prior is None else prior
@@ -166,9 +167,9 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
     divide.
 
     Args:
-      kl: KL of each example, as `kl` returns it.
-      posterior: q(z|x) that it was returned for.
-      prior: p(z|Pa(z)), as `kl` takes it.
+      kl: Divergence of each example, as `kl` returns it.
+      posterior: Posterior q(z|x) of the KL.
+      prior: Prior p(z|Pa(z)), as `kl` takes it.
 
     Returns:
       A tensor of the shape of `kl`.
@@ -200,28 +201,28 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
 
   def _choose(self, posterior: tfd.Distribution,
               prior: tfd.Distribution) -> bool:
-    """Returns whether to take the exact divergence, while a layer is built."""
+    """Returns whether to use the exact divergence."""
     if self.use_exact_kl is False:
       return False
-    try:  # TFP's registry names pairs, some of which only hold for equal parts.
+    try:  # A pair in TFP's registry may need parts of one kind.
       tfd.kl_divergence(posterior, prior)
       return True
     except NotImplementedError as error:
       if self.use_exact_kl:
         raise ValueError(
-            'No exact KL divergence is registered with TFP for this pair; '
-            'use use_exact_kl=None or False. Received: '
+            'No exact KL divergence is registered with TFP for this pair; set '
+            '`use_exact_kl` to None or False. Received: '
             f'posterior={posterior}, prior={prior}') from error
       return False
 
   def __call__(self, activation: Any) -> tf.Tensor:
     """Returns the summand for Keras, which divides it by the batch size."""
     if _SUSPENDED.on or not isinstance(activation, tfd.Distribution):
-      return tf.zeros([])  # A distribution's own tensor is counted already.
+      return tf.zeros([])  # A distribution's tensor is already counted.
     if activation.batch_shape.rank not in (None, 1):
       raise ValueError(
-          'The posterior must have one batch dimension, the examples; '
-          'tfd.Independent makes others part of the event. Received: '
+          'The posterior must have one batch dimension, the examples; make '
+          'others part of the event with tfd.Independent. Received: '
           f'posterior.batch_shape={activation.batch_shape}')
     kl = self.kl(activation)
     if not self._is_exact:
@@ -265,41 +266,42 @@ class KLDivergenceRegularizer(tf_keras.regularizers.Regularizer):
 
 def kl_per_dimension(posterior: tfd.Distribution,
                      prior: tfd.Distribution) -> tf.Tensor:
-  """Returns the KL of two diagonal normals, dimension by dimension.
+  """Returns the KL of two diagonal normals for each dimension.
 
     k_d = ½ (σ_q² + (μ_q − μ_p)²) / σ_p² − ½ + log σ_p / σ_q.
 
   Args:
-    posterior: a `tfd.MultivariateNormalDiag`, batch shape `[*b]`.
-    prior: another, whose batch shape broadcasts with it.
+    posterior: Diagonal normal, batch shape `[*b]`.
+    prior: Diagonal normal, whose batch shape broadcasts with it.
 
   Returns:
     A tensor `[*b, size]`, in nats.
 
   Raises:
-    ValueError: if one of them is not a diagonal normal.
+    ValueError: If one of them is not a diagonal normal.
   """
   for side in (posterior, prior):
     side = getattr(side, 'tensor_distribution', side)
     if not isinstance(side, tfd.MultivariateNormalDiag):
       raise ValueError(
-          "A KL per dimension needs diagonal normals; use free_bits_per="
-          f"'latent'. Received: posterior={posterior}, prior={prior}")
+          "A KL per dimension needs diagonal normals; use "
+          f"`free_bits_per='latent'`. Received: posterior={posterior}, "
+          f'prior={prior}')
   ratio = posterior.stddev() / prior.stddev()
   distance = (posterior.mean() - prior.mean()) / prior.stddev()
   return 0.5 * (ratio**2 + distance**2 - 1) - tf.math.log(ratio)
 
 
 def _check_is_drawn(activation: tfd.Distribution):
-  """Raises if the tensor that a Monte Carlo KL is taken at is no draw."""
+  """Raises if a Monte Carlo KL would be taken at a tensor that is no draw."""
   convert = getattr(activation, '_convert_to_tensor_fn', None)
   name = getattr(convert, 'conversion_name', getattr(convert, '__name__', ''))
   if name in CONVERSIONS and name != 'sample':
     raise ValueError(
         'The KL divergence of this posterior from its prior is estimated at '
-        'the tensor that the layer passes on, which must be a draw of the '
-        "posterior: use convert_to_tensor_fn='sample', a prior with a closed "
-        'form, or tfvae.VAE, which draws by itself. Received: '
+        'the tensor that the layer emits, which must be a draw: use '
+        "`convert_to_tensor_fn='sample'`, a prior with a closed form, or "
+        'tfvae.VAE, which draws by itself. Received: '
         f'convert_to_tensor_fn={name!r}, posterior={activation}')
 
 
@@ -327,16 +329,16 @@ def _global_mean(nats: tf.Tensor, batch_rank: int) -> tf.Tensor:
 def _check_controls(free_bits: float, free_bits_per: str,
                     capacity: float | None):
   if not 0 <= free_bits < float('inf'):
-    raise ValueError('free_bits must be finite and at least 0. Received: '
+    raise ValueError('`free_bits` must be finite and at least 0. Received: '
                      f'free_bits={free_bits}')
   if free_bits_per not in ('latent', 'dimension'):
-    raise ValueError("free_bits_per must be 'latent' or 'dimension'. Received: "
-                     f'free_bits_per={free_bits_per!r}')
+    raise ValueError("`free_bits_per` must be 'latent' or 'dimension'. "
+                     f'Received: free_bits_per={free_bits_per!r}')
   if capacity is not None and not 0 <= capacity < float('inf'):
-    raise ValueError('capacity must be finite and at least 0. Received: '
+    raise ValueError('`capacity` must be finite and at least 0. Received: '
                      f'capacity={capacity}')
   if capacity is not None and free_bits:
-    raise ValueError('Use free_bits or a capacity, not both. Received: '
+    raise ValueError('Use `free_bits` or a `capacity`, not both. Received: '
                      f'free_bits={free_bits}, capacity={capacity}')
 
 

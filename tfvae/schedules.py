@@ -12,7 +12,7 @@ import tf_keras
 
 Schedule = tf_keras.optimizers.schedules.LearningRateSchedule
 
-_STAGES = 8  # Of Burda et al.: 3^i passes at the i-th rate, i < 8.
+_STAGES = 8  # Burda et al. make 3^i passes at the i-th rate, i < 8.
 
 
 @tf_keras.saving.register_keras_serializable(package='tfvae')
@@ -21,16 +21,16 @@ class BurdaStaircase(Schedule):
 
     η_i = η 10^(−i/7) for 3^i of 3280 = Σ_i 3^i shares of the steps, i = 0 … 7.
 
-  Each share was a pass over the data there: Importance Weighted Autoencoders,
-  2016, section 5.
+  In the paper each share is a pass over the data: Importance Weighted
+  Autoencoders, 2016, section 5.
   """
 
   def __init__(self, initial_learning_rate: float, num_steps: int):
-    """Initialises the schedule.
+    """Initializes the schedule.
 
     Args:
-      initial_learning_rate: η.
-      num_steps: of the 3280 shares together; the last rate stays after them.
+      initial_learning_rate: Initial rate η.
+      num_steps: Steps of all 3280 shares; the last rate stays after them.
     """
     super().__init__()
     self.initial_learning_rate = initial_learning_rate
@@ -39,7 +39,7 @@ class BurdaStaircase(Schedule):
   def __call__(self, step: Any) -> tf.Tensor:
     """Returns the learning rate at a step, counted from 0."""
     shares = list(itertools.accumulate(3**i for i in range(_STAGES)))
-    # The first step of stages 1 … 7: whole numbers, as exact as the step is.
+    # First step of stages 1 … 7, as exact integers.
     starts = [-(-self.num_steps * share // shares[-1]) for share in shares[:-1]]
     rates = [self.initial_learning_rate * 10**(-i / 7) for i in range(_STAGES)]
     stage = tf.reduce_sum(tf.cast(
@@ -56,17 +56,17 @@ class BurdaStaircase(Schedule):
 class WarmUp(Schedule):
   """A linear rise of the learning rate, then another schedule.
 
-  With w steps, and η the first rate of what follows,
+  With w steps, and η the first rate of the schedule that follows,
 
-    η_t = η (t + 1) / w for t < w,  η_t = schedule(t − w) from there on.
+    η_t = η (t + 1) / w for t < w,  η_t = schedule(t − w) for t ≥ w.
   """
 
   def __init__(self, learning_rate: float | Schedule, num_steps: int):
-    """Initialises the schedule.
+    """Initializes the schedule.
 
     Args:
-      learning_rate: what follows.
-      num_steps: w, at least 1.
+      learning_rate: Learning rate or schedule that follows.
+      num_steps: Number of steps w, at least 1.
     """
     super().__init__()
     self.learning_rate = learning_rate
@@ -88,7 +88,7 @@ class WarmUp(Schedule):
 
   @classmethod
   def from_config(cls, config: dict[str, Any]) -> 'WarmUp':
-    """Makes the schedule from what `get_config` returned."""
+    """Makes the schedule from the result of `get_config`."""
     return cls(**config | {
         'learning_rate': tf_keras.saving.deserialize_keras_object(
             config['learning_rate'])})
@@ -96,37 +96,37 @@ class WarmUp(Schedule):
 
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class CyclicalWarmUp(Schedule):
-  """A KL schedule that rises from 0 to 1 again and again.
+  """A KL schedule that rises from 0 to 1 in each of several cycles.
 
-  Each of the cycles rises linearly over its first part R and stays at 1 for
-  the rest; Fu et al., Cyclical Annealing Schedule, 2019:
+  Each cycle rises linearly over its first fraction R and stays at 1 for the
+  rest; Fu et al., Cyclical Annealing Schedule, 2019:
 
     β(t) = min(1, τ / R),  τ = (t · cycles mod steps) / steps, while t < steps.
   """
 
   def __init__(self, steps: int, cycles: int = 4, rising: float = 0.5):
-    """Initialises the schedule.
+    """Initializes the schedule.
 
     Args:
-      steps: of all cycles together; 1 from there on.
-      cycles: their number.
-      rising: R, the part of a cycle that rises, above 0 and at most 1.
+      steps: Steps of all cycles; the value is 1 after them.
+      cycles: Number of cycles.
+      rising: Fraction R of a cycle that rises, above 0 and at most 1.
 
     Raises:
-      ValueError: if a number is out of range.
+      ValueError: If a number is out of range.
     """
     whole = isinstance(steps, int) and isinstance(cycles, int)
     if not whole or steps < 1 or cycles < 1 or not 0 < rising <= 1:
       raise ValueError(
-          'CyclicalWarmUp needs whole steps and cycles of at least 1, and a '
-          f'rising part above 0 and at most 1. Received: steps={steps}, '
-          f'cycles={cycles}, rising={rising}')
+          '`steps` and `cycles` must be integers of at least 1, and `rising` '
+          f'above 0 and at most 1. Received: steps={steps}, cycles={cycles}, '
+          f'rising={rising}')
     self.steps, self.cycles, self.rising = steps, cycles, rising
 
   def __call__(self, step: tf.Tensor) -> tf.Tensor:
     """Returns the factor of the KL's weight at a step, in [0, 1]."""
     step = tf.cast(step, tf.int64)
-    # In integers, so that a cycle that begins at a step begins there exactly.
+    # In integers, so that cycles begin at exact steps.
     position = tf.math.floormod(step * self.cycles, self.steps)
     # min(1, τ / R)
     factor = tf.minimum(
@@ -134,5 +134,5 @@ class CyclicalWarmUp(Schedule):
     return tf.where(step < self.steps, factor, 1.0)
 
   def get_config(self) -> dict[str, Any]:
-    """Returns the settings as plain data."""
+    """Returns the arguments by name."""
     return {'steps': self.steps, 'cycles': self.cycles, 'rising': self.rising}

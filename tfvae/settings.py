@@ -125,22 +125,22 @@ def _check_value(field: dataclasses.Field, value: Any):
   if value is None:
     return
   if isinstance(value, tuple) and not value:
-    raise ValueError(f'--{field.name} needs at least one value. Received: '
+    raise ValueError(f'`{field.name}` needs at least one value. Received: '
                      f'{field.name}={value!r}')
   for item in value if isinstance(value, tuple) else (value,):
     if choices and item not in choices:
-      raise ValueError(f'--{field.name} must be one of {", ".join(choices)}. '
+      raise ValueError(f'`{field.name}` must be one of {", ".join(choices)}. '
                        f'Received: {field.name}={item!r}')
     if isinstance(item, float) and not math.isfinite(item):
-      raise ValueError(f'--{field.name} must be finite. Received: '
+      raise ValueError(f'`{field.name}` must be finite. Received: '
                        f'{field.name}={value!r}')
     for name, bound in bounds.items():
       if not _BOUNDS[name](item, bound):
-        raise ValueError(f'--{field.name} must be {name} {bound}. Received: '
+        raise ValueError(f'`{field.name}` must be {name} {bound}. Received: '
                          f'{field.name}={flag_text(value)}')
     for kind, largest in _LARGEST.items():
       if isinstance(item, kind) and abs(item) > largest:
-        raise ValueError(f'--{field.name} must be at most {largest} in size. '
+        raise ValueError(f'`{field.name}` must be at most {largest} in size. '
                          f'Received: {field.name}={flag_text(value)}')
 
 
@@ -151,8 +151,8 @@ def _check_effect(field: dataclasses.Field, settings: Any):
   for name, values in field.metadata['only_with'].items():
     other = getattr(settings, name)
     if other not in values:
-      remedy = ' or '.join(f'--{name}={value}' for value in values)
+      remedy = ' or '.join(f'`{name}={value!r}`' for value in values)
       raise ValueError(
-          f'--{field.name} has no effect with --{name}={other}; leave it out, '
-          f'or use {remedy}. Received: {field.name}={flag_text(value)}, '
+          f'`{field.name}` has no effect with `{name}={other!r}`; leave it '
+          f'out, or use {remedy}. Received: {field.name}={flag_text(value)}, '
           f'{name}={other}')

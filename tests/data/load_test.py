@@ -12,7 +12,8 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
 from tfvae.data import load as images
-from tfvae.data.tfds import records
+from tfvae.data.sources import source
+from tfvae.data.sources.tfds.tfds_source import tfds_sources
 
 
 class _Config(tfds.core.BuilderConfig):
@@ -192,7 +193,7 @@ class LoadImagesTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_reading_in_pieces_is_reading_at_once(self):
     whole = self.load()
-    with mock.patch.object(records, '_PIECE_BYTES', 100):  # Four images.
+    with mock.patch.object(source, '_PIECE_BYTES', 100):  # Four images.
       pieces = self.load()
     for part in ('train', 'validation', 'test'):
       self.assertAllEqual(getattr(pieces, part).images,
@@ -268,12 +269,12 @@ class FormatTest(tf.test.TestCase):
 
   def test_refuses_files_that_tensorflow_does_not_read(self):
     data_dir = self.create_tempdir().full_path
-    builder = tfds.builder('tfvae_test_images/numbered', data_dir=data_dir)
-    builder.download_and_prepare()
+    found = tfds_sources('tfvae_test_images/numbered', {'test_split': 'test'},
+                         data_dir)['test_split']
     array_record = file_adapters.FileFormat.ARRAY_RECORD
     with mock.patch.object(tfds.core.DatasetInfo, 'file_format', array_record):
       with self.assertRaisesRegex(ValueError, "--file_format=tfrecord.*array"):
-        next(records.read_pieces(builder, 'test', None, ['label']))
+        next(found.pieces(image=False))
 
 
 class FactorsTest(parameterized.TestCase, tf.test.TestCase):
@@ -304,7 +305,7 @@ class FactorsTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_reading_in_pieces_is_reading_at_once(self):
     whole = self.load()
-    with mock.patch.object(records, '_PIECE_BYTES', 5 * 64**2):
+    with mock.patch.object(source, '_PIECE_BYTES', 5 * 64**2):
       pieces = self.load()
     for part in ('train', 'validation', 'test'):
       self.assertAllEqual(getattr(pieces, part).factors,

@@ -1,4 +1,4 @@
-"""Tests for the factorisation notation."""
+"""The factorization notation: its forms, mistakes and meaning."""
 
 import copy
 import pickle
@@ -37,7 +37,7 @@ _GOOD = {
                          'q|x; p|q', 'p; q|p; x|q'),
 }
 
-# What differs from _TWO, what is shown as at fault, what is said to do.
+# Changes to _TWO, the part that the message shows, and its remedy.
 _MISTAKES = {
     'cycle': ({'generative': 'z1|z2; z2|z1; x|z1'},
               "'z1|z2; z2|z1' form the cycle z1 -> z2 -> z1:", 'remove one'),
@@ -54,13 +54,13 @@ _MISTAKES = {
                    "'z1|X' has the unknown variable 'X'", "did you mean 'x'?"),
     'unused': ({'latents': 'z1:5,z2:3,z3:2'},
                "'z3:2' has no inference and no generative factor",
-               "add 'z3|x' there, or remove the latent"),
+               "add 'z3|x' to `inference`, or remove the latent"),
     'not_inferred': ({'inference': 'z1|x'},
-                     "'z2:3' has no inference factor", "add 'z2|x' there"),
+                     "'z2:3' has no inference factor", "add 'z2|x' to `inf"),
     'not_generated': ({'generative': 'z1; x|z1'},
-                      "'z2:3' has no generative factor", "add 'z2' there"),
+                      "'z2:3' has no generative factor", "add 'z2' to `gen"),
     'no_datum': ({'generative': 'z2; z1|z2'},
-                 "'z2; z1|z2' have none for the datum", "add 'x|z1'"),
+                 "'z2; z1|z2' have no factor for the datum", "add 'x|z1'"),
     'datum_inferred': ({'inference': 'z1|x; z2|z1; x|z1'},
                        "'x|z1' is for 'x', which is observed", 'remove it'),
     'datum_as_cause': ({'generative': 'z2|x; z1|z2; x|z1'},
@@ -98,19 +98,20 @@ _MISTAKES = {
     'argument_of_tfp': ({'latents': 'z1:5,value:3'}, "'value:3'", "it 'z'"),
     'two_equal_latents': ({'latents': 'z1:5,z2:3,z1:5'},
                           "'z1:5' is declared twice", 'keep one, or rename'),
-    'latent_x': ({'latents': 'z1:5,x:3'}, "'x:3' has a name kept", "call it"),
-    'latent_y': ({'latents': 'y:5,z2:3'}, "'y:5' has a name kept", "call it"),
+    'latent_x': ({'latents': 'z1:5,x:3'}, "'x:3' has a name that", "call it"),
+    'latent_y': ({'latents': 'y:5,z2:3'}, "'y:5' has a name that", "call it"),
     'latent_name': ({'latents': 'z1:5,2z:3'}, "'2z:3' needs a name", 'letter'),
     'latent_comma': ({'latents': 'z1:5,z2:3,'}, "':' needs a name", "'z1:50'"),
-    'no_latent': ({'latents': {}}, 'There is no latent', "as 'z:50'"),
+    'no_latent': ({'latents': {}}, 'There is no latent', "`latents='z:50'`"),
     'nothing_said': (
         {'inference': None, 'generative': None}, '2 latents can depend',
-        "--inference='z1|x; z2|z1' --generative='z2; z1|z2; x|z1'"),
+        "`inference='z1|x; z2|z1'` and `generative='z2; z1|z2; x|z1'`"),
     'no_generative': ({'generative': None}, '2 latents can depend',
-                      "for example --generative='z2; z1|z2; x|z1'. "),
+                      "for example, `generative='z2; z1|z2; x|z1'`. "),
 }
 
-# Inference text, the factor shown, the character pointed at, what to write.
+# Inference text, the factor in the message, the character that it marks, and
+# its remedy.
 _SYNTAX = {
     'empty_text': ('', '', 1, "is empty: write one, or remove a ';'"),
     'empty_factor': ('z1|x;; z2|z1', '', 6, "remove a ';'"),
@@ -178,12 +179,13 @@ class GraphicalModelTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(model.parents('generative', 'z2'), ('y',))
     self.assertEqual(model.parents('generative', 'x'), ('z1',))
     self.assertEqual(
-        str(model), "--latents=z1:5,z2:3 --inference='z2|x; z1|z2,x' "
-        "--generative='z2|y; z1|z2; x|z1'")
+        str(model),
+        'z1:5,z2:3 · q: z2|x; z1|z2,x · p: z2|y; z1|z2; x|z1')
 
   def test_look_ups_refuse(self):
     model = graph.GraphicalModel.parse(**_TWO)
-    with self.assertRaisesRegex(ValueError, "Use one of.*Received: side='q'"):
+    with self.assertRaisesRegex(
+        ValueError, "`side` must be one of.*Received: side='q'"):
       model.parents('q', 'z1')
     with self.assertRaisesRegex(ValueError, "'z1', 'z2'.*name='x'"):
       model.parents('inference', 'x')

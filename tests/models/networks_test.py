@@ -55,7 +55,7 @@ class NetworksTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(gradient[:, 4:], tf.zeros([16, 12]))
 
   def test_conv_refuses_flat_data(self):
-    with self.assertRaisesRegex(ValueError, r'use mlp.*shape=\(784,\)'):
+    with self.assertRaisesRegex(ValueError, r"network='mlp'.*shape=\(784,\)"):
       NETWORKS['conv'][0]((784,))
 
 

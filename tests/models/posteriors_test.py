@@ -110,7 +110,7 @@ class MergingTest(tf.test.TestCase):
         model.posterior(x).log_prob(**inference.latents), expected, rtol=1e-5)
 
   def test_refusals_name_factor_and_remedy(self):
-    with self.assertRaisesRegex(ValueError, "'network'.*--latents=z:2"):
+    with self.assertRaisesRegex(ValueError, "'network'.*Received: z:2 · q:"):
       models.image_vae('z:2', (4, 4, 1), merging='precision_weighted')
     two_layer = GraphicalModel.parse(**PRESETS['two_layer'])
     with self.assertRaisesRegex(ValueError, r"z1\|z2,x"):

@@ -29,10 +29,10 @@ def vae(likelihood=None):
                    decoder(likelihood, input_shape=[LATENT]))
 
 
-def graph_vae(preset='vae', likelihood='bernoulli'):
+def graph_vae(preset='vae', likelihood='bernoulli', latents=f'z:{LATENT}'):
   tf_keras.utils.set_random_seed(1)
   graph = tfvae.graph.GraphicalModel.parse(
-      **tfvae.graph.PRESETS[preset] | {'latents': f'z:{LATENT}'})
+      **tfvae.graph.PRESETS[preset] | {'latents': latents})
   return tfvae.models.image_vae(
       graph, IMAGE, 'mlp', (4,), likelihood=likelihood,
       num_classes=CLASSES if graph.is_conditional else None)

@@ -48,7 +48,7 @@ def _data(n):
 
 
 def _values(objective, model, x, seed=_SEED):
-  """What the objective returns for each example, as float64."""
+  """Returns the values of each example, float64."""
   values = objective(model, x, x, tf.constant(seed), 1.0, False)
   return {name: np.float64(value) for name, value in values.items()}
 
@@ -279,7 +279,7 @@ def _variables(model):
 
 
 def _gradients(model, x, objective, count, copies=100, jit_compile=True):
-  """The loss's gradients towards φ and θ, `count` means over `copies`."""
+  """Gradients with respect to φ and θ, `count` means over `copies`."""
   phi, theta = _variables(model)
   x = tf.nest.map_structure(lambda part: np.repeat(part, copies, axis=0), x)
   target = x['x'] if isinstance(x, dict) else x
@@ -303,7 +303,7 @@ class DoublyReparameterizedTest(tf.test.TestCase, parameterized.TestCase):
     model, x = _model(), np.concatenate([_data(4), 1 - _data(4)])
     plain, plain_theta = _gradients(model, x, ImportanceWeighted(k), count)
     doubly, theta = _gradients(model, x, ImportanceWeighted(k, True), count)
-    # On the same draws: nothing changes towards θ.
+    # On the same draws, the gradient with respect to θ is the same.
     self.assertAllClose(theta, plain_theta, rtol=1e-4, atol=1e-5)
     difference = plain - doubly
     scores = difference.mean(axis=0) / (difference.std(axis=0) / count**0.5)
@@ -323,7 +323,7 @@ class DoublyReparameterizedTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(*_OTHER_MODELS)
   def test_gradient_agrees_for_other_families(self, kind, count=60):
-    """Means within 5 standard errors, and the same draws towards θ."""
+    """Means within 5 standard errors, and the same for θ on the same draws."""
     model, x = _OTHER_MODELS[kind](), _data(4)
     for variable in _variables(model)[0]:  # Further from the prior.
       variable.assign(2 * variable)

@@ -6,17 +6,19 @@ import io
 import json
 import os
 import re
+from unittest import mock
 
 from absl.testing import parameterized
 from matplotlib import image as matplotlib_image
 import numpy as np
 import tensorflow as tf
 
+from tfvae import evaluation
 from tfvae import models
 from tfvae.graph import GraphicalModel
 from tfvae.graph import PRESETS
 from tfvae.report.html_report import write_report
-from tfvae.report.sections.explanations import EXPLANATIONS
+from tfvae.report.sections.explanations import explanations
 
 _IMAGE = (4, 5, 1)
 _N = 30
@@ -140,11 +142,11 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
         [attributes['id'] for attributes in page.of('section')],
         ['warnings', 'graph', 'learning', 'elbo', 'reconstructions', 'samples',
          'interpolations', 'traversals', 'map', 'explorer', 'dimensions',
-         'figures', 'calibration', 'repeat'])
+         'figures', 'measure-calibration', 'repeat'])
     for words in (
         'Digits & <more>', 'The posterior has collapsed.',
         'python a.py --b="c"', '<one>', '2.21.0',
-        'best, −35.0 nats, in epoch 6',
+        'highest in epoch 6. Training curves',
         '−22.92', '22.48 ± 0.18', '−22.95', '4.714 ± 0.032', '116,096', '26.3',
         '42', 'not a number', '12 values, 0.5 to 0.5', '0.94, 0.97',
         'Coverage 0.95 z', 'yes', 'All is <well>.', 'Something',
@@ -153,11 +155,11 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
     for key in ('elbo', 'reconstruction', 'kl', 'iwae_nll', 'bits_per_dim',
                 'mutual_information', 'active_units', 'coverage', 'parameters',
                 'seconds_per_example'):
-      self.assertIn(EXPLANATIONS[key], page.text)
+      self.assertIn(explanations()[key], page.text)
     self.assertNotIn('9 values', page.text)  # The histograms are drawn.
 
   def test_explanations_are_a_sentence(self):
-    for sentence in EXPLANATIONS.values():
+    for sentence in explanations().values():
       self.assertRegex(sentence, r'^\S.+\.$')
       self.assertLess(len(sentence), 160)
 
@@ -214,7 +216,8 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
     self.assertContainsSubset(
         {'graph', 'elbo', 'samples', 'traversals', 'map', 'explorer'}, sections)
     self.assertNoCommonElements(
-        {'warnings', 'learning', 'figures', 'calibration', 'repeat'}, sections)
+        {'warnings', 'learning', 'figures', 'measure-calibration', 'repeat'},
+        sections)
     self.assertEqual(
         'manifold' in sections, arguments.get('latents') == 'z:2')
     # The KL of a mixture or a flow has no parts by dimension.
@@ -259,9 +262,71 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
                   'ELBO of −22.9 nats.', alts)
     self.assertIn('KL of the 4 dimensions of z, from 4.0 to 0.1 nats; 1 are '
                   'active.', alts)
-    self.assertIn('The figures of the 360 test images', page.text)
+    self.assertIn('Means over the 360 test images', page.text)
     self.assertIn('1 of 4 are active', page.text)
     self.assertIn('0.5, 0.001, 0.002, not available', page.text)
+
+  def test_one_elbo_and_one_count_of_active_dimensions(self):
+    x, _ = _data()
+    # As of `evaluate`, without the number of images or parts by latent.
+    test = {'elbo': -22.917, 'reconstruction': -17.5, 'kl': 5.4}
+    variances = [0.5, 0.011, 0.009, None]
+    for extra, active in (
+        ({'test': test | {'active_units': 3}}, 3),
+        ({'test': test | {'active_units': 0}}, 0),
+        ({'test': test, 'latent_space': {'active_units': 2, 'latents': {
+            'z': {'active_units': 2, 'variances': variances}}}}, 2)):
+      page = _Page(self._write(_model(), x, metrics=extra, history=_HISTORY))
+      alts = ' '.join(svg.get('aria-label', '') for svg in page.of('svg'))
+      self.assertIn('Test ELBO −22.92 nats', page.text)
+      self.assertIn('is an ELBO of −22.92 nats.', alts)
+      self.assertNotIn('Estimated from', page.text)
+      self.assertNotIn('−35.0', page.text)  # That of the history.
+      self.assertIn(f'Active units {active} of 4 dimensions', page.text)
+      self.assertIn(f'{active} of 4 are active', page.text)
+      self.assertIn(f'nats; {active} are active', alts)
+      self.assertLen([bar for bar in page.of('rect')
+                      if 'x' in bar and bar['class'] == 'bar active'], active)
+    # The ELBO without its parts.
+    page = _Page(self._write(_model(), x, metrics={'test': {'elbo': -22.917}}))
+    self.assertNotIn('elbo', [part['id'] for part in page.of('section')])
+
+  def test_section_of_a_measure(self):
+    described = evaluation.Section(
+        'Errors & <more>', 'By <size>.', [
+            evaluation.Histogram('0 to 1', [3, 1, 0]),
+            evaluation.LineChart('Growth', [1, 2], {
+                'mine': [1., 2.], '<yours>': [2., 3.]}, 'n'),
+            *(evaluation.Histogram(f'z[{d}]', [1, 3], (0, 2), 'z', d)
+              for d in range(30))], 'Errors')
+
+    class Mine(evaluation.Measure):
+      explanations = {'something': 'Explained by <me>.'}
+
+      def section(self, block):
+        return described
+
+      def warnings(self, block):
+        return [f'It is {block["something"]}.']
+
+    x, _ = _data()
+    with mock.patch.dict(evaluation.MEASURES._choices):
+      evaluation.MEASURES.register('mine')(Mine)
+      page = self._check(self._write(
+          _model('z:30'), x, metrics={'mine': {'something': 42}}))
+    self.assertEqual([part['id'] for part in page.of('section')][-2:],
+                     ['figures', 'measure-mine'])
+    for words in ('Errors & <more>', 'By <size>. The charts show 24', 'Growth',
+                  'mine', '<yours>', 'Explained by <me>.', 'It is 42.'):
+      self.assertIn(words, page.text)
+    alts = [svg.get('aria-label', '') for svg in page.of('svg')]
+    self.assertIn('0 to 1: 3 bins of 0 to 3.', alts)
+    shown = [alt for alt in alts if alt.startswith('z[')]
+    self.assertLen(shown, 24)
+    self.assertIn(': 2 bins of 1 to 3, 1 of them outside the band.', shown[0])
+    lines = {path['class'] for path in page.of('path')
+             if path.get('class', '').startswith('line ')}
+    self.assertEqual(lines, {'line c0', 'line c1'})
 
   def test_several_latents_of_the_metrics(self):
     model = _model(GraphicalModel.parse(

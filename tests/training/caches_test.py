@@ -10,10 +10,10 @@ import tensorflow as tf
 from tests import numbered_images
 from tfvae import data
 from tfvae.training import Config
-from tfvae.training import train
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.fit import batches
 from tfvae.training.fit import building
+from tfvae.training.fit.images import load_images
 
 
 class CachesTest(parameterized.TestCase, tf.test.TestCase):
@@ -23,15 +23,15 @@ class CachesTest(parameterized.TestCase, tf.test.TestCase):
     super().setUpClass()
     cls.data_dir = cls.enterClassContext(tempfile.TemporaryDirectory())
     cls.names = {config: numbered_images.prepare(cls.data_dir, config)
-                 for config in ('grey', 'float')}
+                 for config in ('gray', 'float')}
 
-  def config(self, cache='memory', dataset='grey', **kwargs):
+  def config(self, cache='memory', dataset='gray', **kwargs):
     return Config(dataset=self.names[dataset], data_dir=self.data_dir,
                   cache=cache, latents='z:2', hidden_units=(4,), **kwargs)
 
   def load(self, cache, **kwargs):
     config = self.config(cache, **kwargs)
-    return config, train._load(config)
+    return config, load_images(config)
 
   def test_batches_of_a_run(self):
     trained, evaluated = {}, {}
@@ -75,7 +75,7 @@ class CachesTest(parameterized.TestCase, tf.test.TestCase):
       with workdir_lib.prepared(workdir, config) as finished:
         self.assertIsNone(finished)
     with self.assertRaisesRegex(
-        ValueError, 'cache: memory there, none here'), (
+        ValueError, '`cache`: memory there, none here'), (
             workdir_lib.prepared(workdir, self.config('none'))):
       self.fail()
 

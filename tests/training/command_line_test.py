@@ -92,7 +92,7 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_help_names_the_packaged_flagfiles(self):
     text = ' '.join(help_text().split())
-    self.assertIn(f'These come with tfvae: {", ".join(_PACKAGED)}.', text)
+    self.assertIn(f'These files come with tfvae: {", ".join(_PACKAGED)}.', text)
 
 
 if __name__ == '__main__':

@@ -18,16 +18,17 @@ class ExitCodesTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters(
       (ValueError('no such data'), 1, 'no such data'),
+      (ValueError('`epochs` must be at least 1'), 1, '--epochs must be at'),
       (FloatingPointError('not finite'), 1, 'not finite'),
       (OSError(errno.ENOSPC, 'No space left', '/run/state'), 1,
-       '/run/state: No space left; what was saved before is whole'),
+       '/run/state: No space left; the files saved before are complete'),
       (tf.errors.ResourceExhaustedError(
           None, None, '{{node}} events; No space left on device\n\tflush'), 1,
-       'run: No space left on device; what was saved before is whole'),
+       'run: No space left on device; the files saved before are complete'),
       (training.TrainingInterruptedError('after step 7'), 75, 'after step 7'),
-      (KeyboardInterrupt(), 75, 'the same command goes on'),
+      (KeyboardInterrupt(), 75, 'the same command resumes'),
       (tf.errors.UnavailableError(None, None, 'server is\ngone'), 75,
-       'the same command goes on (gone)'))
+       'the same command resumes the run (gone)'))
   def test_code_and_line(self, error, code, text):
     with (contextlib.redirect_stderr(io.StringIO()) as stderr,
           self.assertRaises(SystemExit) as caught):

@@ -63,7 +63,8 @@ class ExportTest(tf.test.TestCase):
     self.assertFalse(os.path.exists(os.path.join(workdir, 'export')))
 
   def test_refuses_what_is_no_finished_run(self):
-    with self.assertRaisesRegex(ValueError, 'no finished run.*--mode=train'):
+    with self.assertRaisesRegex(
+        ValueError, 'no finished run.*`train_and_evaluate`'):
       export_run(self.config, self.create_tempdir().full_path)
 
 

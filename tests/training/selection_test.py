@@ -9,9 +9,9 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from tfvae.training import callbacks
 from tfvae.training import Config
 from tfvae.training import train_and_evaluate
-from tfvae.training.callbacks import checkpoint as callbacks
 from tfvae.training.fit.building import compiled_model
 
 # Validation figures of four epochs in which each rule keeps another one.

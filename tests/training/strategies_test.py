@@ -83,7 +83,7 @@ class StrategiesTest(parameterized.TestCase, tf.test.TestCase):
             self.assertRaises(ValueError) as caught):
         function(config)
       message = str(caught.exception)
-      self.assertStartsWith(message, f'--strategy={strategy} needs the ')
+      self.assertStartsWith(message, f'`strategy={strategy!r}` needs the ')
       example = message.split('such as ')[1].split('. Received: ')[0]
       self.assertEqual(json.loads(example)['task'],
                        {'type': 'worker', 'index': 0})

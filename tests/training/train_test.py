@@ -147,7 +147,7 @@ class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_run_with_other_flags_is_refused(self):
     with self.assertRaisesRegex(
-        ValueError, '--latents: z:2 there, z:3 here\n  --epochs: 2 there, 3'):
+        ValueError, '`latents`: z:2 there, z:3 here\n  `epochs`: 2 there, 3'):
       train_and_evaluate(
           _config(self.data_dir, latents='z:3', epochs=3), self.finished)
 
@@ -168,7 +168,7 @@ class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_nan_loss_stops_and_keeps_the_last_good_state(self):
     workdir = self._workdir()
-    with self.assertRaisesRegex(FloatingPointError, 'lower --learning_rate'):
+    with self.assertRaisesRegex(FloatingPointError, 'lower `learning_rate`'):
       train_and_evaluate(_config(self.data_dir, learning_rate=1e30), workdir)
     self.assertNotIn('metrics.json', os.listdir(workdir))
 
@@ -177,7 +177,7 @@ class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
       ('data_dir', dict(data_dir='/no/such/place'), '/no/such/place'),
       ('split', dict(test_split='tests'), 'tests'),
       ('empty_split', dict(test_split='test[:0]'), r'test\[:0\]'),
-      ('gray_pixels', dict(binarization='none'), 'binarization=dynamic'),
+      ('gray_pixels', dict(binarization='none'), "binarization='dynamic'"),
       ('key', dict(image_key='picture'), 'picture'))
   def test_bad_data_are_refused_before_training(self, settings, message):
     workdir = self._workdir()

@@ -11,24 +11,24 @@ import tf_keras
 
 from tests import fresh_process
 from tests import tiny_images
+from tfvae.evaluation import LatentSpaceMeasure
 from tfvae.training import Config
 from tfvae.training import evaluate_run
 from tfvae.training import export_run
 from tfvae.training import report_run
 from tfvae.training import train_and_evaluate
 from tfvae.training.fit import fitting
-from tfvae.training.results import evaluations
 
 # The program, with an evaluation that fails.
 _FAILING = """
 from tests import tiny_images
 from tfvae.__main__ import run
-from tfvae.training.results import evaluations
+from tfvae.evaluation import LatentSpaceMeasure
 
-def fail(subject):
+def fail(measure, subject):
   raise ZeroDivisionError('nothing to divide by')
 
-evaluations.EVALUATIONS['latent_space'] = fail
+LatentSpaceMeasure.run = fail
 run()
 """
 
@@ -44,8 +44,8 @@ class TrainedTest(tf.test.TestCase):
         latents='z:2', hidden_units=(4,), epochs=2, jit='false',
         eval_importance_samples=2, evaluations=('latent_space',))
     cls.trained = os.path.join(cls.data_dir, 'trained')
-    killed = mock.Mock(side_effect=KeyboardInterrupt)
-    with (mock.patch.dict(evaluations.EVALUATIONS, latent_space=killed),
+    with (mock.patch.object(LatentSpaceMeasure, 'run',
+                            side_effect=KeyboardInterrupt),
           cls().assertRaises(KeyboardInterrupt)):
       train_and_evaluate(cls.config, cls.trained)
 
@@ -88,10 +88,10 @@ class TrainedTest(tf.test.TestCase):
     config = dataclasses.replace(
         self.config, evaluations=('importance_weighted',),
         eval_importance_samples=3)
-    with self.assertRaisesRegex(ValueError, '--eval_batch_size: 200 there, 7'):
+    with self.assertRaisesRegex(ValueError, '`eval_batch_size`: 200 there, 7'):
       train_and_evaluate(
           dataclasses.replace(config, eval_batch_size=7), self.workdir)
-    with self.assertRaisesRegex(ValueError, '--eval_seed: 0 there, 1 here'):
+    with self.assertRaisesRegex(ValueError, '`eval_seed`: 0 there, 1 here'):
       train_and_evaluate(
           dataclasses.replace(config, eval_seed=1), self.workdir)
     metrics = train_and_evaluate(config, self.workdir)
@@ -103,8 +103,8 @@ class TrainedTest(tf.test.TestCase):
     with self.assertLogs('tfvae', 'WARNING') as logs:
       self.assertEqual(train_and_evaluate(self.config, self.workdir), metrics)
     self.assertRegex(
-        logs.output[0], '(?s)is finished.*--mode=evaluate computes other.*'
-        '--evaluations: importance_weighted there, latent_space here')
+        logs.output[0], '(?s)is finished.*other evaluations by `evaluate_run`.*'
+        '`evaluations`: importance_weighted there, latent_space here')
     self.assertEqual(self._read('flags.txt'), flags)
 
   def test_other_modes_need_no_metrics(self):
@@ -120,7 +120,7 @@ class TrainedTest(tf.test.TestCase):
     self.assertContainsSubset(
         ['test', 'train', 'importance_weighted', 'best_epoch'], metrics)
     self.assertEqual(metrics, json.loads(self._read('metrics.json')))
-    with self.assertRaisesRegex(ValueError, '--eval_seed: 0 there, 1 here'):
+    with self.assertRaisesRegex(ValueError, '`eval_seed`: 0 there, 1 here'):
       evaluate_run(
           dataclasses.replace(self.config, eval_seed=1), self.workdir)
 

@@ -30,7 +30,7 @@ class HeldTest(tf.test.TestCase):
   def assert_refused(self):
     with self.assertRaisesRegex(
         ValueError, 'Another process runs in the workdir; wait for it, or '
-        f'choose another --workdir. Received: workdir={self.workdir}'), (
+        f'choose another `workdir`. Received: workdir={self.workdir}'), (
             workdir_lib.prepared(self.workdir, self.config)):
       self.fail()
 
@@ -100,7 +100,7 @@ class RunsOfEarlierVersionsTest(parameterized.TestCase, tf.test.TestCase):
     config = workdir_lib.settled(
         Config(seed=3, eval_seed=4, select_by='last'), workdir)
     with self.assertRaisesRegex(
-        ValueError, '--select_by: elbo there, last here'), (
+        ValueError, '`select_by`: elbo there, last here'), (
             workdir_lib.prepared(workdir, config)):
       self.fail()
 

@@ -1,4 +1,4 @@
-"""Bounds of log p(x) by draws of the posterior."""
+"""Bounds of log p(x) from draws of the posterior."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.evaluation.running import draws
+from tfvae.inference import ElboParts
 from tfvae.models import LatentVariableModel
 
 
@@ -17,7 +18,7 @@ class Estimate:
   """A value for each example, in nats.
 
   Attributes:
-    values: float64 array `[n]`.
+    values: Values, float64 `[n]`.
   """
 
   values: np.ndarray
@@ -29,7 +30,7 @@ class Estimate:
 
   @property
   def standard_error(self) -> float:
-    """The standard error of the mean; NaN for fewer than two examples."""
+    """The standard error of the mean; NaN for a single example."""
     return float(standard_errors(self.values))
 
 
@@ -40,7 +41,7 @@ def standard_errors(values: np.ndarray) -> np.ndarray:
     values: Float array `[n, ...]`.
 
   Returns:
-    An array `[...]`; NaN, which one example cannot estimate, where n < 2.
+    An array `[...]`; NaN for a single example.
   """
   if len(values) < 2:
     return np.full(values.shape[1:], np.nan)
@@ -63,6 +64,24 @@ class Elbo:
   kl: Estimate
   kl_by_latent: Mapping[str, Estimate]
 
+  def to_dict(self) -> dict[str, Any]:
+    """Returns means and standard errors; the KL also by latent, if several."""
+    block = with_errors({
+        'elbo': self.elbo, 'reconstruction': self.reconstruction,
+        'kl': self.kl})
+    if len(self.kl_by_latent) > 1:
+      block['kl_by_latent'] = with_errors(self.kl_by_latent)
+    return block
+
+
+def with_errors(estimates: Mapping[str, Estimate]) -> dict[str, float]:
+  """Returns the mean of each estimate, and its standard error."""
+  result = {}
+  for name, estimate in estimates.items():
+    result |= {name: estimate.mean,
+               f'{name}_standard_error': estimate.standard_error}
+  return result
+
 
 def elbo(
     model: LatentVariableModel,
@@ -82,29 +101,28 @@ def elbo(
   Variational Bayes, 2014.
 
   Args:
-    model: a trained model.
+    model: Trained model.
     dataset: Batches as `fit` takes them, or arrays; see `examples.as_dataset`.
-    num_samples: draws of q(z|x) for each example, at least 1.
-    chunk_size: draws decoded at a time; see `importance_weighted_nll`.
-    seed: of the draws.
-    jit_compile: whether to compile with XLA, which is slower on a CPU.
-    verbose: whether to show progress.
+    num_samples: Draws of q(z|x) for each example, at least 1.
+    chunk_size: Draws decoded at a time; see `importance_weighted_nll`.
+    seed: Seed of the draws.
+    jit_compile: Whether to compile with XLA, which is slower on a CPU.
+    verbose: Whether to show progress.
 
   Returns:
-    The parts for each example, in nats.
+    The ELBO and its parts for each example, in nats.
 
   Raises:
-    ValueError: if `num_samples` or `chunk_size` is below 1.
+    ValueError: If `num_samples` or `chunk_size` is below 1.
   """
   _check(num_samples, chunk_size)
   sums = draws.reduce_over_draws(
       model, _elbo_parts, tf.reduce_sum, 0., dataset, num_samples, chunk_size,
       seed, jit_compile, 'ELBO' if verbose else None)
   means = tf.nest.map_structure(lambda total: total / num_samples, sums)
-  reconstruction, kl = means['reconstruction'], sum(means['kl'].values())
   return Elbo(
-      Estimate(reconstruction - kl), Estimate(reconstruction), Estimate(kl),
-      {name: Estimate(values) for name, values in means['kl'].items()})
+      Estimate(means.elbo), Estimate(means.reconstruction), Estimate(means.kl),
+      {name: Estimate(kl) for name, kl in means.kl_by_latent.items()})
 
 
 def importance_weighted_nll(
@@ -120,29 +138,29 @@ def importance_weighted_nll(
 
     −log p(x) ≤ −E[log (1/K) Σ_k w_k],  w_k = p(x|z_k) p(z_k) / q(z_k|x),
 
-  with z_k ~ q(z|x). At K = 1 it is −ELBO(x), and it falls with K towards
+  with z_k ~ q(z|x). At K = 1 the bound is −ELBO(x), and it falls with K toward
   −log p(x); Burda, Grosse and Salakhutdinov, Importance Weighted Autoencoders,
-  2016. The sum runs as a log-sum-exp in float64, in one compiled call for each
-  batch whose memory does not grow with K.
+  2016. The sum is a log-sum-exp in float64, in one compiled call for each batch
+  whose memory does not grow with K.
 
   Args:
-    model: a trained model.
+    model: Trained model.
     dataset: Batches as `fit` takes them, or arrays; see
-      `examples.as_dataset`. The size of a batch changes the draws, and not what
-      is estimated.
-    num_samples: K, at least 1.
-    chunk_size: draws decoded at a time for each example, at least 1. It sets
-      the memory taken, and has no part in the draws: results agree but for
-      float32 rounding. Draws are made 50 at a time, so more changes nothing.
-    seed: of the draws.
-    jit_compile: whether to compile with XLA, which is slower on a CPU.
-    verbose: whether to show progress.
+      `examples.as_dataset`. The batch size changes the draws, but not the
+      expected value.
+    num_samples: Number of importance samples K, at least 1.
+    chunk_size: Draws decoded at a time for each example, at least 1. It
+      determines the memory use; results agree up to float32 rounding. Draws are
+      made in blocks of 50, so values above 50 have no effect.
+    seed: Seed of the draws.
+    jit_compile: Whether to compile with XLA, which is slower on a CPU.
+    verbose: Whether to show progress.
 
   Returns:
     The bound of each example, in nats.
 
   Raises:
-    ValueError: if `num_samples` or `chunk_size` is below 1.
+    ValueError: If `num_samples` or `chunk_size` is below 1.
   """
   _check(num_samples, chunk_size)
   total = draws.reduce_over_draws(  # log Σ_k w_k
@@ -152,14 +170,14 @@ def importance_weighted_nll(
   return Estimate(math.log(num_samples) - total)
 
 
-def _elbo_parts(model, chunk_size, inputs, target, draw) -> dict[str, Any]:
-  """Returns E_q[log p(x|z)] and the KL of each latent, at the draws."""
+def _elbo_parts(model, chunk_size, inputs, target, draw) -> ElboParts:
+  """Returns the parts of the ELBO at the draws, `[n, b]` each."""
   inference = model.infer(inputs, draw)
   log_likelihood = draws.log_likelihood(
       model, inference.latents, target, inputs, chunk_size)
-  return {'reconstruction': log_likelihood, 'kl': {
-      name: tf.broadcast_to(kl, log_likelihood.shape)  # [b] if it is exact.
-      for name, kl in inference.kl.items()}}
+  return tf.nest.map_structure(
+      lambda nats: tf.broadcast_to(nats, log_likelihood.shape),
+      inference.elbo_parts(log_likelihood))
 
 
 def _log_weights(model, chunk_size, inputs, target, draw) -> tf.Tensor:
@@ -171,5 +189,6 @@ def _log_weights(model, chunk_size, inputs, target, draw) -> tf.Tensor:
 
 def _check(num_samples: int, chunk_size: int):
   if num_samples < 1 or chunk_size < 1:
-    raise ValueError('num_samples and chunk_size must be at least 1. Received: '
-                     f'num_samples={num_samples}, chunk_size={chunk_size}')
+    raise ValueError(
+        '`num_samples` and `chunk_size` must be at least 1. Received: '
+        f'num_samples={num_samples}, chunk_size={chunk_size}')

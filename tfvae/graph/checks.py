@@ -1,4 +1,4 @@
-"""Order of the factors of a graphical model, and checks of it."""
+"""Topological order of the factors of a graphical model, and its checks."""
 
 from collections.abc import Iterable
 import difflib
@@ -11,7 +11,7 @@ from tfvae.graph.factor import text_of
 
 
 def ancestors(factors: Iterable[Factor], name: str) -> set[str]:
-  """Every variable from which a directed path leads to `name`."""
+  """Returns every variable from which a directed path leads to `name`."""
   parents = {f.variable: f.parents for f in factors}
   ancestors, unseen = set(), [name]
   while unseen:
@@ -22,7 +22,17 @@ def ancestors(factors: Iterable[Factor], name: str) -> set[str]:
 
 
 def in_order(side, factors, names, priority):
-  """Factors in topological order, ties by `priority`; parents as `names`."""
+  """Returns the factors of a graph in topological order.
+
+  Args:
+    side: Graph of the factors, 'inference' or 'generative'.
+    factors: Factors, in any order.
+    names: Names of the latents, in the order of the parents.
+    priority: Names of the latents, in the order that breaks ties.
+
+  Raises:
+    ValueError: If the factors form a cycle.
+  """
   parents = {f.variable: f.parents for f in factors}
   sorter = graphlib.TopologicalSorter(
       {v: [p for p in parents[v] if p in parents] for v in parents})
@@ -45,7 +55,7 @@ def in_order(side, factors, names, priority):
 
 
 def check_factors(side, factors, names):
-  """Refuses a factor that has no place on its side, whatever the others."""
+  """Raises a ValueError if a factor is not allowed in its graph."""
   seen = {}
   for factor in factors:
     variable, problem = factor.variable, None
@@ -69,12 +79,12 @@ def _describe_unknown(name, names):
   known = {k.lower(): k for k in (*names, *OBSERVED)}
   close = difflib.get_close_matches(name.lower(), known, n=1)
   guess = f"did you mean '{known[close[0]]}'? If not, " if close else ''
-  return (f"has the unknown variable '{name}': {guess}declare it among the "
-          f"latents with its size, as '{name}:50'.")
+  return (f"has the unknown variable '{name}': {guess}declare it in `latents` "
+          f"with its size, as in '{name}:50'.")
 
 
 def check_coverage(graph):
-  """Refuses a variable that lacks a factor."""
+  """Raises a ValueError if a variable has no factor."""
   remedies = {'inference': '{}|x', 'generative': '{}'}
   for name, size in graph.latents:
     missing = [side for side in DENSITIES
@@ -82,21 +92,25 @@ def check_coverage(graph):
     if missing:
       raise ValueError(
           f"The latent '{name}:{size}' has no {' and no '.join(missing)} "
-          f"factor: add '{remedies[missing[0]].format(name)}' there, or remove "
-          f'the latent. Received: {graph}')
+          f"factor: add '{remedies[missing[0]].format(name)}' to "
+          f'`{missing[0]}`, or remove the latent. Received: {graph}')
   if 'x' not in {f.variable for f in graph.generative}:
     raise ValueError(
-        f"The generative factors '{graph.generative_text}' have none for the "
-        f"datum: add 'x|{graph.latent_names[0]}'. Received: {graph}")
+        f"The generative factors '{graph.generative_text}' have no factor for "
+        f"the datum: add 'x|{graph.latent_names[0]}'. Received: {graph}")
 
 
 def check_paths(graph):
-  """Refuses a posterior that cannot see `x`, and a latent `x` cannot see."""
+  """Raises a ValueError unless paths connect x and each latent.
+
+  The paths lead from x to the latent in the inference graph, and from the
+  latent to x in the generative graph.
+  """
   for factor in graph.inference:
     if 'x' not in ancestors(graph.inference, factor.variable):
       raise ValueError(
           f"No path leads from x to the inference factor '{factor}', which "
-          'would be the same for every datum: write '
+          'is then the same for every datum: write '
           f"'{Factor(factor.variable, (*factor.parents, 'x'))}'. "
           f'Received: inference={graph.inference_text!r}')
   *factors, datum = graph.generative
@@ -104,6 +118,6 @@ def check_paths(graph):
     if factor.variable not in ancestors(graph.generative, 'x'):
       raise ValueError(
           f"No path leads from the generative factor '{factor}' to '{datum}', "
-          'so that no datum informs it: write '
+          'so the datum contains no information on it: write '
           f"'{Factor('x', (factor.variable, *datum.parents))}', or remove the "
           f'latent. Received: generative={graph.generative_text!r}')

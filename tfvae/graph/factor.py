@@ -1,4 +1,4 @@
-"""One factor of a graphical model, and the names that variables may have."""
+"""One factor of a graphical model, and the names of variables."""
 
 from collections.abc import Iterable
 import dataclasses
@@ -12,14 +12,14 @@ NAME_RULE = "a name is a letter, then letters, digits or '_'."
 
 @dataclasses.dataclass(frozen=True)
 class Factor:
-  """One conditional density of a factorisation; prints as `z1|z2,x`.
+  """One conditional density of a factorization; prints as `z1|z2,x`.
 
   Args:
-    variable: Name of the variable whose density it is.
-    parents: Names of the variables that density is conditioned on.
+    variable: Name of the variable of the density.
+    parents: Names of the variables that the density is conditioned on.
 
   Raises:
-    ValueError: A name is malformed or a parent is listed twice.
+    ValueError: If a name is malformed or a parent is listed twice.
   """
 
   variable: str

@@ -1,13 +1,15 @@
-"""The factorisation notation: which variable depends on which.
+"""The factorization notation of graphical models.
 
-A line of text gives each variable its parents, one factor after another:
+A line of text lists the factors of a distribution, each variable with its
+parents:
 
   q: z2|x; z1|z2,x          q(z|x; φ) = q(z2|x) q(z1|z2,x)
   p: z2; z1|z2; x|z1        p(x,z; θ) = p(z2) p(z1|z2) p(x|z1)
 
-`x` is the datum. `y`, its label as a one-hot vector, may be a parent anywhere
-and has no factor. Every other variable is a latent, declared with its size as
-`z1:50,z2:25`. The same strings serve the command line, Python and saved models.
+`x` is the datum. `y`, its label as a one-hot vector, may be a parent of any
+variable and has no factor. Every other variable is a latent, declared with its
+size as in `z1:50,z2:25`. The command line, Python and saved models use the same
+notation.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,24 +35,29 @@ class GraphicalModel:
     q(z | x; φ) = Π_j q(z_j | Pa_q(z_j); φ)
     p(x, z; θ) = p(x | Pa_p(x); θ) Π_j p(z_j | Pa_p(z_j); θ)
 
-  `x` is in Pa_q(z_j) only where the notation says so: `z2|z1` sees the datum
-  through z1 alone. A directed path must lead from `x` to each latent in the
-  inference graph, as a density that cannot see the datum is no posterior, and
-  from each latent to `x` in the generative graph, as no datum informs the rest.
+  `x` is in Pa_q(z_j) only if the notation lists it: `z2|z1` depends on the
+  datum through z1 alone. In the inference graph a directed path must lead from
+  `x` to each latent, because a density that does not depend on the datum is not
+  a posterior. In the generative graph a directed path must lead from each
+  latent to `x`, because the datum contains no information on other latents.
 
-  Equality is that of the graphs: factors are kept in topological order and
-  parents as latents, then `x`, then `y`, however they were written. `latents`
-  keep the user's order.
+  Two models are equal if their graphs are: factors are kept in topological
+  order, and parents in the order of the latents, then `x`, then `y`, regardless
+  of how they were written. `latents` keep the order in which they were
+  declared.
+
+  Printing a model shows its notation:
+  `z1:50,z2:25 · q: z2|x; z1|z2,x · p: z2; z1|z2; x|z1`.
 
   Args:
-    latents: `'z1:50,z2:25'`, `(name, size)` pairs or a mapping; a size is a
-      number of dimensions.
+    latents: Latents as text, `'z1:50,z2:25'`, as `(name, size)` pairs or as a
+      mapping; a size is a number of dimensions.
     inference: Factors of q, one for each latent.
     generative: Factors of p, one for each latent and one for `x`.
 
   Raises:
-    ValueError: The graph has a mistake; the message shows the factor at fault
-      and what to write instead.
+    ValueError: If the graph has a mistake; the message shows the factor at
+      fault and what to write instead.
   """
 
   latents: tuple[tuple[str, int], ...]
@@ -65,8 +72,8 @@ class GraphicalModel:
     check_coverage(self)
     generative = in_order('generative', self.generative, names, names)
     object.__setattr__(self, 'generative', generative)
-    # Where q leaves the order open it is that of p, so that the parents of a
-    # prior tend to be sampled before it is needed.
+    # Where q leaves the order open, the order of p is used, so that the parents
+    # of a prior tend to be sampled before the prior is needed.
     inference = in_order(
         'inference', self.inference, names, self.generative_order)
     object.__setattr__(self, 'inference', inference)
@@ -79,20 +86,22 @@ class GraphicalModel:
       inference: str | None = None,
       generative: str | None = None,
   ) -> 'GraphicalModel':
-    """Reads a model from its notation.
+    """Parses the notation of a model.
 
     Args:
-      latents: `'z1:50,z2:25'`, or another form that the class accepts.
-      inference: Factors of q, `'z1|x; z2|z1'`; an opening `q:` is optional. A
-        single latent z needs none: `'z|x'`.
-      generative: Factors of p, `'z2; z1|z2; x|z1'`; an opening `p:` is
-        optional. A single latent z needs none: `'z; x|z'`.
+      latents: Latents, such as `'z1:50,z2:25'`, or another form that the class
+        accepts.
+      inference: Factors of q, such as `'z1|x; z2|z1'`; an opening `q:` is
+        optional. The default for a single latent z is `'z|x'`.
+      generative: Factors of p, such as `'z2; z1|z2; x|z1'`; an opening `p:` is
+        optional. The default for a single latent z is `'z; x|z'`.
 
     Returns:
       A `GraphicalModel`.
 
     Raises:
-      ValueError: As the class does; a mistake of syntax is pointed at.
+      ValueError: If the text has a syntax error, whose position the message
+        marks, or the graph has a mistake.
     """
     latents = read_latents(latents)
     texts = {'inference': inference, 'generative': generative}
@@ -103,11 +112,11 @@ class GraphicalModel:
 
   @classmethod
   def from_config(cls, config: Mapping[str, str]) -> 'GraphicalModel':
-    """The model that `to_config` described."""
+    """Returns the model of a configuration of `to_config`."""
     return cls.parse(**config)
 
   def to_config(self) -> dict[str, str]:
-    """The arguments of `parse`, as a plain dict of strings."""
+    """Returns the arguments of `parse` as a dictionary of strings."""
     return {'latents': self.latents_text, 'inference': self.inference_text,
             'generative': self.generative_text}
 
@@ -147,64 +156,66 @@ class GraphicalModel:
     return any('y' in f.parents for f in self.inference + self.generative)
 
   def latent_size(self, name: str) -> int:
-    """The number of dimensions of a latent."""
+    """Returns the number of dimensions of a latent."""
     if name not in self.latent_names:
-      raise ValueError(f'The latents are {self.latents_text}: use one of them. '
-                       f'Received: name={name!r}')
+      raise ValueError('There is no such latent; use one of '
+                       f'{self.latents_text}. Received: name={name!r}')
     return dict(self.latents)[name]
 
   def parents(self, side: str, name: str) -> tuple[str, ...]:
-    """The parents of a variable in one of the two graphs.
+    """Returns the parents of a variable in one of the two graphs.
 
     Args:
-      side: `'inference'` or `'generative'`.
-      name: A variable that has a factor there.
+      side: Graph, `'inference'` or `'generative'`.
+      name: Variable that has a factor in this graph.
 
     Returns:
       Tuple of names: latents in declared order, then `x`, then `y`.
 
     Raises:
-      ValueError: There is no such side, or no factor for `name` on it.
+      ValueError: If there is no such graph, or it has no factor for `name`.
     """
     if side not in DENSITIES:
-      raise ValueError(f'Use one of {tuple(DENSITIES)}. Received: {side=}')
+      raise ValueError(
+          f'`side` must be one of {tuple(DENSITIES)}. Received: {side=}')
     parents = {f.variable: f.parents for f in getattr(self, side)}
     if name not in parents:
-      raise ValueError(f'The {side} factors are those of {tuple(parents)}: use '
-                       f'one of them. Received: name={name!r}')
+      raise ValueError(f'There is no such {side} factor; use one of '
+                       f'{tuple(parents)}. Received: name={name!r}')
     return parents[name]
 
   def allows_exact_kl(self, name: str) -> bool:
-    """Whether a latent's KL may be exact, given one sample of its parents.
+    """Returns whether a latent's KL may be exact, given samples of its parents.
 
     The latent z_j contributes to the ELBO
 
       −E_q(z|x)[log q(z_j | Pa_q(z_j)) − log p(z_j | Pa_p(z_j))].
 
     If none of Pa_p(z_j) descends from z_j in the inference graph, then under q
-    z_j is independent of Pa_p(z_j) given Pa_q(z_j) (the local Markov property),
-    the expectation over z_j alone is KL(q(z_j|Pa_q(z_j)) ‖ p(z_j|Pa_p(z_j))),
-    and this KL at sampled parents is an unbiased estimate. If one does, it
-    depends on z_j and that estimate is biased: with `z1|x; z2|z1` below the
-    prior `z1|z2`, z1 needs the Monte Carlo log-ratio.
+    z_j is independent of Pa_p(z_j) given Pa_q(z_j) (the local Markov property).
+    The expectation over z_j alone is KL(q(z_j|Pa_q(z_j)) ‖ p(z_j|Pa_p(z_j))),
+    and this KL at sampled parents is an unbiased estimate. If one of Pa_p(z_j)
+    descends from z_j, it depends on z_j, and the estimate is biased: with the
+    inference graph `z1|x; z2|z1` and the prior `z1|z2`, z1 needs the Monte
+    Carlo log-ratio.
 
-    Evaluate the KL once all latents are sampled: the parents of a prior need
-    not come before z_j in `inference_order`, and for some graphs no order puts
-    them there for every j.
+    Evaluate the KL after all latents are sampled: the parents of a prior need
+    not precede z_j in `inference_order`, and for some graphs no order has them
+    precede it for every j.
 
     Args:
-      name: A latent.
+      name: Name of a latent.
 
     Returns:
-      True where the exact KL is right, False where only the log-ratio is.
+      True if the exact KL is unbiased, False if only the log-ratio is.
 
     Raises:
-      ValueError: `name` is not a latent.
+      ValueError: If `name` is not a latent.
     """
-    self.latent_size(name)  # Raises for what is not a latent.
+    self.latent_size(name)  # Raises if it is not a latent.
     return not any(name in ancestors(self.inference, parent)
                    for parent in self.parents('generative', name))
 
   def __str__(self):
-    return (f"--latents={self.latents_text} --inference='{self.inference_text}'"
-            f" --generative='{self.generative_text}'")
+    return (f'{self.latents_text} · q: {self.inference_text} · '
+            f'p: {self.generative_text}')

@@ -1,4 +1,4 @@
-"""Reads the factorization notation; `tfvae.graph.model` has its meaning."""
+"""Parser of the factorization notation, which `tfvae.graph.model` defines."""
 
 from collections.abc import Mapping
 import itertools
@@ -12,12 +12,12 @@ from tfvae.graph.factor import NAME_RULE
 from tfvae.graph.factor import OBSERVED
 
 _FACTOR = rf' *{NAME} *(\| *{NAME} *(, *{NAME} *)*)?'
-# Arguments of a `tfd.JointDistribution`'s methods, whose parts are latents.
+# Arguments of the methods of `tfd.JointDistribution`, whose parts are latents.
 _TAKEN = ('name', 'sample_shape', 'seed', 'value')
 
 
 def read_latents(latents):
-  """Text, a mapping or pairs to checked `(name, size)` pairs."""
+  """Returns checked `(name, size)` pairs of text, a mapping or pairs."""
   if isinstance(latents, str):
     pieces = [piece.partition(':') for piece in latents.split(',')]
     latents = [(name.strip(), size.strip()) for name, _, size in pieces]
@@ -28,7 +28,8 @@ def read_latents(latents):
   latents = tuple(map(tuple, latents))
   received = 'Received: latents=' + ','.join(f'{n}:{s}' for n, s in latents)
   if not latents:
-    raise ValueError(f"There is no latent: declare one, as 'z:50'. {received}")
+    raise ValueError(
+        f"There is no latent: declare one, as in `latents='z:50'`. {received}")
   for index, (name, size) in enumerate(latents):
     problem = _find_latent_problem(name, size)
     if name in dict(latents[:index]):
@@ -39,13 +40,15 @@ def read_latents(latents):
 
 
 def _find_latent_problem(name, size):
+  """Returns the end of the message for a bad latent, or None."""
   if not re.fullmatch(NAME, name):
-    return f"needs a name, as 'z1:50' has: {NAME_RULE}"
+    return f"needs a name, as in 'z1:50': {NAME_RULE}"
   if name in OBSERVED:
-    return "has a name kept for the datum x and its label y: call it 'z'."
+    return ("has a name that is reserved for the datum x and its label y: call "
+            "it 'z'.")
   if keyword.iskeyword(name) or name in _TAKEN:
-    return ("has a name that Python or TFP keeps for itself, and so cannot be "
-            "a part of the posterior: call it 'z'.")
+    return ("has a name that Python or TFP reserves, which cannot be a part of "
+            "the posterior: call it 'z'.")
   if size == '':
     return f"has no size: write '{name}:50' for 50 dimensions."
   if type(size) is not int or size < 1:
@@ -54,23 +57,32 @@ def _find_latent_problem(name, size):
 
 
 def default_texts(sides, names):
-  """The chain x, z1, z2, …: the plain VAE where there is but one latent."""
-  pairs = list(itertools.pairwise(['x', *names]))  # From the datum upwards.
+  """Returns the factors of the chain x, z1, z2, …, for the given sides.
+
+  The chain is the default for a single latent, and the example for several.
+  """
+  pairs = list(itertools.pairwise(['x', *names]))  # From the datum up.
   chain = {
       'inference': [f'{above}|{below}' for below, above in pairs],
       'generative': [
           names[-1], *(f'{below}|{above}' for below, above in pairs[::-1])]}
   texts = {side: '; '.join(chain[side]) for side in sides}
   if len(names) > 1:
-    example = ' '.join(f'--{side}={text!r}' for side, text in texts.items())
+    example = ' and '.join(
+        f'`{side}={text!r}`' for side, text in texts.items())
     raise ValueError(
-        f'{len(names)} latents can depend on one another in many ways: say '
-        f"how, for example {example}. Received: latents={','.join(names)}")
+        f'{len(names)} latents can depend on one another in many ways: set, '
+        f"for example, {example}. Received: latents={','.join(names)}")
   return texts
 
 
 def parse_factors(side, text):
-  """`'z1|x; z2|z1'` to factors, with or without the opening `q:` or `p:`."""
+  """Returns the factors of text such as `'z1|x; z2|z1'`.
+
+  Args:
+    side: Graph of the factors, 'inference' or 'generative'.
+    text: Factors, with or without the opening `q:` or `p:`.
+  """
   text = re.sub(r'\s', ' ', text)
   opening = re.match(r' *([pq]) *:', text)
   if opening and opening[1] != DENSITIES[side]:
@@ -90,10 +102,12 @@ def parse_factors(side, text):
 
 
 def _find_syntax_problem(piece):
-  """Where and why `piece` is no factor: the first pattern that fits."""
+  """Returns where and why `piece` is not a factor."""
   variable, *parents = re.findall(r'\w+', piece) or ['z']
   remedy = f"write '{'|'.join(filter(None, (variable, ','.join(parents))))}'."
-  patterns = {  # Each ends where the fault is; the last fits anything.
+  # The first match counts. Each pattern ends at the mistake, and the last one
+  # matches any text.
+  patterns = {
       r' *$': "is empty: write one, or remove a ';'.",
       r' *(?=\|)': "has no variable: write one before the '|'.",
       rf' *{NAME} *\|[^|]*\w +(?={NAME} *\|)': (
@@ -116,7 +130,7 @@ def _with_semicolon(piece):
 
 
 def _syntax_error(side, text, position, message):
-  """An error with a mark below the character at fault."""
+  """Returns an error with a mark below the character at fault."""
   mark = ' ' * (len(f"{side}='") + position) + '^'
   return ValueError(f"{message} Received:\n{side}='{text}'\n{mark} character "
                     f'{position + 1}')

@@ -1,6 +1,6 @@
 """Graphical models of the literature by name."""
 
-# Each preset holds the arguments of `GraphicalModel.parse`.
+# Each preset has the arguments of `GraphicalModel.parse`.
 PRESETS = {
     # Kingma and Welling (2014), https://arxiv.org/abs/1312.6114
     'vae': {

@@ -1,4 +1,4 @@
-"""Keras layers that emit distributions, in the manner of `tfp.layers`."""
+"""Keras layers that emit distributions, like those of `tfp.layers`."""
 
 from tfvae.layers.base.conversion import convert_with
 from tfvae.layers.base.conversion import SeededSample

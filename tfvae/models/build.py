@@ -1,89 +1,143 @@
-"""A VAE of images from a handful of settings."""
+"""A VAE of images from settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import tf_keras
 
 from tfvae.graph import GraphicalModel
-from tfvae.models import choices
+from tfvae.layers import Likelihood
+from tfvae.layers import LIKELIHOODS
+from tfvae.layers import POSTERIORS
+from tfvae.layers.base.posterior import Posterior
 from tfvae.models.checks.graph import decoder_input_size
 from tfvae.models.graph_vae import GraphVAE
+from tfvae.models.networks import Network
 from tfvae.models.networks import NETWORKS
+from tfvae.priors import Prior
+from tfvae.priors import PRIORS
 
 
 def image_vae(
     graph: GraphicalModel | str | int,
     image_shape: Sequence[int],
-    network: str = 'mlp',
+    network: str | Network | tuple[Callable, Callable] = 'mlp',
     hidden_units: Sequence[int] = (200, 200),
     factor_units: Sequence[int] = (100, 100),
     activation: str = 'tanh',
     num_classes: int | None = None,
-    likelihood: str = 'bernoulli',
+    likelihood: str | Likelihood = 'bernoulli',
     likelihood_components: int = 1,
     likelihood_scale: float | None = None,
-    prior: str = 'standard_normal',
+    prior: str | Prior = 'standard_normal',
     prior_components: int = 100,
-    posterior: str = 'normal_diag',
+    posterior: str | Posterior = 'normal_diag',
     merging: str = 'network',
     kl_weight: float = 1.0,
     kl_controls: Mapping[str, Any] | None = None,
     seed: int = 0,
     dtype: str | None = None,
+    settings: Mapping[str, Any] | None = None,
 ) -> GraphVAE:
-  """Returns a VAE of images: graph, networks, likelihood and prior by name.
+  """Returns a VAE of images.
+
+  Networks, likelihood, prior and posterior are names or objects. An object is a
+  template, which the model copies: leave the sizes out to get them from the
+  data.
+
+  ```python
+  model = tfvae.models.image_vae(
+      'z:50', (28, 28, 1),
+      network=tfvae.models.networks.resnet_network(blocks=2),
+      hidden_units=(32, 64), activation='relu',
+      likelihood=tfvae.layers.DiscretizedLogistic(num_components=5),
+      posterior=tfvae.layers.InverseAutoregressiveFlow(base='normal_tril'),
+      prior=tfvae.priors.GaussianMixture(num_components=20))
+  ```
 
   Args:
-    graph: the factorisation; latents such as 'z:50' or a size stand for the
-      plain VAE.
-    image_shape: height, width and channels.
-    network: a key of `NETWORKS`.
-    hidden_units: widths (filters, for 'conv') from x towards z; their number
-      is the depth.
-    factor_units: widths of the hidden layers between latents.
-    activation: of the hidden layers.
-    num_classes: length of the one-hot label where `y` is in the graph.
-    likelihood: a key of `LIKELIHOODS`.
-    likelihood_components: of the mixture, for 'discretized_logistic'.
-    likelihood_scale: σ of 'normal', fixed; None for one that is learned.
-    prior: a key of `PRIORS`, for the latents without parents in p.
-    prior_components: of the mixture, for 'mixture' and 'vamp'.
-    posterior: a key of `POSTERIORS`, for every latent.
+    graph: Factorization; latents such as 'z:50' or a size stand for the plain
+      VAE.
+    image_shape: Height, width and channels.
+    network: Name in `NETWORKS`, or a pair of functions such as `Network`.
+    hidden_units: Widths (filters, for convolutions) from x toward z; their
+      number is the depth.
+    factor_units: Widths of the hidden layers between latents.
+    activation: Activation of the hidden layers.
+    num_classes: Length of the one-hot label where `y` is in the graph.
+    likelihood: Name in `tfvae.layers.LIKELIHOODS`, or a layer.
+    likelihood_components: Components of 'discretized_logistic'.
+    likelihood_scale: Fixed σ of 'normal'; None for one that is learned.
+    prior: Name in `tfvae.priors.PRIORS`, or a layer, for the latents without
+      parents in p.
+    prior_components: Components of 'mixture' and 'vamp'.
+    posterior: Name in `tfvae.layers.POSTERIORS`, or a layer, for every latent.
     merging: 'network' or 'precision_weighted'; see `GraphVAE`.
     kl_weight: β of the training objective.
-    kl_controls: other arguments of `KLDivergenceRegularizer`.
-    seed: of the noise; weights are initialised from Keras's global seed.
-    dtype: name of the networks' dtype policy, such as 'mixed_bfloat16'; None is
-      Keras's global policy. Distributions are float32 under any.
+    kl_controls: Further arguments of `KLDivergenceRegularizer`.
+    seed: Seed of the noise; weights are initialized from Keras's global seed.
+    dtype: Name of the dtype policy of the networks, such as 'mixed_bfloat16';
+      None is Keras's global policy. Distributions are float32 under any.
+    settings: Settings of the named choices by name, such as
+      `likelihood_components`; they take precedence over the arguments of that
+      name. Others are ignored.
 
   Raises:
-    ValueError: for a name or a size that is none, or a graph with a mistake.
+    ValueError: If a name is unknown, a size is wrong, or the graph has a
+      mistake.
   """
-  make_features, make_decoder = choices.get(NETWORKS, 'network', network)
-  make_prior = choices.get(choices.PRIORS, 'prior', prior)
-  make_posterior = choices.get(choices.POSTERIORS, 'posterior', posterior)
-  make_likelihood = choices.get(choices.LIKELIHOODS, 'likelihood', likelihood)
-  if not isinstance(graph, GraphicalModel):
-    graph = GraphicalModel.parse(
-        f'z:{graph}' if isinstance(graph, int) else graph)
-  layer = make_likelihood(
-      tuple(image_shape), likelihood_components, likelihood_scale)
+  settings = {'likelihood_components': likelihood_components,
+              'likelihood_scale': likelihood_scale,
+              'prior_components': prior_components} | dict(settings or {})
+  image_shape = tuple(image_shape)
+  graph = _parsed(graph)
+  make_features, make_decoder = (
+      NETWORKS.make(network, settings=settings) if isinstance(network, str)
+      else network)
+  head = _likelihood(likelihood, image_shape, settings)
   decoder = make_decoder(
       decoder_input_size(graph, num_classes),
-      layer.params_shape(layer.event_shape, **layer.settings), hidden_units,
+      head.params_shape(head.event_shape, **head.settings), hidden_units,
       activation, dtype=dtype)
+  features = make_features(image_shape, hidden_units, activation, dtype=dtype)
+  data = image_shape, None if head.kind_of_data().is_count else (0.0, 1.0)
   return GraphVAE(
-      graph,
-      make_features(image_shape, hidden_units, activation, dtype=dtype),
-      tf_keras.Sequential([decoder, layer], name='decoder'),
-      priors={name: make_prior(
-          size, prior_components, tuple(image_shape),
-          None if layer.support == 'counts' else (0.0, 1.0))
+      graph, features, tf_keras.Sequential([decoder, head], name='decoder'),
+      priors={name: _prior(prior, size, data, settings)
               for name, size in graph.latents
               if not graph.parents('generative', name)},
-      posteriors={name: make_posterior(size) for name, size in graph.latents},
-      merging=merging,
-      num_classes=num_classes, factor_units=factor_units,
+      posteriors={name: _posterior(posterior, size, settings)
+                  for name, size in graph.latents},
+      merging=merging, num_classes=num_classes, factor_units=factor_units,
       activation=activation, kl_weight=kl_weight, kl_controls=kl_controls,
       seed=seed, factor_dtype=dtype)
+
+
+def _parsed(graph: GraphicalModel | str | int) -> GraphicalModel:
+  if isinstance(graph, GraphicalModel):
+    return graph
+  return GraphicalModel.parse(f'z:{graph}' if isinstance(graph, int) else graph)
+
+
+def _likelihood(likelihood: str | Likelihood, image_shape: tuple[int, ...],
+                settings: Mapping[str, Any]) -> Likelihood:
+  if isinstance(likelihood, Likelihood):
+    return likelihood.sized(image_shape, name='likelihood')
+  return LIKELIHOODS.make(
+      likelihood, image_shape, name='likelihood', settings=settings)
+
+
+def _prior(prior: str | Prior, size: int,
+           data: tuple[tuple[int, ...], tuple[float, float] | None],
+           settings: Mapping[str, Any]) -> Prior:
+  if isinstance(prior, Prior):
+    return prior.sized(size, *data)
+  return PRIORS.make(prior, size, settings=settings,
+                     **PRIORS.get(prior, Prior).data_arguments(*data))
+
+
+def _posterior(posterior: str | Posterior, size: int,
+               settings: Mapping[str, Any]) -> Posterior:
+  if isinstance(posterior, Posterior):
+    return posterior.sized(size)
+  return POSTERIORS.make(posterior, size, settings=settings)

@@ -19,27 +19,26 @@ tfd = tfp.distributions
 class Factor(tf_keras.layers.Layer):
   """A density of z_j whose parameters are a perceptron of the parents.
 
-  Serves as q(z_j|Pa(z_j)), the datum among the parents by its features, and as
-  the conditional prior p(z_j|Pa(z_j)).
+  It is q(z_j|Pa(z_j)), with the features of x where x is a parent, or the
+  conditional prior p(z_j|Pa(z_j)).
   """
 
   def __init__(self, head: DistributionLayer | int, input_size: int,
                units: Sequence[int] = (), activation: str = 'tanh', **kwargs):
-    """Initialises the factor.
+    """Initializes the factor.
 
     Args:
-      head: the layer that makes the distribution; a number of dimensions
-        stands for `MultivariateNormalDiag` of that size.
-      input_size: of the parents together.
-      units: widths of the hidden layers; none leaves a linear map.
-      activation: of the hidden layers.
-      **kwargs: of `tf_keras.layers.Layer`; its `dtype` is the policy of the
-        perceptron.
+      head: Layer that makes the distribution; a number of dimensions stands for
+        `MultivariateNormalDiag` of that size.
+      input_size: Size of the parents together.
+      units: Widths of the hidden layers; none leaves a linear map.
+      activation: Activation of the hidden layers.
+      **kwargs: Arguments of `tf_keras.layers.Layer`; `dtype` is the policy of
+        the perceptron.
     """
     super().__init__(**kwargs)
     self.head = MultivariateNormalDiag(head) if isinstance(head, int) else head
-    # Dense layers take any number of leading dimensions; a Sequential of them
-    # would take one.
+    # Dense layers take any number of leading dimensions, a Sequential only one.
     policy = self.dtype_policy
     self.network = [
         *(tf_keras.layers.Dense(width, activation, dtype=policy)
@@ -51,27 +50,27 @@ class Factor(tf_keras.layers.Layer):
       layer.build([None, size])
     self.input_size, self.units, self.activation = (
         input_size, tuple(units), activation)
-    self.built = True  # It is asked for its distribution and never called.
+    self.built = True  # `distribution` is used; the layer is never called.
 
   def distribution(self, parents: Sequence[tf.Tensor]) -> tfd.Distribution:
     """Returns the density given the parents.
 
     Args:
-      parents: tensors `[*sample_shape, b, size]`; those without the sample
-        shape of the others are broadcast.
+      parents: Tensors `[*sample_shape, b, size]`; those without a sample shape
+        are broadcast.
 
     Returns:
       A distribution of batch shape `[*sample_shape, b]`.
     """
     h = joined(parents)
-    is_single = h.shape.rank == 1  # One draw of p(z); Dense wants rows.
+    is_single = h.shape.rank == 1  # One draw of p(z); Dense needs rows.
     h = h[tf.newaxis] if is_single else h
     for layer in self.network:
       h = layer(h)
     return self.head.distribution(h[0] if is_single else h)
 
   def get_config(self) -> dict[str, Any]:
-    """Returns names and numbers from which `from_config` makes the factor."""
+    """Returns the arguments of the constructor as plain data."""
     return super().get_config() | {
         'head': tf_keras.saving.serialize_keras_object(self.head),
         'input_size': self.input_size, 'units': list(self.units),
@@ -79,7 +78,7 @@ class Factor(tf_keras.layers.Layer):
 
   @classmethod
   def from_config(cls, config: dict[str, Any]) -> 'Factor':
-    """Makes the factor from what `get_config` returned."""
+    """Makes the factor from the result of `get_config`."""
     config = dict(config)
     config['head'] = tf_keras.saving.deserialize_keras_object(config['head'])
     return cls(**config)
@@ -87,7 +86,7 @@ class Factor(tf_keras.layers.Layer):
 
 def product_of_normals(one: tfd.Distribution,
                        other: tfd.Distribution) -> NormalDiag:
-  """Returns the normalised product of two diagonal normal densities.
+  """Returns the normalized product of two diagonal normal densities.
 
   σ⁻² = σ_1⁻² + σ_2⁻²,  μ = σ² (μ_1 σ_1⁻² + μ_2 σ_2⁻²)
   """

@@ -1,6 +1,7 @@
 """The variational autoencoder of an encoder and a decoder."""
 
 from collections.abc import Mapping
+import types
 from typing import Any
 
 import tensorflow as tf
@@ -8,90 +9,100 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfvae import regularizers
+from tfvae.graph import GraphicalModel
+from tfvae.inference.batches import Shapes
 from tfvae.layers.base import conversion
-from tfvae.models.checks import batches as batch_checks
 from tfvae.models.checks import keras_objects
-from tfvae.models.inference import Draw
-from tfvae.models.inference import Inference
-from tfvae.models.latent_variable_model import LatentVariableModel
+from tfvae.models.checks.networks import check_decoder
+from tfvae.models.checks.networks import last_layer
+from tfvae.models.checks.networks import shape_of_input
+from tfvae.models.export import plain_models
+from tfvae.models.trainable_model import TrainableModel
 from tfvae.priors import VampPrior
 
 tfd = tfp.distributions
 
 
 @tf_keras.saving.register_keras_serializable(package='tfvae')
-class VAE(LatentVariableModel):
-  """A VAE of two Keras models; see `LatentVariableModel` for how it trains.
+class VAE(TrainableModel):
+  """A VAE of two Keras models, with the graph q: z|x, p: z; x|z.
+
+  See `TrainableModel` for how it trains.
 
   Attributes:
-    encoder: from x to q(z|x).
-    decoder: from z to p(x|z).
-    prior: p(z), as given to the encoder's `KLDivergenceRegularizer`.
-    seed: of the noise in training and evaluation.
+    graph: The `GraphicalModel`; its one latent is 'z'.
+    encoder: Network from x to q(z|x).
+    decoder: Network from z to p(x|z).
+    prior: p(z) of the encoder's `KLDivergenceRegularizer`.
+    seed: Seed of the noise in training and evaluation.
   """
 
   def __init__(self, encoder: tf_keras.Model, decoder: tf_keras.Model,
                seed: int = 0, **kwargs):
-    """Initialises the model.
+    """Initializes the model.
 
     Args:
-      encoder: a Keras model whose output is a distribution layer with a
+      encoder: Keras model whose output is a distribution layer with a
         `KLDivergenceRegularizer`, such as `MultivariateNormalDiag`.
-      decoder: a Keras model that ends in a likelihood layer, such as
+      decoder: Keras model that ends in a likelihood layer, such as
         `IndependentBernoulli`.
-      seed: of the noise in training and evaluation.
-      **kwargs: of `tf_keras.Model`.
+      seed: Seed of the noise in training and evaluation.
+      **kwargs: Arguments of `tf_keras.Model`.
 
     Raises:
-      ValueError: if the encoder has no `KLDivergenceRegularizer`, or several.
+      ValueError: If the encoder has no `KLDivergenceRegularizer`, or several.
     """
     super().__init__(**kwargs)
     keras_objects.check_is_tf_keras(encoder=encoder, decoder=decoder)
-    batch_checks.check_decoder(decoder, _latent_size(encoder))
+    size = getattr(last_layer(encoder), 'event_size', None)
+    check_decoder(decoder, size)
     self.encoder = encoder
     self.decoder = decoder
-    self._finish({'z': _kl_regularizer(encoder)}, seed)
+    regularizer = _kl_regularizer(encoder)
+    self.graph = GraphicalModel.parse(
+        {'z': int(size or _event_size(regularizer))})
+    self._initialize({'z': regularizer}, seed)
     if isinstance(self.prior, VampPrior):
-      self.prior.bind(self._posterior)
-
-  def _posterior(self, inputs: Any,
-                 training: bool = False) -> tfd.Distribution:
-    """Returns q(z|x) without the tensor and the loss its layer makes of it."""
-    inputs = inputs['x'] if isinstance(inputs, dict) else inputs
-    batch_checks.check_observed({'x': inputs}, self.observed_shapes)
-    with conversion.convert_with(tfd.Distribution.mean), (
-        regularizers.suspended()):
-      posterior = self.encoder(inputs, training=training)
-    return getattr(posterior, 'tensor_distribution', posterior)
+      self.prior.bind(self.posterior)
 
   @property
-  def observed_shapes(self) -> batch_checks.Shapes:
+  def observed_shapes(self) -> Shapes:
     """Shape of one x, or None if the encoder does not know it yet."""
-    return {'x': batch_checks.shape_of_input(self.encoder)}
+    return {'x': shape_of_input(self.encoder)}
 
   @property
   def prior(self) -> Any:
     """p(z; θ), a layer of `tfvae.priors` or a `tfd.Distribution`."""
-    return self._regularizers['z'].prior
+    return self.kl_regularizers['z'].prior
 
-  def prior_distribution(self) -> tfd.Distribution:
-    """Returns p(z; θ) for the present θ."""
-    return self._regularizers['z'].prior_distribution()
+  @property
+  def priors(self) -> Mapping[str, Any]:
+    """The prior by name."""
+    # No dict: Keras would save the prior's weights under this attribute, and
+    # files have them below the encoder.
+    return types.MappingProxyType({'z': self.prior})
 
-  def infer(self, inputs: Any, draw: Draw,
-            training: bool = False) -> Inference:
-    """Draws z from q(z|x), under the name 'z'; see `LatentVariableModel`."""
-    latents, posteriors = self.draw_posterior(inputs, draw, training)
-    prior = self.prior_distribution()
-    return Inference(latents, posteriors, {'z': prior}, {
-        'z': self._regularizers['z'].kl(posteriors['z'], latents['z'], prior)})
+  def posterior(self, inputs: Any) -> tfd.Distribution:
+    """Returns q(z|x), batch shape `[b]`."""
+    return self.posterior_factor('z', self.inference_values(inputs))
 
-  def draw_posterior(
-      self, inputs: Any, draw: Draw, training: bool = False,
-  ) -> tuple[dict[str, tf.Tensor], dict[str, tfd.Distribution]]:
-    """Returns a draw of q(z|x), and q(z|x); see `LatentVariableModel`."""
-    posterior = self._posterior(inputs, training)
-    return {'z': draw(posterior)}, {'z': posterior}
+  def prior_distribution(self, inputs: Any = None) -> tfd.Distribution:
+    """Returns p(z), batch shape `[]`."""
+    del inputs
+    return self.kl_regularizers['z'].prior_distribution()
+
+  def posterior_factor(self, name: str, values: Mapping[str, Any],
+                       training: bool = False) -> tfd.Distribution:
+    """Returns q(z|x) without the tensor and the loss its layer makes of it."""
+    with conversion.convert_with(tfd.Distribution.mean), (
+        regularizers.suspended()):
+      posterior = self.encoder(values['x'], training=training)
+    return getattr(posterior, 'tensor_distribution', posterior)
+
+  def prior_factor(self, name: str,
+                   values: Mapping[str, Any]) -> tfd.Distribution:
+    """Returns p(z), batch shape `[]`."""
+    return self.prior_distribution()
 
   def decode(self, latents: Mapping[str, tf.Tensor], inputs: Any = None,
              training: bool = False) -> tfd.Distribution:
@@ -99,29 +110,31 @@ class VAE(LatentVariableModel):
     del inputs
     return self.decoder(latents['z'], training=training)
 
-  def draw_prior(self, draw: Draw, inputs: Any = None) -> dict[str, tf.Tensor]:
-    """Returns a draw of p(z), under the name 'z'; see the base class."""
-    del inputs
-    return {'z': draw(self.prior_distribution())}
-
   def sample_prior(self, n: int, seed: tf.Tensor,
                    inputs: Any = None) -> dict[str, tf.Tensor]:
-    """Returns draws of p(z) by name, `[n, size]`; see `sample`."""
+    """Returns n draws of p(z) by name; see `LatentVariableModel`."""
+    # A single latent: the seed is not split, as it is for several.
     return self.draw_prior(lambda p: p.sample(n, seed=seed), inputs)
 
-  def log_prior(self, latents: Mapping[str, tf.Tensor],
-                inputs: Any = None) -> tf.Tensor:
-    """Returns log p(z); see the base class."""
-    del inputs
-    return self.prior_distribution().log_prob(latents['z'])
+  def posterior_layers(self) -> dict[str, tf_keras.layers.Layer]:
+    """Returns the encoder's last layer by name, or nothing if it hides it."""
+    layer = last_layer(self.encoder)
+    return {} if layer is None else {'z': layer}
 
-  def log_posterior(self, latents: Mapping[str, tf.Tensor],
-                    inputs: Any) -> tf.Tensor:
-    """Returns log q(z|x); see the base class."""
-    return self._posterior(inputs).log_prob(latents['z'])
+  def inference_network(self) -> tf_keras.Model:
+    """Returns the encoder, the network that takes x."""
+    return self.encoder
+
+  def plain_encoder(self) -> tf_keras.Model:
+    """Returns the encoder as a plain model; see `encoder_model`."""
+    return plain_models.encoder_of_network(self.encoder)
+
+  def plain_decoder(self) -> tf_keras.Model:
+    """Returns the decoder as a plain model; see `decoder_model`."""
+    return plain_models.decoder_of_network(self.decoder)
 
   def get_config(self) -> dict[str, Any]:
-    """Returns encoder, decoder and seed as plain data."""
+    """Returns the encoder, the decoder and the seed as plain data."""
     return {
         'encoder': tf_keras.saving.serialize_keras_object(self.encoder),
         'decoder': tf_keras.saving.serialize_keras_object(self.decoder),
@@ -131,17 +144,12 @@ class VAE(LatentVariableModel):
 
   @classmethod
   def from_config(cls, config: dict[str, Any], custom_objects=None) -> 'VAE':
-    """Makes the model from what `get_config` returned."""
+    """Makes the model from the result of `get_config`."""
     del custom_objects
     config = dict(config)
     for part in ('encoder', 'decoder'):
       config[part] = tf_keras.saving.deserialize_keras_object(config[part])
     return cls(**config)
-
-
-def _latent_size(encoder: tf_keras.Model) -> int | None:
-  """Returns the dimensions of z, or None where the encoder does not say."""
-  return getattr(batch_checks.last_layer(encoder), 'event_size', None)
 
 
 def _kl_regularizer(
@@ -156,3 +164,17 @@ def _kl_regularizer(
         f'prior). Received: encoder={encoder.name!r} with {len(found)} of '
         'them')
   return found[0]
+
+
+def _event_size(regularizer: regularizers.KLDivergenceRegularizer) -> int:
+  """Returns the size of z by its prior, where the encoder does not say it."""
+  prior = regularizer.prior
+  size = getattr(prior, 'event_size', None)
+  if size is None:
+    size = regularizer.prior_distribution().event_shape.num_elements()
+  if not size:
+    raise ValueError(
+        'The size of z must be known: end the encoder in a layer of '
+        'tfvae.layers, or give its KLDivergenceRegularizer a prior of known '
+        f'event shape. Received: prior={prior!r}')
+  return size

@@ -1,61 +1,125 @@
-"""The base of tfvae's objectives."""
+"""The base of tfvae's objectives, and their registry."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorflow as tf
 
-from tfvae.models import Inference
-from tfvae.models import LatentVariableModel
+from tfvae.graph import GraphicalModel
+from tfvae.inference import LatentVariableModel
+from tfvae.registry import Registry
 from tfvae.regularizers import KLDivergenceRegularizer
+
+OBJECTIVES = Registry('objective')
 
 
 class Objective:
-  """What `VAE.compile(objective=…)` takes; None there is the ELBO.
+  """Quantity that training maximizes: an argument of `compile(objective=…)`.
 
-  An objective of your own registers itself with
-  `@tf_keras.saving.register_keras_serializable` and has `get_config`.
+  A subclass defines `__call__` and `get_config`. It registers with
+  `@tf_keras.saving.register_keras_serializable`, so that models save it, and
+  with `@OBJECTIVES.register`, so that a run can choose it by name.
 
   Attributes:
-    uses_kl_penalty: whether it minimises the model's `kl_penalty`; where it
-      does not, `compile` refuses KL weights, free bits and capacities.
-    uses_kl_schedule: whether it multiplies anything by `kl_factor`; where it
-      does not, `compile` refuses a KL schedule.
+    uses_kl_penalty: Whether it uses the model's `kl_penalty`; if not, `compile`
+      raises for KL weights, free bits and capacities, which have no effect.
+    uses_kl_schedule: Whether it multiplies a term by `kl_factor`; if not,
+      `compile` raises for a KL schedule.
+    compares_examples: Whether an example's objective depends on the others of
+      its batch; if so, a run needs at least two and does not divide batches
+      among replicas.
   """
 
-  uses_kl_penalty: bool = True
+  uses_kl_penalty: ClassVar[bool] = True
   uses_kl_schedule: bool = True
+  compares_examples: ClassVar[bool] = False
 
   def __call__(self, model: LatentVariableModel, inputs: Any, target: tf.Tensor,
                seed: tf.Tensor, kl_factor: Any,
                training: bool) -> dict[str, tf.Tensor]:
-    """Returns what is minimised, and the ELBO.
+    """Returns the quantity to minimize, and the parts of the ELBO.
 
     Args:
-      model: whose θ and φ are trained.
-      inputs: a batch of x, or a dictionary of 'x' and 'y'.
-      target: what p(x|z) is to explain, `[b, *event_shape]`.
-      seed: int tensor `[2]`, of the draws.
-      kl_factor: the value of the KL schedule, a scalar.
-      training: passed on to the networks.
+      model: Model whose θ and φ are trained.
+      inputs: Batch of x, or a dictionary of 'x' and 'y'.
+      target: x that p(x|z) explains, `[b, *event_shape]`.
+      seed: Seed of the draws, int tensor `[2]`.
+      kl_factor: Value of the KL schedule, a scalar.
+      training: Whether networks run in training mode.
 
     Returns:
-      Tensors `[b]`, in nats: 'objective', whose batch mean is minimised, and
-      the true 'elbo', 'reconstruction' and 'kl', which are reported.
+      Tensors `[b]` in nats: 'objective', whose batch mean is minimized, and
+      'elbo', 'reconstruction' and 'kl', which are reported, as
+      `Inference.elbo_parts(log_likelihood).per_example()` returns them.
     """
     raise NotImplementedError(f'{type(self).__name__} has no __call__.')
+
+  def for_training_set(self, num_examples: int) -> 'Objective':
+    """Returns the objective for a training set of a known size.
+
+    A run calls it on the objective that `OBJECTIVES` makes.
+
+    Args:
+      num_examples: Number of training examples.
+    """
+    del num_examples
+    return self
+
+  def check_model(self, graph: GraphicalModel, posteriors: Mapping[str, Any]):
+    """Raises unless the objective is defined for a model.
+
+    `compile` calls it, and a run does before it reads data.
+
+    Args:
+      graph: Factorization of the model.
+      posteriors: Posterior layer of each latent, or its class, by name; latents
+        whose layer is unknown are missing.
+
+    Raises:
+      ValueError: If the graph or a posterior is not one the objective takes.
+    """
+
+  def check_batch_size(self, batch_size: int):
+    """Raises if batches are too small for the objective.
+
+    Args:
+      batch_size: Number of examples of a batch.
+
+    Raises:
+      ValueError: If it compares examples, and there is only one.
+    """
+    if self.compares_examples and batch_size < 2:
+      raise ValueError(
+          f'{type(self).__name__} compares the examples of a batch: '
+          '`batch_size` must be at least 2. Received: '
+          f'batch_size={batch_size}')
+
+  def check_replicas(self, num_replicas: int):
+    """Raises if replicas would divide batches that must stay whole.
+
+    Args:
+      num_replicas: Number of replicas in training.
+
+    Raises:
+      ValueError: If it compares examples, and there are several replicas.
+    """
+    if self.compares_examples and num_replicas > 1:
+      raise ValueError(
+          f'{type(self).__name__} compares the examples of a batch, which '
+          "replicas divide among them; use `strategy='one_device'`. Received: "
+          f'{num_replicas} replicas')
 
   def check_kl_controls(
       self, kl_regularizers: Mapping[str, KLDivergenceRegularizer],
       kl_schedule: Any):
-    """Refuses KL controls that would have no effect; `compile` calls it.
+    """Raises for KL controls that would have no effect; `compile` calls it.
 
     Args:
-      kl_regularizers: of the model's latents, by name.
-      kl_schedule: as `compile` takes it.
+      kl_regularizers: Regularizer of each latent, by name.
+      kl_schedule: KL schedule that `compile` takes.
 
     Raises:
-      ValueError: if there are any.
+      ValueError: If there are any.
     """
     ignored = []
     if kl_schedule is not None and not self.uses_kl_schedule:
@@ -66,44 +130,26 @@ class Objective:
                   for control in _controls(regularizer)]
     if ignored:
       raise ValueError(
-          f'{type(self).__name__} leaves these without effect; leave them out, '
-          'or use objective=None, the ELBO. Received: ' + ', '.join(ignored))
+          f'These have no effect with the objective {type(self).__name__}; '
+          'leave them out, or use the ELBO, objective=None. Received: '
+          + ', '.join(ignored))
 
   def get_config(self) -> dict[str, Any]:
-    """Returns the settings as plain data."""
+    """Returns the arguments of the constructor as plain data."""
     raise NotImplementedError(f'{type(self).__name__} has no get_config.')
 
   @classmethod
   def from_config(cls, config: dict[str, Any]) -> 'Objective':
-    """Makes the objective from what `get_config` returned."""
+    """Makes the objective from the result of `get_config`."""
     return cls(**config)
 
 
-def elbo_parts(inference: Inference,
-               log_likelihood: tf.Tensor) -> dict[str, tf.Tensor]:
-  """Returns 'elbo', 'reconstruction' and 'kl' of each example, `[b]`.
-
-  Args:
-    inference: whose draws have a leading dimension, or none.
-    log_likelihood: log p(x|z) of them, `[*sample_shape, b]`.
-  """
-  kl = tf.add_n([_mean_over_draws(kl) for kl in inference.kl.values()])
-  reconstruction = _mean_over_draws(log_likelihood)
-  return {'elbo': reconstruction - kl, 'reconstruction': reconstruction,
-          'kl': kl}
-
-
 def _controls(regularizer: KLDivergenceRegularizer) -> list[str]:
-  """Returns the settings that tell the penalty from the KL."""
+  """Returns the settings that make the penalty differ from the KL."""
   weight, free_bits, capacity = (
       regularizer.weight, regularizer.free_bits, regularizer.capacity)
   return [text for text, is_set in (
-      # A variable is there to be moved, whatever its value.
+      # A callback moves a variable, whatever its value is now.
       (f'weight={weight}', isinstance(weight, tf.Variable) or weight != 1),
       (f'free_bits={free_bits}', free_bits > 0),
       (f'capacity={capacity}', capacity is not None)) if is_set]
-
-
-def _mean_over_draws(nats: tf.Tensor) -> tf.Tensor:
-  """Averages `[k, b]` to `[b]`; the exact KL of a root is `[b]` already."""
-  return tf.reduce_mean(nats, axis=0) if nats.shape.rank > 1 else nats

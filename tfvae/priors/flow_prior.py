@@ -1,4 +1,4 @@
-"""A normalizing flow as prior."""
+"""Prior of a normalizing flow."""
 
 from collections.abc import Sequence
 import functools
@@ -27,57 +27,59 @@ class FlowPrior(Prior):
 
     log p(z; θ) = log N(f⁻¹(z); 0, I) + log |det ∂f⁻¹(z)/∂z|
 
-  f is a chain of transformations z_i ← z_i exp(s_i) + t_i with (s, t) from a
-  network of its own for each:
+  f is a chain of transformations z_i ← z_i exp(s_i) + t_i, in which a separate
+  network for each computes (s, t):
 
-    'realnvp': of the half of z that it keeps, the first and the last in turn.
-      Densities and draws both take one pass: Dinh, Sohl-Dickstein and Bengio,
-      Density Estimation using Real NVP, 2017.
-    'maf': of z_1 … z_{i-1}, or of z_{i+1} … z_n, in turn. More flexible; a
+    'realnvp': From the half of z that stays unchanged, alternating between the
+      first and the last half. Densities and draws both take one pass: Dinh,
+      Sohl-Dickstein and Bengio, Density Estimation using Real NVP, 2017.
+    'maf': From z_1 … z_{i-1} and from z_{i+1} … z_n in turn. More flexible; a
       draw takes as many passes as z has dimensions: Papamakarios, Pavlakou
       and Murray, Masked Autoregressive Flow for Density Estimation, 2017.
 
-  s is bounded smoothly to ±3, and f begins as the identity. The
-  KL is the Monte Carlo estimate.
+  s is bounded smoothly to ±3, and f is initially the identity. The KL
+  divergence is the Monte Carlo estimate.
   """
 
   def __init__(
       self,
-      event_size: int,
+      event_size: int | None = None,
       kind: str = 'realnvp',
       num_layers: int = 4,
       hidden_units: Sequence[int] = (64, 64),
       activation: str = 'tanh',
       **kwargs,
   ):
-    """Initialises the prior.
+    """Initializes the prior.
 
     Args:
-      event_size: dimensions of z, at least 2.
-      kind: 'realnvp' or 'maf'.
-      num_layers: transformations, at least 1; from 2 on all of z is
+      event_size: Dimensions of z, at least 2; None for a template, which has no
+        networks.
+      kind: Transformations, 'realnvp' or 'maf'.
+      num_layers: Number of transformations, at least 1; from 2 on all of z is
         transformed.
-      hidden_units: width of each hidden layer of their networks.
-      activation: of the hidden layers, a name Keras knows.
-      **kwargs: of `Prior` and `tf_keras.layers.Layer`.
+      hidden_units: Width of each hidden layer of their networks.
+      activation: Activation of the hidden layers, a name that Keras knows.
+      **kwargs: Arguments of `Prior` and `tf_keras.layers.Layer`.
 
     Raises:
-      ValueError: if a size is too small or the kind is unknown.
+      ValueError: If a size is too small or the kind is unknown.
     """
     super().__init__(event_size, **kwargs)
     self._check_positive(num_layers=num_layers)
     for units in hidden_units:
       self._check_positive(hidden_units=units)
-    if event_size < 2:
+    if event_size is not None and event_size < 2:
       raise ValueError('A flow needs at least 2 dimensions; use LearnedNormal '
-                       f'or GaussianMixture. Received: event_size={event_size}')
+                       f'or GaussianMixture. Received: {event_size=}')
     if kind not in KINDS:
-      raise ValueError(f'kind must be one of {KINDS}. Received: kind={kind!r}')
+      raise ValueError(f'`kind` must be one of {KINDS}. Received: {kind=}')
     self.kind = kind
     self.num_layers = num_layers
     self.hidden_units = tuple(hidden_units)
     self.activation = activation
-    self._networks = [self._network(index) for index in range(num_layers)]
+    self._networks = [] if event_size is None else [
+        self._network(index) for index in range(num_layers)]
 
   def distribution(self) -> tfd.TransformedDistribution:
     """Returns p(z; θ): batch shape `[]`, event shape `[event_size]`."""
@@ -90,7 +92,7 @@ class FlowPrior(Prior):
     network = self._networks[index]
     if self.kind == 'maf':
       return tfb.MaskedAutoregressiveFlow(network)
-    kept = self.event_size // 2  # The last so many, if negative.
+    kept = self.event_size // 2  # A negative number counts from the end.
     return tfb.RealNVP(
         -kept if index % 2 else kept,
         shift_and_log_scale_fn=lambda z, output_size: _coupling(network, z))
@@ -106,7 +108,7 @@ class FlowPrior(Prior):
     return tf_keras.Sequential([
         tf_keras.layers.Input([kept], dtype=self.dtype),
         *[dense(units, self.activation) for units in self.hidden_units],
-        # Zeros, for the identity.
+        # Zeros make the identity.
         dense(2 * (self.event_size - kept), kernel_initializer='zeros')])
 
   def get_config(self) -> dict[str, Any]:
@@ -121,7 +123,8 @@ class FlowPrior(Prior):
 
 def _coupling(network: tf_keras.Model,
               z: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-  """Returns t and s, `[..., n]` each, of what is kept of z, `[..., m]`."""
-  rows = network(tf.reshape(z, [-1, z.shape[-1]]))  # A Sequential wants rows.
+  """Returns t and s, `[..., n]` each, from the kept half of z, `[..., m]`."""
+  # A Sequential takes a single batch dimension.
+  rows = network(tf.reshape(z, [-1, z.shape[-1]]))
   shape = tf.concat([tf.shape(z)[:-1], rows.shape[-1:]], axis=0)
   return shift_and_log_scale(tf.reshape(rows, shape))

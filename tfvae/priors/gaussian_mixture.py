@@ -1,4 +1,4 @@
-"""A mixture of Gaussians as prior."""
+"""Prior of a mixture of Gaussians."""
 
 import math
 from typing import Any
@@ -7,7 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
-from tfvae.layers.posteriors.multivariate_normal_diag import bound_log_variance
+from tfvae.layers.base.soft_bound import bound_log_variance
 from tfvae.layers.posteriors.multivariate_normal_diag import NormalDiag
 from tfvae.priors.mixture import COMPONENTS
 from tfvae.priors.mixture import Mixture
@@ -16,8 +16,8 @@ from tfvae.priors.prior import PRIORS
 
 tfd = tfp.distributions
 
-# Of each dimension's variance, 1 at the start, half lies between the
-# components and half within them: they differ, and together resemble N(0, I).
+# Initially each dimension has variance 1, half of it between the components and
+# half within them: they differ, and together resemble N(0, I).
 _INITIAL_VARIANCE = 0.5
 
 
@@ -26,29 +26,30 @@ _INITIAL_VARIANCE = 0.5
 class GaussianMixture(Prior):
   """p(z; θ) = Σ_k π_k N(z; μ_k, diag σ_k²), θ = (logits of π, μ, log σ²).
 
-  log σ² is bounded by `bound_log_variance`. No divergence from a mixture is
-  known in closed form: the KL is the Monte Carlo estimate. Dilokthanakul et
-  al., Deep Unsupervised Clustering with Gaussian Mixture Variational
-  Autoencoders, 2016.
+  log σ² is bounded by `bound_log_variance`. The KL divergence from a mixture
+  has no closed form and is the Monte Carlo estimate. Dilokthanakul et al., Deep
+  Unsupervised Clustering with Gaussian Mixture Variational Autoencoders, 2016.
   """
 
-  def __init__(self, event_size: int, num_components: int, seed: int = 0,
-               **kwargs):
-    """Initialises the prior.
+  def __init__(self, event_size: int | None = None,
+               num_components: int = 100, seed: int = 0, **kwargs):
+    """Initializes the prior.
 
     Args:
-      event_size: dimensions of z, at least 1.
+      event_size: Dimensions of z, at least 1; None for a template.
       num_components: K, at least 1.
-      seed: of the initial means.
-      **kwargs: of `Prior` and `tf_keras.layers.Layer`.
+      seed: Seed of the initial means.
+      **kwargs: Arguments of `Prior` and `tf_keras.layers.Layer`.
 
     Raises:
-      ValueError: if a size is not a positive integer.
+      ValueError: If a size is not a positive integer.
     """
     super().__init__(event_size, **kwargs)
     self._check_positive(num_components=num_components)
     self.num_components = num_components
     self.seed = seed
+    if event_size is None:
+      return
     shape = [num_components, event_size]
     self.logits = self.add_weight(
         'logits', [num_components], initializer='zeros')

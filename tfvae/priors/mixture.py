@@ -1,4 +1,4 @@
-"""The distribution of the mixture priors."""
+"""Distribution of the mixture priors."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -15,12 +15,12 @@ COMPONENTS = Setting(
 
 
 class Mixture(tfd.MixtureSameFamily):
-  """`tfd.MixtureSameFamily` of batch shape `[]` that samples quickly.
+  """`tfd.MixtureSameFamily` of batch shape `[]` with fast sampling.
 
     p(z) = Σ_k π_k p_k(z)
 
-  TFP draws from every component and masks all but one; its draw of the
-  component takes some 15 times as long as this one under XLA on a CPU. Only
+  TFP draws from every component and masks all except one; its draw of the
+  component takes about 15 times as long as this one under XLA on a CPU. Only
   `sample` differs.
   """
 
@@ -41,5 +41,5 @@ class Mixture(tfd.MixtureSameFamily):
     cumulative = tf.cumsum(self.mixture_distribution.probs_parameter())
     uniform = tf.random.stateless_uniform(
         [n], seed, dtype=cumulative.dtype, alg='philox')
-    # Rounding leaves the last sum beside 1.
+    # The last sum differs from 1 by rounding.
     return tf.searchsorted(cumulative, uniform * cumulative[-1], side='right')

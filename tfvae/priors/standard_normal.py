@@ -1,4 +1,4 @@
-"""The prior of Kingma and Welling, 2014."""
+"""The standard normal prior of Kingma and Welling, 2014."""
 
 import tensorflow as tf
 import tensorflow_probability as tfp

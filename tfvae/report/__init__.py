@@ -1,4 +1,4 @@
-"""The report on a trained model, and the pictures it is made of."""
+"""The HTML report on a trained model, and its pictures."""
 
 from tfvae.report.drawing.graph_picture import draw_graph
 from tfvae.report.drawing.pictures import image_grid

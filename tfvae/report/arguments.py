@@ -1,4 +1,4 @@
-"""Checks of the arguments of `write_report`, and labels as numbers."""
+"""Checks of the arguments of `write_report`, and conversion of labels."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfvae.inference import observed
+from tfvae.inference.batches import describe
 from tfvae.models import LatentVariableModel
-from tfvae.models.checks import batches as batch_checks
 
-# First images whose values are checked, as those of the first batch in `fit`.
+# Number of images whose values are checked, as `fit` checks its first batch.
 _CHECKED_IMAGES = 200
 
 UNLABELED = -1  # As TensorFlow Datasets marks it.
@@ -20,12 +21,12 @@ def check_inputs(model: LatentVariableModel, inputs: Any):
 
   Args:
     model: Model of the report.
-    inputs: x, `[n, h, w, c]`, or a dictionary of 'x' and one-hot 'y'.
+    inputs: Images x, `[n, h, w, c]`, or a dictionary of 'x' and one-hot 'y'.
 
   Raises:
-    ValueError: If they are not what the model takes.
+    ValueError: If they do not fit the model.
   """
-  rows = dict(inputs) if isinstance(inputs, Mapping) else {'x': inputs}
+  rows = observed(inputs)
   shape = np.shape(rows.get('x'))
   if 'x' in rows and (len(shape) != 4 or not shape[0]):
     raise ValueError('The report shows images; x must be [n, height, width, '
@@ -34,18 +35,18 @@ def check_inputs(model: LatentVariableModel, inputs: Any):
   if any(len(part) != shape[0] for part in rows.values()):
     raise ValueError(
         'y must have a row for each image. Received: '
-        f'{batch_checks.describe(dict(rows))}')
+        f'{describe(dict(rows))}')
   model.check_values(tf.nest.map_structure(
       lambda part: part[:_CHECKED_IMAGES], inputs))
 
 
 def check_by_latent(argument: str, values: Mapping[str, Any],
                     sizes: Mapping[str, int], rank: int = 1):
-  """Checks an argument that has an array for each latent.
+  """Checks an argument with an array for each latent.
 
   Args:
     argument: Name of the argument.
-    values: Arrays by latent; their first dimension is that of the latent.
+    values: Arrays by latent, whose first dimension has the size of the latent.
     sizes: Sizes of the model's latents by name.
     rank: Number of dimensions of each array.
 
@@ -56,8 +57,8 @@ def check_by_latent(argument: str, values: Mapping[str, Any],
     shape = np.shape(array)
     if name not in sizes or len(shape) != rank or shape[0] != sizes[name]:
       raise ValueError(
-          f'{argument} must have arrays of {rank} dimensions, the first of the '
-          f'size of the latent: {dict(sizes)}. Received: '
+          f'`{argument}` must have arrays of {rank} dimensions, the first of '
+          f'the size of the latent: {dict(sizes)}. Received: '
           f'{argument}[{name!r}] of shape {shape}')
 
 
@@ -69,13 +70,14 @@ def label_numbers(labels: Any, count: int, class_names: Sequence[str] = (),
     labels: Integers, −1 for an unlabeled image; whole floats; booleans;
       strings; or one-hot rows. `[n]`, `[n, 1]` or, one-hot, `[n, classes]`.
     count: n, the number of images.
-    class_names: Names of the labels 0, 1, …; others are named by their number.
+    class_names: Names of the labels 0, 1, …; further labels are named by their
+      number.
 
   Returns:
-    int64 `[n]`, and the names of 0, 1, … up to the last label.
+    The labels, int64 `[n]`, and the names of 0, 1, … up to the largest label.
 
   Raises:
-    ValueError: If they are none of these, or not as many as the images.
+    ValueError: If they are of another kind, or their number is not n.
   """
   values = _in_one_dimension(np.asarray(labels))
   if values.shape != (count,):
@@ -96,7 +98,7 @@ def label_numbers(labels: Any, count: int, class_names: Sequence[str] = (),
 
 
 def _in_one_dimension(values: np.ndarray) -> np.ndarray:
-  """Returns `[n, 1]` and one-hot rows as `[n]`, anything else as it is."""
+  """Returns `[n, 1]` and one-hot rows as `[n]`, anything else unchanged."""
   if values.ndim != 2:
     return values
   if values.shape[1] == 1:
@@ -120,6 +122,6 @@ def _numbers_of_strings(labels, values, class_names):
 
 def _unusable(labels, reason):
   return ValueError(
-      'labels must have one for each image: integers from −1, which marks an '
-      'unlabeled one, whole floats, booleans, strings or one-hot rows. '
+      '`labels` must have one for each image: integers from −1, which marks '
+      'an unlabeled image, whole floats, booleans, strings or one-hot rows. '
       f'Received: labels of shape {np.shape(labels)}; {reason}')

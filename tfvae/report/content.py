@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfvae.evaluation.latents.latent_measures import ACTIVE_VARIANCE
+from tfvae import evaluation
 from tfvae.graph import GraphicalModel
 from tfvae.models import LatentVariableModel
 from tfvae.report.arguments import label_numbers
@@ -20,9 +20,9 @@ from tfvae.report.latents.latent_map import LatentMap
 from tfvae.report.latents.latent_pictures import distinct
 from tfvae.report.latents.latent_walk import Base
 from tfvae.report.latents.latent_walk import LatentWalk
-from tfvae.report.sections.elbo_parts import elbo_parts
-from tfvae.report.sections.elbo_parts import ElboParts
-from tfvae.report.sections.elbo_parts import parts_of_metrics
+from tfvae.report.sections.elbo_parts import ElboFigures
+from tfvae.report.sections.elbo_parts import figures_of
+from tfvae.report.sections.elbo_parts import figures_of_metrics
 
 _MAX_IMAGES = 2000  # Of the map and the estimates; more is no clearer.
 _FEW_IMAGES = 10  # Of interpolations and bases.
@@ -40,7 +40,7 @@ class Content:
   metrics: Mapping[str, Any]
   title: str
   command: str
-  warnings: Sequence[str]
+  warnings: Sequence[str] | None
   kl_per_dimension: Mapping[str, np.ndarray]
   active: Mapping[str, np.ndarray]
   rank_histograms: Mapping[str, np.ndarray]
@@ -54,14 +54,53 @@ class Content:
     return LatentWalk(self.model, few, self.seed)
 
   @functools.cached_property
-  def own_parts(self) -> ElboParts:
-    """Estimates of the ELBO's parts on the images of the walk."""
-    return elbo_parts(self.model, self.walk.inputs, self.seed)
+  def blocks(self) -> Mapping[str, Any]:
+    """The metrics, with the rank histograms that were given in their place."""
+    if not self.rank_histograms:
+      return self.metrics
+    return {**self.metrics, 'calibration': {
+        **self.metrics.get('calibration', {}),
+        'rank_histograms': self.rank_histograms}}
+
+  @property
+  def shown_warnings(self) -> Sequence[str]:
+    """The warnings that were given; by default those of the measures."""
+    if self.warnings is not None:
+      return self.warnings
+    return [sentence
+            for name, measure in evaluation.measures_of(self.metrics).items()
+            for sentence in measure.warnings(self.metrics[name])]
+
+  @property
+  def has_elbo(self) -> bool:
+    """Whether the metrics have the ELBO, so that no other is shown."""
+    return self.metrics.get('test', {}).get('elbo') is not None
 
   @functools.cached_property
-  def test_parts(self) -> ElboParts | None:
-    """The ELBO's parts on the test set, where the metrics have them."""
-    return parts_of_metrics(self.metrics.get('test', {}), list(self.walk.means))
+  def elbo(self) -> ElboFigures | None:
+    """The parts of the metrics' ELBO if they have one, else estimates.
+
+    None if the metrics have the ELBO without its parts.
+    """
+    if self.has_elbo:
+      return figures_of_metrics(self.metrics['test'], list(self.walk.means))
+    return figures_of(evaluation.elbo(
+        self.model, self._own_inputs, seed=self.seed))
+
+  @property
+  def num_images(self) -> int:
+    """The number of images that estimates are means over."""
+    return len(self.walk.x)
+
+  @functools.cached_property
+  def _own_inputs(self) -> Any:
+    return tf.nest.map_structure(np.float32, self.walk.inputs)
+
+  @functools.cached_property
+  def _own_latents(self) -> Mapping[str, evaluation.Latent]:
+    """Measures of the latents on the images of the walk."""
+    return evaluation.measure_latents(
+        self.model, self._own_inputs, seed=self.seed, compiles=False)
 
   @functools.cached_property
   def plane(self) -> LatentMap | None:
@@ -129,23 +168,43 @@ class Content:
   @functools.cached_property
   def kl(self) -> Mapping[str, np.ndarray]:
     """The KL of each dimension by latent, where it is known, in nats."""
-    return {name: np.asarray(nats, np.float64) for name, nats in (
-        self.kl_per_dimension or self._of_latents('kl_per_dimension')
-        or self.own_parts.kl_per_dimension).items()}
+    given = self.kl_per_dimension or self._of_latents('kl_per_dimension') or {
+        name: latent.kl_per_dimension
+        for name, latent in self._own_latents.items()
+        if latent.kl_per_dimension is not None}
+    return {name: np.asarray(nats, np.float64) for name, nats in given.items()}
 
   @property
   def estimates_kl(self) -> bool:
     """Whether `kl` is estimated from the images of the walk."""
     return not (self.kl_per_dimension or self._of_latents('kl_per_dimension'))
 
-  def is_active(self, name: str) -> np.ndarray:
-    """Returns whether each dimension of a latent is active, `[size]`."""
-    if name in self.active:
-      return np.asarray(self.active[name], bool)
-    variances = self._of_latents('variances').get(name)
-    if variances is None:
-      variances = self.walk.means[name].var(axis=0)
-    return variances > ACTIVE_VARIANCE
+  @functools.cached_property
+  def is_active(self) -> Mapping[str, np.ndarray]:
+    """Whether each dimension is active by latent, `[size]`.
+
+    It is the only count of active dimensions on the page: what was given, else
+    what the metrics say, else an estimate. Where the metrics have nothing but
+    the number of active units, these are the dimensions that vary most.
+    """
+    variances = self._of_latents('variances')
+    if set(variances) == set(self.walk.means):
+      active = {name: evaluation.is_active(variance)
+                for name, variance in variances.items()}
+    else:
+      active = self._estimated_active(
+          self.metrics.get('test', {}).get('active_units'))
+    return active | {
+        name: np.asarray(flags, bool) for name, flags in self.active.items()}
+
+  def _estimated_active(self, count: int | None) -> dict[str, np.ndarray]:
+    latents = self._own_latents
+    if count is None:
+      return {name: latent.active for name, latent in latents.items()}
+    ranked = np.sort(np.concatenate(
+        [latent.variances for latent in latents.values()]))[::-1]
+    least = ranked[count - 1] if count else np.inf
+    return {name: latent.variances >= least for name, latent in latents.items()}
 
   def _of_latents(self, key: str) -> dict[str, np.ndarray]:
     """Returns a measure of the metrics' latent space by latent, `[size]`."""

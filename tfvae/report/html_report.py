@@ -1,4 +1,4 @@
-"""The report: one page of pictures and figures of a trained model."""
+"""The HTML report: one page with pictures and figures of a trained model."""
 
 from collections.abc import Mapping, Sequence
 import html
@@ -16,6 +16,7 @@ from tfvae.report.page import read
 from tfvae.report.page import template
 from tfvae.report.sections import figures as figure_sections
 from tfvae.report.sections import latents as latent_sections
+from tfvae.report.sections import measures as measure_sections
 from tfvae.report.sections import model as model_sections
 from tfvae.report.sections import pictures as picture_sections
 
@@ -33,8 +34,6 @@ _SECTIONS = (
     latent_sections.explorer,
     model_sections.kl_per_dimension,
     figure_sections.table,
-    figure_sections.calibration,
-    figure_sections.repeat,
 )
 
 
@@ -49,42 +48,45 @@ def write_report(
     metrics: Mapping[str, Any] | None = None,
     title: str = 'A variational autoencoder',
     command: str = '',
-    warnings: Sequence[str] = (),
+    warnings: Sequence[str] | None = None,
     kl_per_dimension: Mapping[str, np.ndarray] | None = None,
     active: Mapping[str, np.ndarray] | None = None,
     rank_histograms: Mapping[str, np.ndarray] | None = None,
     class_names: Sequence[str] = (),
     seed: int = 0,
 ):
-  """Writes a page of pictures, charts and figures of a trained model.
+  """Writes a page with pictures, charts and figures of a trained model.
 
-  The page is one file that loads nothing from the network: images, style and
-  script are inside. It works on phones, in dark mode, with a keyboard and with
-  a screen reader. Sections without data are left out.
+  The page is a single file with its images, style and script, and loads nothing
+  from the network. It works on phones, in dark mode, with a keyboard and with a
+  screen reader. Sections without data are left out.
 
   Args:
     path: Path of the HTML file, which is replaced atomically.
     model: Trained model of images.
     inputs: Test images as the model takes them, `[n, h, w, c]`, or a dictionary
-      of them as 'x' and one-hot labels as 'y'. A few are shown; the map and
-      estimates use the first 2,000.
+      of images 'x' and one-hot labels 'y'. The map and estimates use the first
+      2,000.
     labels: Labels that color the map: integers `[n]`, −1 for an unlabeled
       image, whole floats, booleans, strings, or one-hot rows `[n, classes]`.
     graph: Factorization; that of the model by default.
-    history: Row for each epoch with the keys 'epoch', 'elbo', 'val_elbo' and
-      likewise 'reconstruction' and 'kl', as in `history.csv`.
-    metrics: Nested figures as in `metrics.json`. The parts of the ELBO, the KL
-      of each dimension and the active units come from here; what is missing is
-      estimated from `inputs`, and the page says so.
+    history: Row for each epoch with the keys 'epoch', 'elbo', 'reconstruction'
+      and 'kl', and the last three also with the prefix 'val_', as in
+      `history.csv`.
+    metrics: Nested figures as in `metrics.json`, or from `evaluation.evaluate`.
+      They provide the parts of the ELBO, the KL of each dimension, the active
+      units and the sections of measures; missing figures are estimated from
+      `inputs`, and the page says so.
     title: Title of the page.
     command: Command that repeats the run.
     warnings: Sentences for the top of the page, for example that the posterior
-      has collapsed.
-    kl_per_dimension: Nats by latent, `[size]`, instead of the metrics' ones.
+      has collapsed; by default those of the measures in the metrics.
+    kl_per_dimension: KL of each dimension in nats by latent, `[size]`, in place
+      of that of the metrics.
     active: Whether each dimension is active by latent, `[size]`; by default
-      those whose posterior mean has a variance above 0.01.
+      whether its posterior mean has a variance above 0.01.
     rank_histograms: Counts of the ranks of simulation-based calibration by
-      latent, `[size, bins]`.
+      latent, `[size, bins]`, in place of those of the metrics.
     class_names: Names of the labels 0, 1, …
     seed: Seed of the draws.
 
@@ -101,7 +103,9 @@ def write_report(
   check_by_latent('kl_per_dimension', content.kl_per_dimension, sizes)
   check_by_latent('active', content.active, sizes)
   check_by_latent('rank_histograms', content.rank_histograms, sizes, rank=2)
-  made = [section for make in _SECTIONS if (section := make(content))]
+  made = [*(make(content) for make in _SECTIONS),
+          *measure_sections.sections(content), figure_sections.repeat(content)]
+  made = [section for section in made if section]
   page = template(
       'report.html', title=html.escape(title), style=read('report.css'),
       header=model_sections.header(content), script=read('report.js'),

@@ -1,13 +1,16 @@
-"""What every section of the report is made with."""
+"""Parts of the page: sections, templates, figures and legends."""
 
 import dataclasses
+import html
 import importlib.resources
+import re
 import string
 
 import numpy as np
 
 from tfvae.report.drawing.inline_images import img
 from tfvae.report.drawing.inline_images import tile
+from tfvae.report.drawing.svg import line_class
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,9 +18,9 @@ class Section:
   """A part of the page.
 
   Attributes:
-    id: that links name.
-    short: its name in the navigation; none keeps it out.
-    html: the element.
+    id: Identifier that links refer to.
+    short: Name in the navigation; empty to leave it out.
+    html: HTML element.
   """
 
   id: str
@@ -30,18 +33,23 @@ def section(name: str, short: str, title: str, lead: str, body: str,
   """Returns a section with a heading.
 
   Args:
-    name: its id.
-    short: its name in the navigation.
-    title: the heading.
-    lead: HTML of the paragraph below.
+    name: Identifier of the section.
+    short: Name in the navigation.
+    title: HTML of the heading.
+    lead: HTML of the paragraph below the heading.
     body: HTML of the rest.
-    css: 'half' has two such sections side by side where there is room; their
-      body is one element, and they have a lead.
+    css: Names of classes. Two sections of class 'half' are side by side on wide
+      screens; they have a lead, and their body is a single element.
   """
   lead = f'<p>{lead}</p>' if lead else ''
   return Section(name, short, (
       f'<section id="{name}" class="{css}" aria-labelledby="{name}-title">'
       f'<h2 id="{name}-title">{title}</h2>{lead}{body}</section>'))
+
+
+def words(text: str) -> str:
+  """Returns text as HTML; names in backticks become code."""
+  return re.sub(r'`([^`]+)`', r'<code>\1</code>', html.escape(text))
 
 
 def read(name: str) -> str:
@@ -51,7 +59,7 @@ def read(name: str) -> str:
 
 
 def template(name: str, **values: object) -> str:
-  """Returns a file of the package with `$name` replaced by HTML."""
+  """Returns a file of the package with HTML in place of each `$name`."""
   return string.Template(read(name)).substitute(values)
 
 
@@ -64,5 +72,6 @@ def line_legend(*names: str) -> str:
   """Returns a legend of the lines of `charts.line_chart`."""
   return '<ul class="legend">' + ''.join(
       '<li><svg viewBox="0 0 28 12" aria-hidden="true"><path '
-      f'class="line {name}" d="M0 6H28"/></svg>{name}</li>'
-      for name in names) + '</ul>'
+      f'class="line {line_class(name, index)}" d="M0 6H28"/></svg>'
+      f'{html.escape(name)}</li>'
+      for index, name in enumerate(names)) + '</ul>'

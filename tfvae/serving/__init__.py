@@ -1,5 +1,6 @@
-"""What is trained, served: SavedModels for TF Serving, Keras 3 and LiteRT."""
+"""Serving of trained models: SavedModels for TF Serving, Keras 3 and LiteRT."""
 
+from tfvae.registry import public_names
 from tfvae.serving.keras3.conversion import Keras3Models
 from tfvae.serving.keras3.conversion import to_keras3
 from tfvae.serving.saved_model.export import export_saved_model
@@ -9,13 +10,4 @@ from tfvae.serving.saved_model.signatures import ServedModel
 from tfvae.serving.saved_model.signatures import signatures
 from tfvae.serving.tflite import export_tflite
 
-__all__ = [
-    'Keras3Models',
-    'ServedModel',
-    'check_saved_model',
-    'export_saved_model',
-    'export_tflite',
-    'lint_saved_model',
-    'signatures',
-    'to_keras3',
-]
+__all__ = public_names(globals())

@@ -1,4 +1,4 @@
-"""The encoder and the decoder as files of LiteRT, TensorFlow Lite."""
+"""Encoder and decoder as files of LiteRT (TensorFlow Lite)."""
 
 import os
 import re
@@ -18,32 +18,32 @@ def export_tflite(model: LatentVariableModel, directory: str,
                   quantize: bool = False) -> dict[str, str]:
   """Writes `encode.tflite` and `decode.tflite`.
 
-  Each holds the signature of its name, with the inputs and outputs by name and
-  float32 that `tfvae.serving.signatures` has, any number of rows at a time, in
-  the operations that every LiteRT runtime has.
+  Each has the signature of its name, with the named float32 inputs and outputs
+  of `tfvae.serving.signatures`, any number of rows, and only operations that
+  every LiteRT runtime has.
 
   ```python
   encode = tf.lite.Interpreter('encode.tflite').get_signature_runner()
   loc = encode(x=images)['loc']
   ```
 
-  LiteRT has no operation that checks a shape: a runner answers a request of a
-  wrong shape, or with another number of rows for x than for y, with numbers
-  that mean nothing. `Interpreter.resize_tensor_input(…, strict=True)` refuses
-  every shape but that of the input, with any number of rows.
+  LiteRT has no operation that checks a shape: for a request of a wrong shape,
+  or with different numbers of rows for x and y, a runner returns meaningless
+  numbers. `Interpreter.resize_tensor_input(…, strict=True)` rejects every shape
+  except that of the input, with any number of rows.
 
   Args:
-    model: a `GraphVAE` or a `VAE`.
-    directory: where to write; it is made if it is missing.
-    quantize: whether to store kernels of 1,024 weights or more as int8 and to
-      multiply by them so (dynamic-range quantization): a quarter of the size,
-      and outputs that differ by some per cent.
+    model: A `GraphVAE` or a `VAE`.
+    directory: Directory for the files; created if it does not exist.
+    quantize: Whether to store kernels of 1,024 weights or more as int8 and to
+      multiply in int8 (dynamic-range quantization): a quarter of the size, and
+      outputs that differ by a few percent.
 
   Returns:
     The paths of the files by signature.
 
   Raises:
-    ValueError: if a network has an operation that LiteRT lacks.
+    ValueError: If a network has an operation that LiteRT lacks.
   """
   os.makedirs(directory, exist_ok=True)
   paths = {}
@@ -68,9 +68,9 @@ def _convert(model: LatentVariableModel, quantize: bool) -> dict[str, bytes]:
       if not lacking:
         raise
       raise ValueError(
-          f'LiteRT has no {", ".join(sorted(set(lacking)))}: use another layer '
+          f'LiteRT has no {", ".join(sorted(set(lacking)))}; use another layer '
           'in the network, or convert a SavedModel of it with '
-          'tf.lite.OpsSet.SELECT_TF_OPS, for runtimes that have the kernels of '
+          'tf.lite.OpsSet.SELECT_TF_OPS, for runtimes with the kernels of '
           f'TensorFlow. Received: model={model.name!r}') from error
 
 

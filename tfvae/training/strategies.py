@@ -1,4 +1,4 @@
-"""Where a run trains: one device, several, several machines."""
+"""Distribution strategies of a run: devices and machines."""
 
 from collections.abc import Sequence
 import functools
@@ -16,18 +16,18 @@ from tfvae.training.config import TrainingConfig
 
 _LOGGER = logging.getLogger(__name__)
 
-_GONE_SECONDS = 60  # After which a coordinator that is silent has ended.
+_GONE_SECONDS = 60  # Silence after which the coordinator counts as ended.
 
 
 def make_strategy(config: TrainingConfig) -> tf.distribute.Strategy:
-  """Returns the strategy of a run; called before TensorFlow does anything else.
+  """Returns the strategy of a run; call it before any other TensorFlow code.
 
   Args:
     config: Settings of the training.
 
   Raises:
-    ValueError: if several machines are to train, and `TF_CONFIG` does not say
-      which.
+    ValueError: If the strategy needs `TF_CONFIG`, and that is missing or
+      malformed.
   """
   match config.strategy:
     case 'auto':
@@ -50,7 +50,7 @@ def make_strategy(config: TrainingConfig) -> tf.distribute.Strategy:
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-  """Returns whether this process is the one that writes the results."""
+  """Returns whether this process writes the results."""
   resolver = strategy.cluster_resolver
   if resolver is None or not resolver.task_type:
     return True
@@ -60,12 +60,12 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def is_asynchronous(strategy: tf.distribute.Strategy) -> bool:
-  """Returns whether workers take steps of their own, not parts of one."""
+  """Returns whether each worker trains at its own pace."""
   return isinstance(strategy, tf.distribute.ParameterServerStrategy)
 
 
 def num_workers(strategy: tf.distribute.Strategy) -> int:
-  """Returns how many processes train in step with this one, itself included."""
+  """Returns the number of processes that train in step, this one included."""
   if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
     return 1
   jobs = strategy.cluster_resolver.cluster_spec().as_dict()
@@ -74,11 +74,11 @@ def num_workers(strategy: tf.distribute.Strategy) -> int:
 
 def sum_over_workers(strategy: tf.distribute.Strategy,
                      values: Sequence[int]) -> list[int]:
-  """Returns sums over the processes, each of which calls this.
+  """Returns sums over the processes, each of which must call this.
 
   Args:
-    strategy: that trains.
-    values: this process's; without others they are returned as they are.
+    strategy: Strategy of the training.
+    values: Values of this process, which a single process gets back.
   """
   if num_workers(strategy) == 1:
     return list(values)
@@ -89,24 +89,24 @@ def sum_over_workers(strategy: tf.distribute.Strategy,
 
 @functools.cache
 def _sum_over_replicas(strategy: tf.distribute.Strategy):
-  """Returns the compiled function, which is an all-reduce of a few numbers."""
+  """Returns a compiled function that sums values over the replicas."""
   return tf.function(lambda values: strategy.reduce(
       tf.distribute.ReduceOp.SUM, strategy.run(tf.identity, [values]),
       axis=None))
 
 
 def serve_if_server(config: TrainingConfig) -> bool:
-  """Serves a coordinator until it has ended, where this task is to do so.
+  """Serves the coordinator until it ends, if this task is a server.
 
   Args:
     config: Settings of the training.
 
   Returns:
-    Whether it was: a `worker` or `ps` of --strategy=parameter_server, which
-    has nothing else to do.
+    Whether this task is a server, a 'worker' or 'ps' of a parameter server,
+    which then has nothing else to do.
 
   Raises:
-    ValueError: as `make_strategy`.
+    ValueError: See `make_strategy`.
   """
   if config.strategy != 'parameter_server':
     return False
@@ -114,8 +114,8 @@ def serve_if_server(config: TrainingConfig) -> bool:
   resolver = tf.distribute.cluster_resolver.TFConfigClusterResolver()
   if resolver.task_type == 'chief':
     return False
-  # On a machine of one core TensorFlow takes a single thread, and a step would
-  # wait there for what only another could send it.
+  # With one core TensorFlow uses a single thread, and a step that waits for
+  # another thread would never end.
   threads = max(os.cpu_count() or 1, len(cluster['worker']) + 1)
   tf.distribute.Server(
       resolver.cluster_spec(), job_name=resolver.task_type,
@@ -127,7 +127,7 @@ def serve_if_server(config: TrainingConfig) -> bool:
 
 
 def _wait_until_gone(address: str):
-  """Returns when nothing has listened at an address for a minute."""
+  """Returns when nothing has listened at an address for `_GONE_SECONDS`."""
   host, port = address.rsplit(':', 1)
   has_begun, last = False, time.monotonic()
   while not has_begun or time.monotonic() - last < _GONE_SECONDS:
@@ -145,8 +145,9 @@ def _check_cluster(jobs: set[str],
   text = os.environ.get('TF_CONFIG', '')
   example = json.dumps({'cluster': {job: ['host:port'] for job in sorted(jobs)},
                         'task': {'type': 'worker', 'index': 0}})
-  remedy = (f'--strategy={config.strategy} needs the machines and this one\'s '
-            f'task in the environment variable TF_CONFIG, such as {example}')
+  remedy = (f'`strategy={config.strategy!r}` needs the machines and the task '
+            'of this one in the environment variable TF_CONFIG, such as '
+            f'{example}')
   try:
     parsed = json.loads(text)
     cluster, task = parsed['cluster'], parsed['task']

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tests import numbered_images
 from tfvae import data
-from tfvae.data.batches.streamed_batches import Part
+from tfvae.data.batches.worker_part import WorkerPart
 
 _BATCH = 10
 
@@ -21,9 +21,9 @@ class StreamedTest(parameterized.TestCase, tf.test.TestCase):
     super().setUpClass()
     cls.data_dir = cls.enterClassContext(tempfile.TemporaryDirectory())
     cls.names = {config: numbered_images.prepare(cls.data_dir, config)
-                 for config in ('grey', 'bits', 'float', 'bright')}
-    cls.memory = data.load_images(cls.names['grey'], cls.data_dir)
-    cls.streamed = data.load_images(cls.names['grey'], cls.data_dir,
+                 for config in ('gray', 'bits', 'float', 'bright')}
+    cls.memory = data.load_images(cls.names['gray'], cls.data_dir)
+    cls.streamed = data.load_images(cls.names['gray'], cls.data_dir,
                                     cache='none')
     cls.num_images = len(cls.memory.train.images)  # 93, in 10 steps.
     cls.steps = data.steps_per_epoch(cls.num_images, _BATCH)
@@ -96,7 +96,7 @@ class StreamedTest(parameterized.TestCase, tf.test.TestCase):
     kwargs = {'binarization': 'dynamic',
               'labels': self.streamed.train.one_hot(10)}
     whole = self.batches(25, **kwargs)
-    tf.random.set_seed(99)  # Has no part in it.
+    tf.random.set_seed(99)  # Must not matter.
     for epoch, step in ((0, 3), (1, 0), (1, 9)):
       start = epoch * self.steps + step
       resumed = self.batches(25 - start, start_epoch=epoch, start_step=step,
@@ -118,7 +118,7 @@ class StreamedTest(parameterized.TestCase, tf.test.TestCase):
           batch['x'], [numbered_images.image(n) / 255 for n in numbers])
       self.assertAllEqual(np.argmax(batch['y'], 1), np.array(numbers) % 10)
 
-  def test_dynamic_bits_are_drawn_anew_with_the_right_mean_on_all_workers(self):
+  def test_dynamic_bits_of_all_workers_have_the_right_mean(self):
     count = 50
     workers = [self.batches(count * self.steps, 'dynamic', shard=(i, 2))
                for i in range(2)]
@@ -170,29 +170,30 @@ class StreamedTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(batches.cardinality(), tf.data.INFINITE_CARDINALITY)
 
   @parameterized.parameters(
-      (dict(binarization='static'), 'use --cache=disk'),
+      (dict(binarization='static'), "set `cache='disk'"),
       (dict(binarization='dynamic', as_counts=True), 'not binarized'),
       (dict(start_epoch=-1), 'from 0 to 9.*start_epoch=-1'),
       (dict(start_step=10), 'from 0 to 9.*start_step=10'),
       (dict(shard=(2, 2)), 'worker 2 of 2'),
-      (dict(shard=(0, 11)), 'raise --batch_size.*batch_size=10'))
+      (dict(shard=(0, 11)), 'increase `batch_size`.*batch_size=10'))
   def test_refused(self, kwargs, message):
     with self.assertRaisesRegex(ValueError, message):
       self.batches(1, **kwargs)
 
   @parameterized.parameters('static', 'none')
   def test_batches_in_any_order_are_refused(self, binarization):
-    with self.assertRaisesRegex(ValueError, "by streamed_batches.*='disk'"):
+    with self.assertRaisesRegex(ValueError, "streamed_batches.*='disk'"):
       data.training_batches(self.streamed.train.images, _BATCH, 0, binarization)
 
 
-class PartTest(parameterized.TestCase, tf.test.TestCase):
+class WorkerPartTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.product(num_images=(1, 10, 99, 100, 101, 104),
                          batch_size=(7, 10, 200), count=(1, 2, 3, 7))
   def test_parts_are_one_worker_s_batches_cut(self, num_images, batch_size,
                                               count):
-    parts = [Part.of(num_images, batch_size, (i, count)) for i in range(count)]
+    parts = [WorkerPart.of(num_images, batch_size, (i, count))
+             for i in range(count)]
     taken = [i for part in parts
              for i in range(part.start, part.start + part.size)]
     self.assertEqual(taken, list(range(num_images)))

@@ -1,4 +1,4 @@
-"""Memory that arrays and tensors share, and whether there is enough."""
+"""Memory that arrays and tensors share, and the check that it suffices."""
 
 import os
 from unittest import mock
@@ -56,7 +56,7 @@ class SharingTest(parameterized.TestCase, tf.test.TestCase):
   def test_other_arrays(self):
     for dtype in (np.float16, '>f4', tf.bfloat16.as_numpy_dtype):
       self.assertAllEqual(memory.as_tensor(_VALUES.astype(dtype)), _VALUES)
-    constant = np.frombuffer(bytes(64), np.uint8)  # Nobody's to write.
+    constant = np.frombuffer(bytes(64), np.uint8)  # Not writable.
     self.assertAllEqual(memory.as_tensor(constant), constant)
 
   def test_images_of_a_run_are_held_once(self):
@@ -74,15 +74,15 @@ class CheckTest(tf.test.TestCase):
   def test_refuses_more_than_there_is(self):
     pages = {'SC_PHYS_PAGES': 3 * 2**18, 'SC_PAGE_SIZE': 4096}  # 3 GiB.
     with mock.patch.object(os, 'sysconf', pages.get):
-      memory.check_memory(2 * 2**30, 'this')  # Beside one for the program.
+      memory.check_memory(2 * 2**30, 'this')  # And one for the program.
       with self.assertRaisesRegex(
-          ValueError, r'need 4.0 GiB .*has 3.0.*--cache=disk.*train\[:25%\].*'
+          ValueError, r"need 4.0 GiB .*has 3.0.*`cache='disk'`.*train\[:25%\].*"
           'Received: this'):
         memory.check_memory(4 * 2**30, 'this')
 
-  def test_bits_are_beside_the_images(self):
+  def test_bits_need_memory_in_addition_to_the_images(self):
     images = np.zeros([10, 8, 8, 1], np.uint8)
-    with mock.patch.object(data.binarization, 'check_memory') as check:
+    with mock.patch.object(data.binarization.fixed, 'check_memory') as check:
       data.fixed_binarization(images, seed=0)
     self.assertEqual(check.call_args.args[0], 2 * 640)
 

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, by several writers and killed."""
+"""Files that are written once, with concurrent and killed writers."""
 
 import os
 import signal
@@ -71,7 +71,7 @@ class WriteOnceTest(tf.test.TestCase):
     self.assertEqual(os.listdir(self.directory), ['rows.lock'])
 
   def test_other_content_than_promised_is_refused(self):
-    with self.assertRaisesRegex(ValueError, 'other images.*100 bytes, of 500'):
+    with self.assertRaisesRegex(ValueError, 'do not match.*100 bytes, of 500'):
       self.write(lambda: _PIECES[:1])
     self.assertEqual(os.listdir(self.directory), ['rows.lock'])
 

@@ -127,7 +127,7 @@ class SimulationBasedCalibrationTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(
       (dict(num_draws=0), 'num_draws=0'), (dict(batch_size=0), 'batch_size=0'),
-      (dict(num_bins=1), 'num_bins=1'), (dict(num_draws=100), 'equal bins'),
+      (dict(num_bins=1), 'num_bins=1'), (dict(num_draws=100), 'must divide'),
       (dict(num_simulations=99), 'num_simulations=99'),
       (dict(inputs={'y': _labels(3)}), r"inputs\['y'\].shape=\(3, 2\)"))
   def test_refuses(self, arguments, message):

@@ -104,7 +104,7 @@ class RepresentationAccuracyTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_refuses_what_does_not_agree(self):
     means, labels = np.zeros([5, 2]), np.arange(5)
-    with self.assertRaisesRegex(ValueError, 'of one size'):
+    with self.assertRaisesRegex(ValueError, 'with the same size'):
       representation_accuracy(means, labels, np.zeros([5, 3]), labels)
     with self.assertRaisesRegex(ValueError, r'\(4,\)'):
       representation_accuracy(means, labels[:4], means, labels)

@@ -1,4 +1,4 @@
-"""Which sentences a model gets, and that the flags they name exist."""
+"""Sentences about collapse, and the settings that they name."""
 
 import re
 
@@ -48,7 +48,7 @@ class DescribeCollapseTest(tf.test.TestCase, parameterized.TestCase):
     found = describe_collapse(_linear((2.0, 0.0, 1.0)))
     self.assertLen(found, 1)
     self.assertStartsWith(found[0], '2 of 3 dimensions of z are active')
-    self.assertIn(' z:2 in --latents ', found[0])
+    self.assertIn(' z:2 in `latents` ', found[0])
 
   def test_an_unused_latent_of_a_hierarchy(self):
     found = describe_collapse(_space(
@@ -88,12 +88,12 @@ class DescribeCollapseTest(tf.test.TestCase, parameterized.TestCase):
       self.assertLen(found, 1)
       self.assertIn('0.80 nats, is negligible', found[0])
 
-  def test_names_flags_and_values_that_exist(self):
+  def test_names_settings_and_values_that_exist(self):
     text = ' '.join([
         *describe_collapse(_space(z=([0.], [0.]))),
         *describe_collapse(
             _space(a=([0.], [0.]), b=([1., 0.], [1., 0.])), 1e6)])
-    flags = re.findall(r'--(\w+)(?:=([a-z_]+)(?: or ([a-z_]+))?)?', text)
+    flags = re.findall(r"`(\w+)(?:='([a-z_]+)')?`", text)
     self.assertGreater(len(set(flags)), 10)
     for name, *values in flags:
       self.assertIn(name, FIELDS)

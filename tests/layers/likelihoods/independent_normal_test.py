@@ -129,7 +129,7 @@ class IndependentNormalTest(tf.test.TestCase, parameterized.TestCase):
       ([2., 2.], 'constant data.*mean 2.0 and standard deviation 0.0'),
       ([0.1] * 3, 'constant data.*and standard deviation 0.0'),
       ([1., np.nan], r'Repair the example.*x\[1\] = nan'),
-      ([], r'no data. Received: x of shape \(0,\)'))
+      ([], r'at least one value .*Received: x of shape \(0,\)'))
   def test_data_that_cannot_be_adapted_to(self, x, message):
     layer = IndependentNormal(1)
     with self.assertRaisesRegex(ValueError, message):

@@ -10,7 +10,7 @@ import tf_keras
 
 import tfvae
 from tfvae import layers
-from tfvae.layers.likelihoods.likelihood import soft_bound
+from tfvae.layers.base.soft_bound import soft_bound
 
 _SHAPE, _SIZE, _LATENT = (2, 3, 2), 12, 2
 

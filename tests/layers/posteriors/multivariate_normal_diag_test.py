@@ -10,9 +10,9 @@ import tf_keras
 from tfvae.layers import convert_with
 from tfvae.layers import MultivariateNormalDiag
 from tfvae.layers import SeededSample
-from tfvae.layers.posteriors.multivariate_normal_diag import bound_log_variance
-from tfvae.layers.posteriors.multivariate_normal_diag import MAX_LOG_VARIANCE
-from tfvae.layers.posteriors.multivariate_normal_diag import MIN_LOG_VARIANCE
+from tfvae.layers.base.soft_bound import bound_log_variance
+from tfvae.layers.base.soft_bound import MAX_LOG_VARIANCE
+from tfvae.layers.base.soft_bound import MIN_LOG_VARIANCE
 
 tfd = tfp.distributions
 

@@ -11,8 +11,8 @@ import tf_keras
 
 import tfvae
 from tfvae.layers import MultivariateNormalTriL
-from tfvae.layers.posteriors.multivariate_normal_diag import MAX_LOG_VARIANCE
-from tfvae.layers.posteriors.multivariate_normal_diag import MIN_LOG_VARIANCE
+from tfvae.layers.base.soft_bound import MAX_LOG_VARIANCE
+from tfvae.layers.base.soft_bound import MIN_LOG_VARIANCE
 
 tfd = tfp.distributions
 

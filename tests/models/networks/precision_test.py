@@ -8,7 +8,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
-from tfvae.models import choices
+from tfvae import layers
+from tfvae import priors
 from tfvae.models import image_vae
 from tfvae.models.networks.precision import in_float32
 from tfvae.serving import export_saved_model
@@ -24,10 +25,10 @@ _PIXELS = {
 
 def _cycled():
   """Yields settings in which every choice of a model appears, in turns."""
-  for index, likelihood in enumerate(choices.LIKELIHOODS):
+  for index, likelihood in enumerate(layers.LIKELIHOODS):
     turn = {name: list(values)[index % len(values)] for name, values in (
         ('network', ('resnet', 'conv', 'mlp')),
-        ('posterior', choices.POSTERIORS), ('prior', choices.PRIORS))}
+        ('posterior', layers.POSTERIORS), ('prior', priors.PRIORS))}
     yield turn | {'likelihood': likelihood}
 
 
@@ -58,8 +59,8 @@ class ChoicesTest(parameterized.TestCase, tf.test.TestCase):
                 if isinstance(layer, tf_keras.layers.Conv2D
                               | tf_keras.layers.Dense)}
     self.assertIn(dtype.removeprefix('mixed_'), computed)
-    x = np.resize(np.float32(_PIXELS[choices.SUPPORT[settings['likelihood']]]),
-                  [3, 4, 4, 1])
+    support = layers.LIKELIHOODS[settings['likelihood']].support
+    x = np.resize(np.float32(_PIXELS[support]), [3, 4, 4, 1])
     inference = model.infer(x, tfd.Distribution.mean)
     likelihood = model.decode(inference.latents).tensor_distribution
     for distribution in (*inference.posteriors.values(),

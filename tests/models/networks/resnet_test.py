@@ -130,9 +130,9 @@ class ResNetTest(tf.test.TestCase, parameterized.TestCase):
                         model(inputs[:2], training=False), rtol=1e-5)
 
   def test_refuses_flat_data(self):
-    with self.assertRaisesRegex(ValueError, r'use mlp.*shape=\(784,\)'):
+    with self.assertRaisesRegex(ValueError, r"network='mlp'.*shape=\(784,\)"):
       resnet_features((784,))
-    with self.assertRaisesRegex(ValueError, r'use mlp.*shape=\(784,\)'):
+    with self.assertRaisesRegex(ValueError, r"network='mlp'.*shape=\(784,\)"):
       resnet_decoder(3, (784,))
 
 

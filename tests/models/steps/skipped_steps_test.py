@@ -8,8 +8,8 @@ import tensorflow as tf
 
 from tfvae.models.steps.skipped_steps import check_finite
 from tfvae.models.steps.skipped_steps import SkippedSteps
+from tfvae.training import callbacks
 from tfvae.training import Config
-from tfvae.training.callbacks import checkpoint as callbacks
 from tfvae.training.fit.building import compiled_model
 
 

@@ -91,11 +91,22 @@ class Keras3LikelihoodsTest(tf.test.TestCase, parameterized.TestCase):
     mean = keras.Model(x, likelihood_mean(likelihood, x))(params)
     self.assertAllEqual(mean, [[[0, 1, 2], [6, 7, 8]]])
 
-  def test_refuses_a_likelihood_of_ones_own(self):
+  def test_a_subclass_of_the_same_distribution_has_its_mean(self):
     class Mine(layers.IndependentNormal):
       pass
 
-    with self.assertRaisesRegex(ValueError, 'IndependentBernoulli.*Mine'):
+    mean = likelihood_mean(Mine(1, data_loc=2.), tf.constant([[3.]]))
+    self.assertAllEqual(mean, [[5.]])
+
+  def test_refuses_a_likelihood_without_a_mean_for_keras_3(self):
+    class Mine(layers.IndependentNormal):
+
+      @classmethod
+      def element_distribution(cls, loc, log_scale=None, **settings):
+        return super().element_distribution(tf.exp(loc), log_scale, **settings)
+
+    with self.assertRaisesRegex(
+        ValueError, 'Mine, whose class has no keras3_mean.*Mine'):
       likelihood_mean(Mine(1), keras.Input([1]))
 
 

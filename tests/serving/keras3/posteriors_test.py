@@ -64,11 +64,15 @@ class Keras3PosteriorsTest(tf.test.TestCase):
         (locs[0] * scales[1] ** 2 + locs[1] * scales[0] ** 2) / total,
         rtol=1e-4)
 
-  def test_refuses_a_posterior_of_ones_own(self):
+  def test_refuses_a_posterior_without_moments_for_keras_3(self):
     class Mine(layers.MultivariateNormalDiag):
-      pass
 
-    with self.assertRaisesRegex(ValueError, 'MultivariateNormalTriL.*Mine'):
+      @classmethod
+      def new(cls, params, event_size):
+        return super().new(tf.exp(params), event_size)
+
+    with self.assertRaisesRegex(
+        ValueError, 'Mine, whose class has no keras3_moments.*Mine'):
       posterior_moments(Mine(1), keras.Input([2]))
 
 

@@ -11,7 +11,6 @@ import tf_keras
 
 from tfvae import layers
 from tfvae import priors
-from tfvae.models.choices import LIKELIHOODS
 from tfvae.serving.saved_model.row_draws import RowSeededSample
 
 tfd = tfp.distributions
@@ -30,7 +29,8 @@ def _randomize(layer):
 
 
 def _likelihood(name, components=2):
-  layer = LIKELIHOODS[name](_SHAPE, components, None)
+  layer = layers.LIKELIHOODS.make(
+      name, _SHAPE, settings={'likelihood_components': components})
   params = _params(layer.params_size(_SHAPE, **layer.settings))
   return lambda rows: layer.distribution(tf.gather(params, rows))
 
@@ -82,7 +82,7 @@ _CASES = {
     'realnvp': lambda: _prior(priors.FlowPrior),
     'maf': lambda: _prior(lambda size: priors.FlowPrior(size, 'maf')),
     **{f'likelihood_{name}': functools.partial(_likelihood, name)
-       for name in LIKELIHOODS},
+       for name in layers.LIKELIHOODS},
 }
 
 

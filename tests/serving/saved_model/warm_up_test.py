@@ -249,7 +249,7 @@ class WarmUpTest(tf.test.TestCase, parameterized.TestCase):
     good = ('generate', {'seed': [[1, 2]]})
     with self.assertRaisesRegex(
         ValueError,
-        rf"(?s)request 1, of signature '{name}', would keep .*{message}"):
+        rf"(?s)request 1 of signature '{name}' would keep .*{message}"):
       warm_up.write_warm_up_requests(self.path, [good, (name, inputs)])
     self.assertFalse(os.path.exists(os.path.join(self.path, _FILE)))
 

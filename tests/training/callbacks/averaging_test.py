@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
+from tfvae.training import callbacks
 from tfvae.training import Config
-from tfvae.training.callbacks import checkpoint as callbacks
 from tfvae.training.callbacks.averaging import AveragedValidation
 from tfvae.training.fit.building import compiled_model
 

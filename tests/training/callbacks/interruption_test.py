@@ -88,7 +88,7 @@ class InterruptedRunTest(tf.test.TestCase):
                            (8, 'after step 9, in epoch 2 of 3')):
       with self.assertRaisesRegex(
           TrainingInterruptedError,
-          f'{stopped}; run the same command to go on from there'):
+          f'{stopped}; the same command resumes from there'):
         self.run_until(config, interrupted, saved)
     with self.assertLogs('tfvae', 'INFO') as logs:
       resumed = train.train_and_evaluate(config, interrupted)

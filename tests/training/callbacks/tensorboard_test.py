@@ -22,11 +22,11 @@ import tf_keras
 from tests import fresh_process
 from tfvae import data
 from tfvae import models
+from tfvae.training import callbacks
 from tfvae.training import Config
 from tfvae.training import train_and_evaluate
-from tfvae.training.callbacks import checkpoint as callbacks
+from tfvae.training.callbacks.projector import write_projector
 from tfvae.training.callbacks.tensorboard import TensorBoard
-from tfvae.training.callbacks.tensorboard import write_projector
 
 _EPOCHS = 4
 _KILLED_IN = 3

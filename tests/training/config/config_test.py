@@ -80,71 +80,72 @@ class ConfigTest(tf.test.TestCase, parameterized.TestCase):
       Config(model='vae')
 
   @parameterized.parameters(
-      (dict(epochs=0), '--epochs must be at least 1.*epochs=0'),
+      (dict(epochs=0), '`epochs` must be at least 1.*epochs=0'),
       (dict(latents='z:0'), 'z:0'),
       (dict(latents='z1:2,z2:2'), 'z1'),
       (dict(inference='z|x,w'), 'unknown variable .w.'),
-      (dict(info_alpha=1.5), '--info_alpha must be at most 1.*=1.5'),
+      (dict(info_alpha=1.5), '`info_alpha` must be at most 1.*=1.5'),
       (dict(mmd_kernel='cubic', objective='info_vae'),
-       '--mmd_kernel must be one of imq, rbf'),
+       '`mmd_kernel` must be one of imq, rbf'),
       (dict(mmd_bandwidth=0., objective='info_vae'),
-       '--mmd_bandwidth must be above 0'),
+       '`mmd_bandwidth` must be above 0'),
       (dict(info_lambda=.25, info_alpha=.5, objective='info_vae'),
-       r'at least 1 - α.*info_lambda=0.25, info_alpha=0.5'),
+       r'at least 1 - alpha.*lambda_=0.25, alpha=0.5'),
       (dict(info_alpha=1., kl_warm_up='linear', objective='info_vae'),
-       '--kl_warm_up has no effect with --info_alpha=1.*kl_warm_up=linear'),
+       "kl_warm_up. has no effect.*kl_warm_up=linear.*'alpha': 1.0"),
       (dict(free_bits=1., kl_capacity=2.), 'exclude each other'),
-      (dict(preset='stairs'), '--preset must be one of vae'),
-      (dict(batch_size=-1), '--batch_size must be at least 1.*batch_size=-1'),
-      (dict(hidden_units=(20, 0)), '--hidden_units must be at least.*=20,0'),
-      (dict(hidden_units=()), '--hidden_units needs at least one'),
-      (dict(learning_rate=0.), '--learning_rate must be above 0'),
-      (dict(batch_size=2**31), '--batch_size must be at most .*=2147483648'),
-      (dict(kl_weight=1e39), r'--kl_weight must be at most 3.4e\+38 .*=1e\+39'),
-      (dict(weight_decay=.1), '--weight_decay has no effect with --optimizer='),
-      (dict(clip_norm=0.), '--clip_norm must be above 0'),
-      (dict(ema_decay=1.), '--ema_decay must be below 1'),
-      (dict(max_skipped_steps=0), '--max_skipped_steps must be at least 1'),
-      (dict(precision='half'), '--precision must be one of float32, bfloat16'),
-      (dict(learning_rate=float('nan')), '--learning_rate must be finite'),
-      (dict(validation_fraction=1.), '--validation_fraction must be below 1'),
-      (dict(kl_weight=-1.), '--kl_weight must be at least 0'),
-      (dict(seed=2**31), '--seed must be below'),
-      (dict(eval_seed=-1), '--eval_seed must be at least 0'),
-      (dict(eval_seed=2**31), '--eval_seed must be below'),
-      (dict(network='rnn'), "--network must be one of mlp, conv.*'rnn'"),
-      (dict(binarization='some'), '--binarization must be one of auto'),
-      (dict(cache='ram'), '--cache must be one of memory, disk, none'),
-      (dict(cache='none', binarization='static'), 'use --cache=disk.*=static'),
-      (dict(cache='none', shuffle_buffer=0), '--shuffle_buffer must be at'),
+      (dict(preset='stairs'), '`preset` must be one of vae'),
+      (dict(batch_size=-1), '`batch_size` must be at least 1.*batch_size=-1'),
+      (dict(hidden_units=(20, 0)), '`hidden_units` must be at least.*=20,0'),
+      (dict(hidden_units=()), '`hidden_units` needs at least one'),
+      (dict(learning_rate=0.), '`learning_rate` must be above 0'),
+      (dict(batch_size=2**31), '`batch_size` must be at most .*=2147483648'),
+      (dict(kl_weight=1e39), r'`kl_weight` must be at most 3.4e\+38 .*=1e\+39'),
+      (dict(weight_decay=.1), '`weight_decay` has no effect with `optimizer='),
+      (dict(clip_norm=0.), '`clip_norm` must be above 0'),
+      (dict(ema_decay=1.), '`ema_decay` must be below 1'),
+      (dict(max_skipped_steps=0), '`max_skipped_steps` must be at least 1'),
+      (dict(precision='half'), '`precision` must be one of float32, bfloat16'),
+      (dict(learning_rate=float('nan')), '`learning_rate` must be finite'),
+      (dict(validation_fraction=1.), '`validation_fraction` must be below 1'),
+      (dict(kl_weight=-1.), '`kl_weight` must be at least 0'),
+      (dict(seed=2**31), '`seed` must be below'),
+      (dict(eval_seed=-1), '`eval_seed` must be at least 0'),
+      (dict(eval_seed=2**31), '`eval_seed` must be below'),
+      (dict(network='rnn'), "`network` must be one of conv, mlp.*'rnn'"),
+      (dict(binarization='some'), '`binarization` must be one of auto'),
+      (dict(cache='ram'), '`cache` must be one of memory, disk, none'),
+      (dict(cache='none', binarization='static'),
+       "use `cache='disk'`.*=static"),
+      (dict(cache='none', shuffle_buffer=0), '`shuffle_buffer` must be at'),
   )
   def test_refuses(self, arguments, message):
     with self.assertRaisesRegex(ValueError, message):
       Config(**arguments)
 
   @parameterized.parameters(
-      (dict(objective='iwae', free_bits=1.), '--objective=elbo'),
-      (dict(objective='beta_tc', kl_weight=4.), '--objective=elbo'),
-      (dict(objective='info_vae', kl_capacity=2.), '--objective=elbo'),
+      (dict(objective='iwae', free_bits=1.), "`objective='elbo'`"),
+      (dict(objective='beta_tc', kl_weight=4.), "`objective='elbo'`"),
+      (dict(objective='info_vae', kl_capacity=2.), "`objective='elbo'`"),
       (dict(objective='dreg', kl_warm_up='linear'),
-       '--objective=elbo or --objective=beta_tc or --objective=info_vae'),
+       "`objective='beta_tc'` or `objective='elbo'` or `objective='info_vae'`"),
       (dict(objective='beta_tc', importance_samples=9),
-       '--objective=iwae or --objective=dreg'),
-      (dict(tc_weight=4.), '--objective=beta_tc'),
-      (dict(objective='iwae', info_alpha=-1.), '--objective=info_vae'),
-      (dict(info_lambda=9.), '--objective=info_vae'),
-      (dict(mmd_kernel='rbf'), '--objective=info_vae'),
-      (dict(mmd_bandwidth=2.), '--objective=info_vae'),
-      (dict(kl_warm_up_epochs=3), '--kl_warm_up=linear or'),
-      (dict(prior_components=3), '--prior=mixture or --prior=vamp'),
-      (dict(cache_dir='/cache'), '--cache=disk'),
-      (dict(cache='disk', shuffle_buffer=9), '--cache=none'),
-      (dict(deterministic=False), '--cache=none'),
-      (dict(likelihood_components=3), '--likelihood=discretized_logistic'))
+       "`objective='iwae'` or `objective='dreg'`"),
+      (dict(tc_weight=4.), "`objective='beta_tc'`"),
+      (dict(objective='iwae', info_alpha=-1.), "`objective='info_vae'`"),
+      (dict(info_lambda=9.), "`objective='info_vae'`"),
+      (dict(mmd_kernel='rbf'), "`objective='info_vae'`"),
+      (dict(mmd_bandwidth=2.), "`objective='info_vae'`"),
+      (dict(kl_warm_up_epochs=3), "`kl_warm_up='linear'` or"),
+      (dict(prior_components=3), "`prior='mixture'` or `prior='vamp'`"),
+      (dict(cache_dir='/cache'), "`cache='disk'`"),
+      (dict(cache='disk', shuffle_buffer=9), "`cache='none'`"),
+      (dict(deterministic=False), "`cache='none'`"),
+      (dict(likelihood_components=3), "`likelihood='discretized_logistic'`"))
   def test_refuses_what_would_have_no_effect(self, arguments, remedy):
     name, value = list(arguments.items())[-1]
     with self.assertRaisesRegex(
-        ValueError, f'--{name} has no effect with --.*; leave it out, or use '
+        ValueError, f'`{name}` has no effect with `.*; leave it out, or use '
         f'{remedy}.* Received: {name}={flag_text(value)}'):
       Config(**arguments)
 
@@ -162,17 +163,17 @@ class ConfigTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters('two_layer', 'ladder')
   def test_refuses_objectives_the_graph_does_not_allow(self, preset):
     with self.assertRaisesRegex(
-        ValueError, "dreg needs latents without.* use --objective=iwae, or "
-        r"another factor than 'z(2\|z1|1\|z2,x)'.*inference="):
+        ValueError, "biased.* use `objective='iwae'`, or another factor than "
+        r"'z(2\|z1|1\|z2,x)'.*inference="):
       Config(objective='dreg', preset=preset)
     with self.assertRaisesRegex(
-        ValueError, 'beta_tc needs.*single latent; use --objective=elbo.*'
-        'Received: objective=beta_tc.*z1:100,z2:50'):
+        ValueError, "BetaTC needs a single latent; use `objective='elbo'`.*"
+        'Received: latents=z1,z2'):
       Config(objective='beta_tc', preset=preset)
 
   def test_refuses_beta_tc_without_densities_of_dimensions(self):
     with self.assertRaisesRegex(
-        ValueError, 'use --posterior=normal_diag.*posterior=iaf'):
+        ValueError, "use `posterior='normal_diag'.*posterior=Inverse"):
       Config(objective='beta_tc', posterior='iaf')
 
   @parameterized.parameters('beta_tc', 'info_vae')

@@ -11,9 +11,9 @@ import tensorflow as tf
 from tests import numbered_images
 from tfvae import data
 from tfvae.training import Config
-from tfvae.training import train
 from tfvae.training.fit import batches
 from tfvae.training.fit import fitting
+from tfvae.training.fit.images import load_images
 
 _STEPS = 3  # Of 93 images: two batches of 46 and one of a single image.
 
@@ -37,7 +37,7 @@ class BatchesTest(parameterized.TestCase, tf.test.TestCase):
         dataset=self.name, data_dir=self.data_dir, cache=cache, batch_size=46,
         preset='conditional', latents='z:2', hidden_units=(4,), jit='false')
                     | settings)
-    images = train._load(config)
+    images = load_images(config)
     return config, images, batches.TrainingInput(
         images, config, strategy or tf.distribute.get_strategy())
 

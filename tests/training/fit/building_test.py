@@ -10,14 +10,12 @@ import tensorflow as tf
 import tf_keras
 
 import tfvae
-from tfvae.models import choices
 from tfvae.training import Config
 from tfvae.training import ModelConfig
 from tfvae.training import train_and_evaluate
 from tfvae.training.fit.building import compiled_model
 from tfvae.training.fit.building import initialize_priors
 from tfvae.training.fit.building import make_kl_schedule
-from tfvae.training.fit.building import make_objective
 
 
 class ObjectiveTest(parameterized.TestCase, tf.test.TestCase):
@@ -33,11 +31,11 @@ class ObjectiveTest(parameterized.TestCase, tf.test.TestCase):
             mmd_kernel='rbf', mmd_bandwidth=2.),
        dict(alpha=.5, lambda_=9., kernel='rbf', bandwidth=2.)))
   def test_settings_arrive(self, settings, expected):
-    objective = make_objective(ModelConfig(**settings), num_examples=123)
+    objective = ModelConfig(**settings).make_objective().for_training_set(123)
     self.assertEqual(objective.get_config(), expected)
 
-  def test_none_is_the_elbo(self):
-    self.assertIsNone(make_objective(ModelConfig(), num_examples=123))
+  def test_default_is_the_elbo(self):
+    self.assertIsInstance(ModelConfig().make_objective(), tfvae.objectives.ELBO)
 
 
 class ModelTest(parameterized.TestCase, tf.test.TestCase):
@@ -93,12 +91,8 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
     initialize_priors(model, images)
     self.assertAllClose(
         model.priors['z'].pseudo_inputs()[:, 0, :, 0], expected, atol=1e-5)
-    with self.assertRaisesRegex(ValueError, 'images, 1.*=2'):
+    with self.assertRaisesRegex(ValueError, '1 training images, 2 comp'):
       initialize_priors(model, images[:1])
-
-  def test_support_by_name_is_that_of_the_layer(self):
-    for name, make in choices.LIKELIHOODS.items():
-      self.assertEqual(choices.SUPPORT[name], make([2], 1, None).support)
 
   def test_same_seed_same_weights(self):
     first, second, other = (

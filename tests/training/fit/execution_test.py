@@ -20,10 +20,13 @@ class ExecutionTest(parameterized.TestCase, tf.test.TestCase):
       (dict(jit='true', network='conv'), True, True),
       (dict(jit='false'), False, False))
   def test_jit(self, settings, on_cpu, on_gpu):
+    config = Config(**settings, hidden_units=(2,))
+    model = building.build_model(config.model, (4, 4, 1))
     for gpus, expected in (([], on_cpu), (['GPU:0'], on_gpu)):
       with mock.patch.object(tf.config, 'list_logical_devices',
                              return_value=gpus):
-        self.assertEqual(execution.uses_jit(Config(**settings)), expected)
+        self.assertEqual(
+            execution.uses_jit(config.training, model), expected)
 
   @parameterized.parameters(
       ('auto', 550, 50), ('auto', 13, 13), ('7', 550, 7), ('7', 5, 5),
@@ -43,14 +46,14 @@ class ExecutionTest(parameterized.TestCase, tf.test.TestCase):
       ('jit', 'true', 'auto'), ('precision', 'float16', 'bfloat16'))
   def test_parameter_server_refuses(self, name, value, remedy):
     with self.assertRaisesRegex(
-        ValueError, f'use --{name}={remedy}, or --strategy=multi_worker.*'
+        ValueError, f"use `{name}='{remedy}'`, or `strategy='multi_worker'`.*"
         f'strategy=parameter_server, {name}={value}$'):
       Config(strategy='parameter_server', **{name: value})
 
   @parameterized.parameters(
-      (dict(objective='beta_tc'), 'use --strategy=one_device.*beta_tc, 2 rep'),
-      (dict(objective='info_vae'), 'use --strategy=one_device.*vae, 2 rep'),
-      (dict(batch_size=1), 'raise --batch_size. .*batch_size=1, 2 replicas'))
+      (dict(objective='beta_tc'), "BetaTC.*strategy='one_device'.*2 replicas"),
+      (dict(objective='info_vae'), "InfoVAE.*='one_device'.*2 replicas"),
+      (dict(batch_size=1), 'raise `batch_size`. .*batch_size=1, 2 replicas'))
   def test_refused_with_two_replicas(self, settings, message):
     strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
     with strategy.scope(), self.assertRaisesRegex(ValueError, message):

@@ -19,6 +19,7 @@ from tests import fresh_process
 from tests import tiny_images
 from tfvae import data
 from tfvae import evaluation
+from tfvae.evaluation import MEASURES
 from tfvae.training import Config
 from tfvae.training import define_flags
 from tfvae.training import evaluate_run
@@ -27,8 +28,6 @@ from tfvae.training import report_run
 from tfvae.training import train
 from tfvae.training import train_and_evaluate
 from tfvae.training import TrainingInterruptedError
-from tfvae.training.config import EVALUATIONS
-from tfvae.training.results import evaluations
 
 _PROGRAM = pathlib.Path(__file__).parents[3] / 'train_main.py'
 _COSTLY = {'eval_ais_steps': 4, 'eval_ais_chains': 2,
@@ -65,10 +64,12 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
               encoding='utf-8') as file:
       return json.load(file)
 
-  def test_names_are_those_of_the_setting(self):
-    self.assertEqual(tuple(evaluations.EVALUATIONS), EVALUATIONS)
-    self.assertEqual(
-        Config(evaluations=('all',)).evaluation.chosen(), EVALUATIONS)
+  def test_order_of_the_measures(self):
+    names = ('importance_weighted', 'latent_space', 'representation',
+             'annealed', 'gaps', 'calibration', 'disentanglement')
+    self.assertEqual(Config(evaluations=('all',)).evaluation.chosen(), names)
+    self.assertEqual(Config(
+        evaluations=names[::-2]).evaluation.chosen(), names[::2])
 
   def test_adds_without_losing_what_is_there(self):
     before = self._written()
@@ -100,7 +101,7 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
         self.config, evaluations=('all',), **_COSTLY), self.workdir)
     self.assertEqual(metrics['disentanglement'],
                      {'not_computed': 'the data set has no factors'})
-    for name in set(EVALUATIONS) - {'importance_weighted', 'disentanglement'}:
+    for name in set(MEASURES) - {'importance_weighted', 'disentanglement'}:
       self.assertGreaterEqual(metrics[name]['seconds'], 0)
     gaps = metrics['gaps']
     self.assertAllClose(
@@ -162,13 +163,12 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(metrics['test']['elbo'], test['elbo'])
 
   def test_failure_costs_no_figures(self):
-    def fail(subject):
-      del subject
-      raise RuntimeError('out of\nluck')
+    fail = {'run': mock.Mock(side_effect=RuntimeError('out of\nluck'))}
 
     before = self._written()
-    with mock.patch.dict(evaluations.EVALUATIONS, latent_space=fail,
-                         importance_weighted=fail, gaps=fail):
+    with (mock.patch.multiple(evaluation.LatentSpaceMeasure, **fail),
+          mock.patch.multiple(evaluation.ImportanceWeightedMeasure, **fail),
+          mock.patch.multiple(evaluation.GapsMeasure, **fail)):
       metrics = evaluate_run(dataclasses.replace(
           self.config, evaluations=(
               'importance_weighted', 'latent_space', 'gaps')), self.workdir)
@@ -201,8 +201,8 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(KeyboardInterrupt, TrainingInterruptedError)
   def test_interruption_is_no_failure(self, error):
     before = self._written()
-    with (mock.patch.dict(evaluations.EVALUATIONS, latent_space=mock.Mock(
-        side_effect=error)), self.assertRaises(error)):
+    with (mock.patch.object(evaluation.LatentSpaceMeasure, 'run',
+                            side_effect=error), self.assertRaises(error)):
       evaluate_run(dataclasses.replace(
           self.config, evaluations=('latent_space',)), self.workdir)
     self.assertEqual(self._written(), before)
@@ -216,7 +216,7 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertIn(f'E[log p(x|z)] = {shown(test["reconstruction"])} nats, less '
                   f'KL of z = {shown(test["kl"])} nats, is an ELBO of '
                   f'{shown(test["elbo"])} nats', page)
-    self.assertIn('The figures of the 360 test images', page)
+    self.assertIn('Means over the 360 test images', page)
 
   def test_report_is_written_anew(self):
     path = os.path.join(self.workdir, 'report', 'index.html')
@@ -229,9 +229,10 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.parameters(evaluate_run, report_run)
   def test_refuses_what_is_no_finished_run_of_these_settings(self, run):
-    with self.assertRaisesRegex(ValueError, 'no finished run.*--mode=train'):
+    with self.assertRaisesRegex(
+        ValueError, 'no finished run.*`train_and_evaluate`'):
       run(self.config, self.create_tempdir().full_path)
-    with self.assertRaisesRegex(ValueError, '--epochs: 2 there, 3 here'):
+    with self.assertRaisesRegex(ValueError, '`epochs`: 2 there, 3 here'):
       run(dataclasses.replace(self.config, epochs=3), self.workdir)
 
   def test_command_line_takes_the_flags_of_the_run(self):
@@ -255,7 +256,7 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
     with open(os.path.join(workdir, 'metrics.json'), encoding='utf-8') as file:
       metrics = json.load(file)
     self.assertEqual(
-        {name for name in EVALUATIONS if 'not_computed' in metrics[name]},
+        {name for name in MEASURES if 'not_computed' in metrics[name]},
         {'representation', 'disentanglement'})
     self.assertIn('q has the parent y',
                   metrics['representation']['not_computed'])

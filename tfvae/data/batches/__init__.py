@@ -1,1 +1,1 @@
-"""Batches of stored and of streamed images, for training and evaluation."""
+"""Batches of images for training and evaluation, shuffled and resumable."""

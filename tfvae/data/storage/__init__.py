@@ -1,1 +1,1 @@
-"""Images in memory, in files, and streamed from their source."""
+"""Storage of images: in arrays, in files, and in the files of their source."""

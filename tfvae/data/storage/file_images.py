@@ -1,4 +1,4 @@
-"""Images in one file of rows of one size, read in any order."""
+"""Images in a file of rows of equal size, which are read in any order."""
 
 from collections.abc import Callable, Iterable, Iterator
 import hashlib
@@ -13,23 +13,23 @@ from tfvae.data.storage.whole_file import write_once
 
 
 class FileImages(StoredImages):
-  """Images in a file, pixel after pixel, by the numbers of their rows there.
+  """Images in a file, selected by their row numbers.
 
-  They are read by `pread`, not mapped into memory: the pages of a map count as
-  the process's own, so that a container with a limit would grow to the size of
-  the file. What the kernel has spare caches the file all the same.
+  The images are read with `pread` instead of a memory map. The pages of a map
+  count as memory of the process, which would grow to the size of the file in a
+  container with a limit. The kernel caches the file in free memory either way.
   """
 
   def __init__(self, file: 'RowFile', numbers: np.ndarray, shape: tuple,
                dtype: np.dtype, factor: int = 1):
-    """Initialises the view.
+    """Initializes the view.
 
     Args:
-      file: the open file.
-      numbers: int64 `[n]`, the row of each image.
+      file: Open file.
+      numbers: Row of each image, int64 `[n]`.
       shape: (height, width, channels).
-      dtype: of the pixels in the file.
-      factor: multiplies every pixel that is read, 1 or 255.
+      dtype: Type of the pixels in the file.
+      factor: Factor of every pixel, 1 or 255.
     """
     super().__init__((len(numbers), *shape), dtype, factor)
     self._file, self._numbers = file, numbers
@@ -39,25 +39,25 @@ class FileImages(StoredImages):
     """Returns all images of a file.
 
     Args:
-      path: of the file.
+      path: Path of the file.
       shape: (n, height, width, channels).
-      dtype: of the pixels.
+      dtype: Type of the pixels.
 
     Raises:
-      OSError: if it cannot be opened.
+      OSError: If the file cannot be opened.
     """
     row_bytes = int(np.prod(shape[1:])) * np.dtype(dtype).itemsize
     return cls(RowFile(path, row_bytes), np.arange(shape[0]), shape[1:], dtype)
 
   def __getitem__(self, key: slice | np.ndarray) -> np.ndarray:
-    """Reads the images of a slice, or of row numbers `[b]`."""
+    """Reads the images of a slice or of indices `[b]`."""
     numbers = self._numbers[key]
     images = np.empty((*numbers.shape, *self.shape[1:]), self.dtype)
     self._file.read(numbers.ravel(), images)
     return self._scaled(images)
 
   def rows(self, chosen: np.ndarray) -> 'FileImages':
-    """Returns the images that bool `[n]` or indices choose, without reading."""
+    """Returns the chosen images, by a mask or indices, without reading."""
     return self._view(self._numbers[chosen], self._factor)
 
   def with_factor(self, factor: int) -> 'FileImages':
@@ -65,7 +65,7 @@ class FileImages(StoredImages):
     return self._view(self._numbers, factor)
 
   def gather(self, device: str = 'CPU') -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns what gathers images by their numbers, in a tf.data map."""
+    """Returns a function that gathers images, for a map of `tf.data`."""
     del device
     def gathered(rows):
       images = tf.numpy_function(self.__getitem__, [rows], self.dtype,
@@ -75,7 +75,7 @@ class FileImages(StoredImages):
     return gathered
 
   def dataset(self, count: int) -> tf.data.Dataset:
-    """Returns the images in their order, `[b, ...]` with `b <= count`."""
+    """Returns the images in order, `[b, ...]` with `b <= count`."""
     gather, size = self.gather(), len(self)
     starts = tf.data.Dataset.range(0, size, count)
     return starts.map(
@@ -83,21 +83,22 @@ class FileImages(StoredImages):
         num_parallel_calls=2)
 
   def chunks(self) -> Iterator[np.ndarray]:
-    """Yields the images in their order, some 16 MiB at a time."""
+    """Yields the images in order, about 16 MiB at a time."""
     for start in range(0, len(self), self._chunk_size):
       yield self[start:start + self._chunk_size]
 
   def converted(self, name: str, convert: Callable[
       ['FileImages'], Iterable[np.ndarray]]) -> 'FileImages':
-    """Returns uint8 images made of these, in a file beside theirs.
+    """Returns uint8 images computed from these, in a file next to theirs.
 
     Args:
-      name: says what is made, for the file's name; with these images it decides
-        the content.
-      convert: yields the new images in order, `[b, height, width, channels]`.
+      name: Name of the conversion, for the file name. The name and these images
+        must determine the content.
+      convert: Function that yields the new images in order, `[b, height,
+        width, channels]`.
 
     Raises:
-      OSError: if the file cannot be written.
+      OSError: If the file cannot be written.
     """
     key = hashlib.sha256(self._numbers.tobytes())
     key.update(f'{name} {self.shape} {self._factor}'.encode())
@@ -110,14 +111,14 @@ class FileImages(StoredImages):
 
 
 class RowFile:
-  """An open file of rows of one size; closed with the last that uses it."""
+  """An open file of rows of equal size; closed when it is garbage."""
 
   def __init__(self, path: str, row_bytes: int):
     """Opens the file.
 
     Args:
-      path: of the file.
-      row_bytes: of one row.
+      path: Path of the file.
+      row_bytes: Bytes of one row.
     """
     self.path = path
     self._row_bytes = row_bytes
@@ -125,16 +126,16 @@ class RowFile:
     weakref.finalize(self, os.close, self._descriptor)
 
   def read(self, numbers: np.ndarray, out: np.ndarray) -> None:
-    """Reads rows into an array, each run of successive ones by one call.
+    """Reads rows into an array, with one call for each run of successive rows.
 
-    Safe in several threads at once, for it has no position in the file.
+    Thread-safe, as it keeps no position in the file.
 
     Args:
-      numbers: int `[b]`, of the rows.
-      out: contiguous, of b rows; gets what is read.
+      numbers: Row numbers, int `[b]`.
+      out: Contiguous array of b rows that receives them.
 
     Raises:
-      OSError: if the file ends before a row does.
+      OSError: If the file ends before a row does.
     """
     size = self._row_bytes
     target = memoryview(out.reshape(-1).view(np.uint8))
@@ -149,5 +150,5 @@ class RowFile:
       count = os.preadv(self._descriptor, [target], offset)
       if not count:
         raise OSError(f'{self.path} was cut off while it was read; remove it, '
-                      'and it is written anew')
+                      'and the next run writes it again')
       offset, target = offset + count, target[count:]

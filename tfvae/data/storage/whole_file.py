@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and are written once."""
+"""Files that are written once and are complete or not there."""
 
 from collections.abc import Callable, Iterable, Iterator
 import contextlib
@@ -17,31 +17,32 @@ _LOGGER = logging.getLogger(__name__)
 
 def write_once(path: str, num_bytes: int,
                pieces: Callable[[], Iterable[np.ndarray]]) -> None:
-  """Makes sure that a file is there whole; writes it if it is not.
+  """Writes a file unless it is complete already.
 
   One process writes at a time, under an advisory lock on `<path>.lock`, which
-  the kernel releases with the process; those that wait find the file written. A
-  writer that is killed leaves no file of this name.
+  the kernel releases when the process ends. Processes that wait for the lock
+  then find the complete file. A writer that is killed leaves no file of this
+  name.
 
   Args:
-    path: of the file; its directory is made too.
-    num_bytes: its length.
-    pieces: returns its content, arrays that follow each other. Called only if
-      the file has to be written.
+    path: Path of the file; its directory is made if necessary.
+    num_bytes: Length of the file.
+    pieces: Function that returns the content as successive arrays. It is called
+      only if the file has to be written.
 
   Raises:
-    OSError: if it cannot be written, as on a full disk; nothing is left then.
-    ValueError: if the pieces have another length than `num_bytes`.
+    OSError: If the file cannot be written, as on a full disk; no part is left.
+    ValueError: If the length of the pieces is not `num_bytes`.
   """
   os.makedirs(os.path.dirname(path), exist_ok=True)
-  if _is_whole(path, num_bytes):
+  if _is_complete(path, num_bytes):
     return
   with _locked(f'{path}.lock'):
-    if not _is_whole(path, num_bytes):
+    if not _is_complete(path, num_bytes):
       _write(path, num_bytes, pieces)
 
 
-def _is_whole(path: str, num_bytes: int) -> bool:
+def _is_complete(path: str, num_bytes: int) -> bool:
   return os.path.exists(path) and os.path.getsize(path) == num_bytes
 
 
@@ -51,7 +52,7 @@ def _locked(path: str) -> Iterator[None]:
     try:
       fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-      _LOGGER.info('Another process writes %s; waiting for it.',
+      _LOGGER.info('Another process is writing %s; waiting for it.',
                    path.removesuffix('.lock'))
       fcntl.flock(file, fcntl.LOCK_EX)
     yield
@@ -61,12 +62,12 @@ def _write(path: str, num_bytes: int,
            pieces: Callable[[], Iterable[np.ndarray]]) -> None:
   with replacing(path) as temporary:
     free = shutil.disk_usage(os.path.dirname(path)).free
-    if free < num_bytes:  # Known before the work.
+    if free < num_bytes:  # Before the work of decoding.
       raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
     with open(temporary, 'wb') as file:
       for piece in pieces():
         file.write(np.ascontiguousarray(piece).data)
       if file.tell() != num_bytes:
         raise ValueError(
-            'The data set has other images than its description says; prepare '
+            'The images do not match the description of the data set; prepare '
             f'it again. Received: {file.tell()} bytes, of {num_bytes}')

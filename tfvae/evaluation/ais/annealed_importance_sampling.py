@@ -1,4 +1,4 @@
-"""Annealed importance sampling of log p(x), from one side and from both."""
+"""Annealed importance sampling: lower and bidirectional bounds of log p(x)."""
 
 import dataclasses
 from typing import Any
@@ -34,35 +34,38 @@ def annealed_importance_sampling(
 
   with chains z₀ ~ p₀, z₁, … of Hamiltonian Monte Carlo transitions: Neal,
   Annealed Importance Sampling, 2001; Wu, Burda, Salakhutdinov and Grosse, On
-  the Quantitative Analysis of Decoder-Based Generative Models, 2017. A
-  stochastic lower bound that rises to log p(x) with steps and with chains.
+  the Quantitative Analysis of Decoder-Based Generative Models, 2017. The
+  estimate is a stochastic lower bound that rises to log p(x) with the numbers
+  of steps and chains.
 
-  A first run, with noise of its own, tunes the step size of each transition
-  and example to an acceptance of 65 %, or to trajectories of a quarter of a
-  Gaussian's period if those are shorter. The run that is weighed has them
-  fixed, so that E[w] = p(x). Each dimension moves in proportion to its width
-  under q(z|x) and p₀. An example takes 2 (num_leapfrog_steps + 1) · num_steps
-  · num_chains passes through the decoder and back.
+  A first run with its own noise tunes the step size of each transition and
+  example to an acceptance rate of 65 %, or to trajectories of a quarter of a
+  Gaussian's period if those are shorter. The second run, whose weights count,
+  keeps the step sizes fixed, so that E[w] = p(x). Each dimension moves in
+  proportion to its width under q(z|x) and p₀. An example takes
+  2 (num_leapfrog_steps + 1) · num_steps · num_chains forward and backward
+  passes through the decoder.
 
   Args:
-    model: a trained model with any graph and posterior.
+    model: Trained model with any graph and posterior.
     dataset: Batches as `fit` takes them, or arrays; see `examples.as_dataset`.
     num_steps: T, at least 2.
-    num_chains: C, at least 1, side by side in memory.
-    num_leapfrog_steps: of each transition, at least 1. More steps of annealing
-      are usually better than more of these.
-    start: p₀: 'posterior' is q(z|x), from where the way is short; 'prior' is
-      p(z), which takes more steps and does not rest on the encoder.
-    seed: of the chains.
-    jit_compile: whether to compile with XLA; convolutional models are faster
-      without on a CPU.
-    verbose: whether to show progress.
+    num_chains: C, at least 1; all chains are in memory together.
+    num_leapfrog_steps: Leapfrog steps of each transition, at least 1. More
+      annealing steps usually help more.
+    start: Start of the path, p₀: 'posterior' is q(z|x), which is near p(z|x);
+      'prior' is p(z), which needs more steps and does not depend on the
+      encoder.
+    seed: Seed of the chains.
+    jit_compile: Whether to compile with XLA, which makes convolutional models
+      slower on a CPU.
+    verbose: Whether to show progress.
 
   Returns:
     The bound of each example, in nats.
 
   Raises:
-    ValueError: if a number is too small, or `start` is unknown.
+    ValueError: If a number is too small, or `start` is unknown.
   """
   anneal = _compiled_bounds(
       model, num_steps, num_chains, num_leapfrog_steps, start, jit_compile)
@@ -75,12 +78,13 @@ def annealed_importance_sampling(
 
 @dataclasses.dataclass(frozen=True)
 class BidirectionalBounds:
-  """Bounds of log p(x) on data that a model made itself.
+  """Bounds of log p(x) on data that the model simulated.
 
   Attributes:
-    lower: at most log p(x) in expectation, in nats.
-    upper: at least log p(x) in expectation, in nats.
-    inputs: the data: x, or a dictionary of 'x' and 'y', arrays `[n, ...]`.
+    lower: Bound that is at most log p(x) in expectation, in nats.
+    upper: Bound that is at least log p(x) in expectation, in nats.
+    inputs: Simulated data: x, or a dictionary of 'x' and 'y', arrays
+      `[n, ...]`.
   """
 
   lower: Estimate
@@ -89,7 +93,7 @@ class BidirectionalBounds:
 
   @property
   def gap(self) -> Estimate:
-    """What lies between; its mean bounds the mean error of either."""
+    """Difference of the bounds; its mean bounds the mean error of each."""
     return Estimate(self.upper.values - self.lower.values)
 
 
@@ -106,7 +110,7 @@ def bidirectional_bounds(
     jit_compile: bool = True,
     verbose: bool = False,
 ) -> BidirectionalBounds:
-  """Brackets log p(x) on simulated data: how far is annealing to be trusted?
+  """Brackets log p(x) on simulated data, to measure the error of annealing.
 
     E[lower] ≤ log p(x) ≤ E[upper],  z ~ p(z), x ~ p(x|z).
 
@@ -116,28 +120,28 @@ def bidirectional_bounds(
     upper = −log (1/C) Σ_c w_c;
 
   Grosse, Ghahramani and Adams, Sandwiching the Marginal Likelihood Using
-  Bidirectional Monte Carlo, 2015. A small gap says that so many steps are
-  enough for this model, on data like those it makes.
+  Bidirectional Monte Carlo, 2015. A small gap means that the number of steps
+  is sufficient for this model, on data like those that it simulates.
 
   Args:
-    model: a trained model.
-    num_examples: n, how many x to simulate.
-    num_steps: see `annealed_importance_sampling`, as for what follows.
-    num_chains: C; those of an example all go back from its one z.
-    num_leapfrog_steps: of each transition.
-    start: p₀, 'prior' or 'posterior'.
-    labels: y for a conditional model, one-hot `[n, classes]`.
-    batch_size: examples at a time.
-    seed: of the data and of the chains.
-    jit_compile: whether to compile with XLA.
-    verbose: whether to show progress.
+    model: Trained model.
+    num_examples: Number n of x to simulate.
+    num_steps: T; see `annealed_importance_sampling`.
+    num_chains: C; the reverse chains of an example all start at its z.
+    num_leapfrog_steps: Leapfrog steps of each transition.
+    start: Start of the path, 'prior' or 'posterior'.
+    labels: Labels y of a conditional model, one-hot `[n, classes]`.
+    batch_size: Examples in a batch.
+    seed: Seed of the data and of the chains.
+    jit_compile: Whether to compile with XLA.
+    verbose: Whether to show progress.
 
   Returns:
     The bounds of each example, and the data.
 
   Raises:
-    ValueError: if a number is too small, `start` is unknown, or there is not a
-      label for each example of a conditional model.
+    ValueError: If a number is too small, `start` is unknown, or the number of
+      labels differs from `num_examples`.
   """
   anneal = _compiled_bounds(
       model, num_steps, num_chains, num_leapfrog_steps, start, jit_compile)
@@ -160,11 +164,11 @@ def _compiled_bounds(model, num_steps, num_chains, num_leapfrog_steps, start,
 
 
 def _simulate(model, num_examples, labels, seed):
-  """Returns x ~ p(x|z), with the labels if there are any, and z ~ p(z)."""
+  """Returns x ~ p(x|z), with any labels, and z ~ p(z)."""
   if labels is not None and len(labels) != num_examples:
-    raise ValueError('There must be a label for each example. Received: '
+    raise ValueError('`labels` must have a row for each example. Received: '
                      f'num_examples={num_examples}, {len(labels)} labels')
-  seeds = tfp.random.split_seed([seed, -1], n=2)  # No batch has that number.
+  seeds = tfp.random.split_seed([seed, -1], n=2)  # No batch has number −1.
   given = None if labels is None else {'y': tf.constant(labels, tf.float32)}
   latents = model.sample_prior(num_examples, seeds[0], given)
   x = model.decode(latents, given).sample(seed=seeds[1])

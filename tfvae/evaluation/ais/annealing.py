@@ -1,11 +1,11 @@
 """Hamiltonian Monte Carlo along an annealing path, and its weights.
 
-`tfp.mcmc.sample_annealed_importance_chain` has one step size and evenly spaced
-β, and runs one way only. It also starts each transition with the log-density
-that the state had under the β before, so none leaves its own density
-invariant: on a linear Gaussian model, 50 steps from the prior, its E[w] was
-0.735 ± 0.007 of p(x) with TFP 0.25, and 0.997 ± 0.008 here, where each
-transition starts afresh (tensorflow/probability issue 1429).
+`tfp.mcmc.sample_annealed_importance_chain` has a single step size and evenly
+spaced β, and runs in one direction only. It also starts each transition with
+the log-density of the state under the previous β, so no transition leaves its
+density invariant: on a linear Gaussian model, 50 steps from the prior, its E[w]
+is 0.735 ± 0.007 of p(x) with TFP 0.25, and 0.997 ± 0.008 here, where each
+transition evaluates its own density (tensorflow/probability issue 1429).
 """
 
 from collections.abc import Mapping
@@ -21,9 +21,10 @@ from tfvae.evaluation.ais.annealing_path import schedule
 from tfvae.evaluation.ais.annealing_path import STARTS
 from tfvae.models import LatentVariableModel
 
-# Near the best for HMC; Neal, MCMC Using Hamiltonian Dynamics, 2011.
+# Near the optimum of HMC; Neal, MCMC Using Hamiltonian Dynamics, 2011.
 _TARGET_ACCEPTANCE = 0.65
-# In units of the density's width, and of the logarithm for each transition.
+# The step size is in units of the density's width; the rate is the change of
+# its logarithm in a transition.
 _FIRST_STEP_SIZE, _ADAPTATION_RATE = 0.5, 0.2
 
 
@@ -37,7 +38,7 @@ def annealed_bounds(
     seed: tf.Tensor,
     exact_latents: Mapping[str, tf.Tensor] | None = None,
 ) -> tf.Tensor | tuple[tf.Tensor, tf.Tensor]:
-  """Returns bounds of log p(x) for one batch; to be compiled.
+  """Returns bounds of log p(x) for one batch; compile it.
 
   Args:
     model: Trained model.
@@ -74,20 +75,20 @@ def tuned_step_sizes(path: AnnealingPath, z: tf.Tensor, betas: np.ndarray,
                      num_leapfrog_steps: int, seed: tf.Tensor) -> tf.Tensor:
   """Runs chains to find the step sizes of `log_mean_weight`.
 
-  They follow the acceptance of each example's chains on their way. Since a
-  kernel that depends on its chain's past would bias the weights, these chains
-  serve for nothing else.
+  The step sizes adapt to the acceptance rate of each example's chains. A
+  transition that depends on the past of its chain would bias the weights, so
+  these chains have no other use.
 
   Args:
-    path: the path.
-    z: draws of its start, `[num_chains, b, size]`.
-    betas: β₀, …, β_T.
-    num_leapfrog_steps: of each transition.
-    seed: int tensor `[2]`.
+    path: Path of densities.
+    z: Draws of the start of the path, `[num_chains, b, size]`.
+    betas: Inverse temperatures β₀, …, β_T.
+    num_leapfrog_steps: Leapfrog steps of each transition.
+    seed: Int tensor `[2]`.
 
   Returns:
-    For β₁, …, β_{T−1} and each example, `[T - 1, b]`, in units of the
-    density's width.
+    Step sizes for β₁, …, β_{T−1} and each example, `[T - 1, b]`, in units of
+    the density's width.
   """
   num_moves = len(betas) - 2
   betas = tf.constant(betas, tf.float32)
@@ -101,7 +102,8 @@ def tuned_step_sizes(path: AnnealingPath, z: tf.Tensor, betas: np.ndarray,
     log_step_size = tf.minimum(log_step_size, longest)
     return t + 1, z, log_step_size, tuned.write(t, step_size)
 
-  # A quarter of a Gaussian's period draws afresh; more turns back.
+  # After a quarter of a Gaussian's period a draw is independent; longer
+  # trajectories turn back.
   longest = math.log(0.5 * math.pi / num_leapfrog_steps)
   first = tf.fill(z.shape[1:2], min(math.log(_FIRST_STEP_SIZE), longest))
   tuned = tf.TensorArray(tf.float32, num_moves, element_shape=first.shape)
@@ -114,25 +116,26 @@ def tuned_step_sizes(path: AnnealingPath, z: tf.Tensor, betas: np.ndarray,
 def log_mean_weight(path: AnnealingPath, z: tf.Tensor, betas: np.ndarray,
                     step_sizes: tf.Tensor, num_leapfrog_steps: int,
                     seed: tf.Tensor) -> tf.Tensor:
-  """Runs chains through the betas and weighs them.
+  """Runs chains along the path, and returns their mean weight.
 
     log w = Σ_t (β_{t+1} − β_t) (log p(x, z_t) − log p₀(z_t)),
 
   with z₀ given and z_t from z_{t−1} by a transition that leaves f_{β_t}
   invariant, t = 1, …, T − 1. Where z₀ is a draw of f_{β₀}, E[w] is the ratio of
-  the normalisers: p(x) from β = 0 to 1, and 1 / p(x) from 1 to 0; Neal,
+  the normalizers: p(x) from β = 0 to 1, and 1 / p(x) from 1 to 0; Neal,
   Annealed Importance Sampling, 2001.
 
   Args:
-    path: the path.
-    z: z₀ of each chain, `[num_chains, b, size]`.
-    betas: β₀, …, β_T.
-    step_sizes: of the transitions, `[T - 1, b]`.
-    num_leapfrog_steps: of each transition.
-    seed: int tensor `[2]`.
+    path: Path of densities.
+    z: Start z₀ of each chain, `[num_chains, b, size]`.
+    betas: Inverse temperatures β₀, …, β_T.
+    step_sizes: Step sizes of the transitions, `[T - 1, b]`.
+    num_leapfrog_steps: Leapfrog steps of each transition.
+    seed: Int tensor `[2]`.
 
   Returns:
-    log (1/C) Σ_c w_c over the chains, float64 `[b]`, in nats.
+    The logarithm of the mean weight, log (1/C) Σ_c w_c over the chains, float64
+    `[b]`, in nats.
   """
   num_moves = len(betas) - 2
   increments = tf.constant(np.diff(betas))
@@ -173,12 +176,13 @@ def _fold_in(seed, index):
 
 def check_annealing(num_steps: int, num_chains: int, num_leapfrog_steps: int,
                     start: str):
-  """Raises a `ValueError` if `annealed_bounds` does not take the settings."""
+  """Raises a `ValueError` if a setting of `annealed_bounds` is invalid."""
   if num_steps < 2 or num_chains < 1 or num_leapfrog_steps < 1:
     raise ValueError(
-        'Annealing takes at least 2 steps, a chain and a leapfrog step. '
+        '`num_steps` must be at least 2, `num_chains` and `num_leapfrog_steps` '
+        'at least 1. '
         f'Received: num_steps={num_steps}, num_chains={num_chains}, '
         f'num_leapfrog_steps={num_leapfrog_steps}')
   if start not in STARTS:
-    raise ValueError(f'start must be one of {STARTS}. Received: '
+    raise ValueError(f'`start` must be one of {", ".join(STARTS)}. Received: '
                      f'start={start!r}')

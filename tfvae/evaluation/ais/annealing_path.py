@@ -1,4 +1,4 @@
-"""The path of densities that annealing takes from a start to p(x, z)."""
+"""The annealing path: densities from a start distribution to p(x, z)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,9 +7,9 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfvae.inference import unpack_batch
 from tfvae.layers import SeededSample
 from tfvae.models import LatentVariableModel
-from tfvae.models.checks.batches import unpack_batch
 
 STARTS = ('prior', 'posterior')
 
@@ -20,21 +20,20 @@ _WIDTH_DRAWS = 64
 class AnnealingPath:
   """The densities f_β(z) ∝ p₀(z)^(1−β) p(x, z)^β for each example of a batch.
 
-  p₀ is p(z) or q(z|x). All latents together are one vector z here, `[..., b,
-  size]`, in which they lie one after the other. The densities are traced once,
-  for all the places in a graph that ask for them.
+  p₀ is p(z) or q(z|x). All latents are concatenated into one vector z,
+  `[..., b, size]`. The densities are traced once for all their uses in a graph.
   """
 
   def __init__(self, model: LatentVariableModel, inputs: Any, start: str,
                seed: tf.Tensor):
-    """Initialises the path, and draws from its ends to see how wide they are.
+    """Initializes the path, and estimates the widths of both ends from draws.
 
     Args:
-      model: Model whose p(x, z) it leads to.
+      model: Model of p(x, z), the end of the path.
       inputs: Batch as `fit` takes it: x, a dictionary of 'x' and 'y', or a pair
         with a target, which is then the x of p(x, z).
-      start: p₀, one of `STARTS`.
-      seed: Int tensor `[2]`, the seed of those draws alone.
+      start: Start of the path p₀, one of `STARTS`.
+      seed: Int tensor `[2]`, the seed of those draws.
     """
     inputs, self._x = unpack_batch(inputs)
     self._model, self._inputs, self._start = model, inputs, start
@@ -72,7 +71,7 @@ class AnnealingPath:
 
     Returns:
       Tensors `[*sample_shape, b]`, in nats. With β times the second, the first
-      is log f_β(z), less its normaliser.
+      is log f_β(z), up to its normalizer.
     """
     return self._traced_parts(z)
 
@@ -87,17 +86,18 @@ class AnnealingPath:
     return log_posterior, log_prior + log_likelihood - log_posterior
 
   def width(self, beta: tf.Tensor) -> tf.Tensor:
-    """Returns how wide f_β is along each dimension of z, `[b, size]`.
+    """Returns the width of f_β along each dimension of z, `[b, size]`.
 
-    The standard deviation, if both ends were Gaussian with independent
-    dimensions and the last were q(z|x): precisions mix as log-densities do.
+    It is the standard deviation that f_β would have if both ends were Gaussian
+    with independent dimensions and the last one were q(z|x), since precisions
+    mix as log-densities do.
     """
     return tf.math.rsqrt(
         (1 - beta) * self._start_precision + beta * self._end_precision)
 
 
 def schedule(num_steps: int) -> np.ndarray:
-  """Returns β₀ = 0, …, β_T = 1, closer together at both ends.
+  """Returns the inverse temperatures β₀ = 0, …, β_T = 1, dense at both ends.
 
     β_t = (σ(s_t) − σ(−4)) / (σ(4) − σ(−4)),  s_t = 4 (2t/T − 1),
 
@@ -105,7 +105,7 @@ def schedule(num_steps: int) -> np.ndarray:
   Quantitative Analysis of Decoder-Based Generative Models, 2017.
 
   Args:
-    num_steps: T.
+    num_steps: Number of steps T.
 
   Returns:
     A float64 array `[num_steps + 1]`.

@@ -1,4 +1,4 @@
-"""What the ranks of simulation-based calibration say."""
+"""Statistics of the ranks of simulation-based calibration."""
 
 from collections.abc import Mapping, Sequence
 import dataclasses
@@ -11,17 +11,30 @@ from scipy import stats
 LEVELS = (0.5, 0.8, 0.95)
 
 
+def uniform_band(num_ranks: int, num_bins: int,
+                 level: float = 0.95) -> tuple[int, int]:
+  """Returns the counts between which a bin of uniform ranks lies, inclusive.
+
+  Args:
+    num_ranks: Ranks in all bins.
+    num_bins: Number of bins.
+    level: Probability of the central interval of Binomial(num_ranks, 1 / bins).
+  """
+  low, high = stats.binom.interval(level, num_ranks, 1 / num_bins)
+  return int(low), int(high)
+
+
 @dataclasses.dataclass(frozen=True)
 class Calibration:
   """Ranks that are uniform on 0, …, L if q(z|x) is calibrated.
 
-  A ∪-shaped histogram belongs to a posterior that is too narrow, a ∩-shaped one
-  to one too wide, a sloping one to one that is shifted.
+  A ∪-shaped histogram means that the posterior is too narrow, a ∩-shaped one
+  that it is too wide, and a sloping one that it is shifted.
 
   Attributes:
-    ranks: by latent, int `[num_simulations, size]`.
-    num_draws: L.
-    num_bins: bins of the histograms, a divisor of L + 1.
+    ranks: Ranks by latent, int `[num_simulations, size]`.
+    num_draws: Number of draws L that each value is ranked among.
+    num_bins: Number of bins of the histograms, a divisor of L + 1.
   """
 
   ranks: Mapping[str, np.ndarray]
@@ -30,7 +43,7 @@ class Calibration:
 
   @property
   def num_simulations(self) -> int:
-    """The number of ranks of a dimension."""
+    """The number of ranks of each dimension."""
     return len(next(iter(self.ranks.values())))
 
   @functools.cached_property
@@ -42,32 +55,31 @@ class Calibration:
             for name, ranks in self.ranks.items()}
 
   def histogram_band(self, level: float = 0.95) -> tuple[int, int]:
-    """Returns the counts between which a uniform bin lies, both included.
+    """Returns the `uniform_band` of one bin.
 
-    For one bin: of 20 bins one is outside of its 95 % band on average.
+    Of 20 bins one is outside its 95 % band on average.
 
     Args:
-      level: probability of the central interval of Binomial(n, 1 / bins).
+      level: Probability of the band.
     """
-    low, high = stats.binom.interval(
-        level, self.num_simulations, 1 / self.num_bins)
-    return int(low), int(high)
+    return uniform_band(self.num_simulations, self.num_bins, level)
 
   def cumulative_band(self, level: float = 0.95,
                       seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the cumulative counts between which all of a dimension lie.
+    """Returns a simultaneous band of the cumulative counts of a dimension.
 
-    The band of Säilynoja, Bürkner and Vehtari, Graphical test for discrete
-    uniformity, 2022, by simulation, at the edges of the bins: binomial
-    intervals of such a level that a share `level` of uniform samples keeps
-    within all of them.
+    The band is that of Säilynoja, Bürkner and Vehtari, Graphical test for
+    discrete uniformity, 2022, by simulation, at the edges of the bins: binomial
+    intervals whose level is chosen so that a fraction `level` of uniform
+    samples stays within all of them.
 
     Args:
-      level: probability that a calibrated dimension keeps within the band.
-      seed: of the simulated ranks.
+      level: Probability that a calibrated dimension stays within the band.
+      seed: Seed of the simulated ranks.
 
     Returns:
-      Lowest and highest sums of the first 1, 2, … bins, `[num_bins − 1]`.
+      The lowest and the highest sums of the first 1, 2, … bins, `[num_bins −
+      1]`.
     """
     n, shares = self.num_simulations, np.full(self.num_bins, 1 / self.num_bins)
     edges = np.cumsum(shares)[:-1]
@@ -80,29 +92,29 @@ class Calibration:
 
   @property
   def p_values(self) -> dict[str, np.ndarray]:
-    """Chi-square tests of uniform histograms, by latent, `[size]`."""
+    """P-values of chi-square tests of uniformity, by latent, `[size]`."""
     return {name: stats.chisquare(counts, axis=1).pvalue
             for name, counts in self.histograms.items()}
 
   def coverage(self, level: float) -> tuple[dict[str, np.ndarray], float]:
-    """Returns how often the central interval of q(z_d|x̃) holds z̃_d.
+    """Returns how often the central interval of q(z_d|x̃) contains z̃_d.
 
-    The interval is that between two of the L draws, so its nominal level is a
+    The ends of the interval are two of the L draws, so its nominal level is a
     multiple of 1 / (L + 1).
 
     Args:
-      level: probability of the interval, between 0 and 1.
+      level: Probability of the interval, between 0 and 1.
 
     Returns:
-      The share of the simulations by latent, `[size]`, and the nominal level
-      nearest to `level` that it is to be compared with.
+      The fraction of the simulations by latent, `[size]`, and the nominal level
+      to compare it with, the nearest one to `level`.
 
     Raises:
-      ValueError: if `level` is out of range.
+      ValueError: If `level` is out of range.
     """
     if not 0 < level < 1:
       raise ValueError(
-          f'level must be between 0 and 1. Received: level={level}')
+          f'`level` must be between 0 and 1. Received: level={level}')
     tail = round((1 - level) / 2 * (self.num_draws + 1))  # Ranks on each side.
     return {
         name: np.mean((ranks >= tail) & (ranks <= self.num_draws - tail),
@@ -111,12 +123,12 @@ class Calibration:
     }, 1 - 2 * tail / (self.num_draws + 1)
 
   def is_calibrated(self, significance: float = 0.05) -> bool:
-    """Returns whether no dimension's ranks are known not to be uniform.
+    """Returns whether the ranks of all dimensions are consistent with uniform.
 
     Args:
-      significance: the probability of False for a posterior that is
-        calibrated, at most: each of D chi-square tests is held against
-        significance / D (Bonferroni).
+      significance: Upper limit of the probability of False for a calibrated
+        posterior: each of D chi-square tests has the significance level
+        `significance` / D (Bonferroni).
     """
     p_values = np.concatenate(list(self.p_values.values()))
     return bool(p_values.min() * len(p_values) > significance)
@@ -125,14 +137,14 @@ class Calibration:
     """Returns the verdict in sentences.
 
     Args:
-      significance: as in `is_calibrated`.
+      significance: See `is_calibrated`.
     """
     size = sum(ranks.shape[1] for ranks in self.ranks.values())
     if self.is_calibrated(significance):
       return [
-          f'Calibrated: in {self.num_simulations} simulations the ranks of no '
-          f'latent dimension of {size} differ from uniform (chi-square, '
-          f'significance {significance:g} for all together).']
+          f'Calibrated: in {self.num_simulations} simulations, the ranks of '
+          f'none of {size} latent dimensions differ from uniform (chi-square '
+          f'tests with a joint significance level of {significance:g}).']
     coverage, nominal = self.coverage(0.95)
     sentences = []
     for name, p_values in self.p_values.items():
@@ -140,14 +152,14 @@ class Calibration:
       if len(off):
         sentences.append(
             f'q({name}|x) is not calibrated in {len(off)} of {len(p_values)} '
-            f'dimensions: it is {self._faults(name, off)}. Its central '
-            f'{nominal:.0%} intervals hold between '
+            f'dimensions: it is {self._faults(name, off)}. There, its central '
+            f'{nominal:.0%} intervals contain between '
             f'{coverage[name][off].min():.0%} and '
-            f'{coverage[name][off].max():.0%} of the true values there.')
+            f'{coverage[name][off].max():.0%} of the true values.')
     return sentences
 
   def _faults(self, name: str, dimensions: np.ndarray) -> str:
-    """Returns in how many of the dimensions q is at fault in which way."""
+    """Returns how q is wrong, with the number of dimensions of each fault."""
     # Of u uniform on [−½, ½] the variance is 1/12, that of u² is 1/180.
     u = (self.ranks[name][:, dimensions] + 0.5) / (self.num_draws + 1) - 0.5
     location = np.mean(u, axis=0) * np.sqrt(12)
@@ -162,7 +174,7 @@ class Calibration:
     """Returns verdict, p-values and coverages as plain data.
 
     Args:
-      levels: of the central intervals.
+      levels: Levels of the central intervals.
     """
     return {
         'is_calibrated': self.is_calibrated(),

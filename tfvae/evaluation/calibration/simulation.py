@@ -26,35 +26,35 @@ def simulation_based_calibration(
     jit_compile: bool = False,
     verbose: bool = False,
 ) -> Calibration:
-  """Ranks what the model drew among what q(z|x) draws for it.
+  """Ranks the latents of simulated data among draws of q(z|x).
 
     z̃ ~ p(z),  x̃ ~ p(x|z̃),  z_1, …, z_L ~ q(z|x̃),  r_d = #{l: z_l,d < z̃_d}.
 
   If q(z|x) is p(z|x), every rank is uniform on 0, …, L; Talts et al.,
   Validating Bayesian Inference Algorithms with Simulation-Based Calibration,
-  2018. The posterior is that of the model as it stands, and x̃ its own data:
-  nothing is said of how well it fits others. Calibrated is not informative
-  either: q(z|x) = p(z) passes if taken for every x̃.
+  2018. It tests the posterior of the model, on data of the model: it does not
+  measure how well the model fits other data. Nor does it measure information:
+  q(z|x) = p(z) for every x passes.
 
   Args:
-    model: a trained model.
-    num_simulations: pairs of z̃ and x̃, at least five for each bin.
-    num_draws: L, such that L + 1 ranks divide into equal bins.
-    num_bins: of the rank histograms, at least 2.
-    inputs: for a conditional model a dictionary with 'y', with a row for each
+    model: Trained model.
+    num_simulations: Number of pairs of z̃ and x̃, at least five for each bin.
+    num_draws: Number of draws L; `num_bins` must divide L + 1.
+    num_bins: Number of bins of the rank histograms, at least 2.
+    inputs: Dictionary with 'y' of a conditional model, a row for each
       simulation.
-    batch_size: simulations at a time.
-    seed: of the draws.
-    jit_compile: whether to compile with XLA, which takes seconds and gains
-      little here.
-    verbose: whether to show a progress bar.
+    batch_size: Simulations in a batch.
+    seed: Seed of the draws.
+    jit_compile: Whether to compile with XLA, which takes seconds and saves
+      little time here.
+    verbose: Whether to show a progress bar.
 
   Returns:
     The ranks of each dimension of every latent, in joint draws of q.
 
   Raises:
-    ValueError: if a number is out of range, the labels are not as many as the
-      simulations, or y is a parent in q and in no factor of p.
+    ValueError: If a number is out of range, the number of labels differs from
+      that of the simulations, or y is a parent in q and in no factor of p.
   """
   _check_graph(model)
   _check(num_simulations, num_draws, num_bins, batch_size, inputs)
@@ -98,8 +98,8 @@ def _count_below(model: LatentVariableModel, z: Mapping[str, tf.Tensor],
 
 
 def _check_graph(model: LatentVariableModel):
-  graph = getattr(model, 'graph', None)  # `VAE` has none, and no labels.
-  if graph is not None and graph.is_conditional and not any(
+  graph = model.graph
+  if graph.is_conditional and not any(
       'y' in factor.parents for factor in graph.generative):
     raise ValueError(
         'Calibration draws z, x and y from their joint distribution, which '
@@ -111,18 +111,21 @@ def _check_graph(model: LatentVariableModel):
 def _check(num_simulations, num_draws, num_bins, batch_size, inputs):
   if min(num_draws, num_bins - 1, batch_size) < 1:
     raise ValueError(
-        'num_draws and batch_size must be at least 1, num_bins 2. Received: '
+        '`num_draws` and `batch_size` must be at least 1, `num_bins` at least '
+        '2. Received: '
         f'num_draws={num_draws}, num_bins={num_bins}, batch_size={batch_size}')
   if (num_draws + 1) % num_bins:
     raise ValueError(
-        'num_draws + 1 ranks must divide into equal bins, as 199 draws into '
-        f'20. Received: num_draws={num_draws}, num_bins={num_bins}')
+        '`num_bins` must divide `num_draws` + 1, as 20 divides 199 + 1. '
+        f'Received: num_draws={num_draws}, num_bins={num_bins}')
   if num_simulations < 5 * num_bins:
     raise ValueError(
-        'The chi-square test of the histograms needs five simulations a bin. '
+        'The chi-square test needs at least five simulations for each bin; '
+        'raise `num_simulations`, or lower `num_bins`. '
         f'Received: num_simulations={num_simulations}, num_bins={num_bins}')
   labels = (inputs or {}).get('y')
   if labels is not None and len(labels) != num_simulations:
     raise ValueError(
-        'y must have a row for each simulation. Received: num_simulations='
+        "`inputs['y']` must have a row for each simulation. Received: "
+        'num_simulations='
         f"{num_simulations}, inputs['y'].shape={np.shape(labels)}")

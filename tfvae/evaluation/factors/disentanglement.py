@@ -1,15 +1,15 @@
-"""How far each dimension of a code stands for one factor of the data.
+"""Disentanglement scores: whether each dimension represents one factor.
 
-The four measures of Locatello et al., Challenging Common Assumptions in the
-Unsupervised Learning of Disentangled Representations, 2019, computed from the
-codes and factors of a part of the data. All are between 0 and 1, all but the
-FactorVAE score near 0 where nothing is disentangled. Codes are posterior means,
-as `tfvae.evaluation.factors.representation.posterior_means` gives them.
+The four scores are those of Locatello et al., Challenging Common Assumptions in
+the Unsupervised Learning of Disentangled Representations, 2019, computed from
+codes and factors of a data set. All are between 0 and 1; all except the
+FactorVAE score are near 0 where nothing is disentangled. Codes are posterior
+means, as from `tfvae.evaluation.factors.representation.posterior_means`.
 
-A mean has no scale of its own: one that moves far less than its posterior is
-wide is credited like any other, although the latent tells next to nothing.
-`Latent.informative` marks the dimensions to keep, and
-`sampled_mutual_information_gap` needs no mark.
+The scores ignore the scale of a mean: one that varies far less than its
+posterior's standard deviation counts like any other, although it carries almost
+no information. `Latent.informative` marks the dimensions to keep;
+`sampled_mutual_information_gap` needs no such mark.
 """
 
 import numpy as np
@@ -25,16 +25,16 @@ from tfvae.evaluation.factors.factor_prediction import sap
 def disentanglement_scores(
     codes: np.ndarray, factors: np.ndarray, seed: int = 0,
     informative: np.ndarray | None = None) -> dict[str, float]:
-  """Returns every score of this file by name.
+  """Returns all disentanglement scores by name.
 
   Args:
-    codes: Float array `[n, d]`, d at least 2; some 10,000 rows are customary.
-    factors: Integer array `[n, f]`, f at least 2, each with two values or more
-      and each value in two rows or more.
+    codes: Float array `[n, d]`, d at least 2; 10,000 rows are customary.
+    factors: Integer array `[n, f]`, f at least 2; each factor has at least two
+      values, and each value occurs in at least two rows.
     seed: Seed of the split into training and test data, of the forests and of
       the votes.
-    informative: Bool array `[d]`, the dimensions to score; the others are held
-      at 0, so that no score credits them. None scores all. See
+    informative: Bool array `[d]`, the dimensions to score; the others are set
+      to 0, so that no score credits them. None scores all dimensions. See
       `LatentSpace.informative`.
 
   Returns:
@@ -42,7 +42,7 @@ def disentanglement_scores(
     'dci_informativeness', 'sap' and 'factor_vae_score'.
 
   Raises:
-    ValueError: if codes or factors are not as said; see `why_not`.
+    ValueError: If codes or factors are unsuitable; see `why_not`.
   """
   codes, factors = checked(codes, factors, informative)
   _check_counts(factors)
@@ -54,7 +54,7 @@ def disentanglement_scores(
 
 
 def why_not(factors: np.ndarray) -> str | None:
-  """Returns why `disentanglement_scores` does not take factors, or None.
+  """Returns why factors are unsuitable for the scores, or None.
 
   Args:
     factors: Integer array `[n, f]`.
@@ -65,7 +65,7 @@ def why_not(factors: np.ndarray) -> str | None:
   for k, factor in enumerate(np.asarray(factors).T):
     values, counts = np.unique(factor, return_counts=True)
     if counts.min() < 2:
-      return ('each value of a factor must occur at least twice; give more '
+      return ('each value of a factor must occur at least twice; use more '
               f'data, or leave the factor out. Received: factors[:, {k}] with '
               f'a single {values[counts.argmin()]} in {len(factor)} rows')
   return None
@@ -74,21 +74,21 @@ def why_not(factors: np.ndarray) -> str | None:
 def mutual_information_gap(
     codes: np.ndarray, factors: np.ndarray, num_bins: int = 20,
     informative: np.ndarray | None = None) -> float:
-  """Returns MIG: how much more the best dimension knows than the second.
+  """Returns the mutual information gap of codes in bins.
 
     MIG = mean_k (I(z_(1); v_k) − I(z_(2); v_k)) / H(v_k),
 
-  with (1) and (2) the two dimensions that tell most of v_k; Chen et al.,
-  Isolating Sources of Disentanglement in VAEs, 2018. As in Locatello et al.,
-  the codes are cut into bins of equal width from their least to their greatest
-  value, so a factor of more values than bins cannot reach 1.
+  where (1) and (2) are the two dimensions with the highest information about
+  v_k; Chen et al., Isolating Sources of Disentanglement in VAEs, 2018. As in
+  Locatello et al., codes are divided into bins of equal width between their
+  extremes, so a factor with more values than bins cannot reach 1.
 
   Args:
-    codes: see `disentanglement_scores`.
-    factors: see `disentanglement_scores`.
-    num_bins: Bins of each dimension.
-    informative: see `disentanglement_scores`. With a single dimension left, the
-      second counts as one that knows nothing.
+    codes: See `disentanglement_scores`.
+    factors: See `disentanglement_scores`.
+    num_bins: Number of bins of each dimension.
+    informative: See `disentanglement_scores`. If a single dimension is left,
+      the information of the second is 0.
   """
   codes, factors = checked(codes, factors, informative)
   bins = [np.digitize(z, np.histogram_bin_edges(z, num_bins)[1:-1])
@@ -100,26 +100,28 @@ def mutual_information_gap(
 
 def factor_vae_score(codes: np.ndarray, factors: np.ndarray, seed: int = 0,
                      num_votes: int = 10000, batch_size: int = 64) -> float:
-  """Returns the accuracy of a majority vote for the factor that was fixed.
+  """Returns the accuracy of a majority vote for the factor that is fixed.
 
-  A vote is the dimension that varies least, relative to its variance in all
-  the data, over a batch in which one factor keeps its value. A classifier from
-  dimensions to factors is read off `num_votes` votes and scored on half as many
-  others. Chance is 1/f. Kim and Mnih, Disentangling by Factorising, 2018.
+  A vote is the dimension with the least variance, relative to its variance in
+  all the data, over a batch in which one factor is constant. A classifier from
+  dimensions to factors is learned from `num_votes` votes and tested on half as
+  many others. Chance level is 1/f. It is the score of FactorVAE, Kim and Mnih,
+  2018.
 
   Args:
-    codes: see `disentanglement_scores`.
-    factors: see `disentanglement_scores`; no value may occur once only.
-    seed: of the batches.
-    num_votes: votes to learn from, at least 2.
-    batch_size: rows of a batch, drawn with replacement from those with the
+    codes: See `disentanglement_scores`.
+    factors: See `disentanglement_scores`; each value occurs at least twice.
+    seed: Seed of the batches.
+    num_votes: Number of votes to learn from, at least 2.
+    batch_size: Rows of a batch, drawn with replacement from those with the
       value of a random row; at least 2.
 
   Raises:
-    ValueError: if a number is below 2, or a value occurs once only.
+    ValueError: If a number is below 2, or a value occurs only once.
   """
   if num_votes < 2 or batch_size < 2:
-    raise ValueError('num_votes and batch_size must be at least 2. Received: '
+    raise ValueError('`num_votes` and `batch_size` must be at least 2. '
+                     'Received: '
                      f'num_votes={num_votes}, batch_size={batch_size}')
   codes, factors = checked(codes, factors)
   _check_counts(factors)
@@ -140,7 +142,7 @@ def _check_counts(factors: np.ndarray):
 
 
 def _votes(codes, factors, num_votes, batch_size, rng) -> np.ndarray:
-  """Returns how often each dimension was chosen for each factor, `[d, f]`."""
+  """Returns the votes of each dimension for each factor, `[d, f]`."""
   inverses = [np.unique(v, return_inverse=True)[1] for v in factors.T]
   rows = [[np.flatnonzero(inverse == value)
            for value in range(inverse.max() + 1)] for inverse in inverses]

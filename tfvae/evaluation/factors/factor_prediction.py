@@ -1,4 +1,4 @@
-"""How well factors are predicted from codes, dimension by dimension."""
+"""Prediction of factors from codes: DCI and SAP."""
 
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
@@ -7,7 +7,7 @@ from sklearn.svm import LinearSVC
 
 _TINY = np.finfo(float).tiny  # Keeps 0 / 0 at 0.
 _TREES = 30
-# From the most regular tree to the least, which wins only if it is better.
+# In order of decreasing regularization; a later size must be strictly better.
 _LEAF_SIZES = (64, 16, 4, 1)
 
 
@@ -19,21 +19,21 @@ def dci(codes: np.ndarray, factors: np.ndarray,
     C = Σ_k ρ_k (1 − H_d(R_·k / Σ_i R_ik)),  ρ_k = Σ_i R_ik / Σ R,
 
   where R_ik is the importance of dimension i for predicting factor k and H_n
-  the entropy to base n; informativeness is the accuracy on a third of the data
-  that was held out. Eastwood and Williams, A Framework for the Quantitative
-  Evaluation of Disentangled Representations, 2018.
+  the entropy to base n; informativeness is the accuracy on a held-out third of
+  the data. Eastwood and Williams, A Framework for the Quantitative Evaluation
+  of Disentangled Representations, 2018.
 
-  R is that of random forests, as in the paper, every dimension a candidate at
-  every split, and the size of the leaves chosen by accuracy out of the bag:
-  full trees spread importance over what is noise. Locatello et al. use gradient
-  boosting, a tree for each class and round, which takes minutes where this
-  takes seconds; their values do not compare with these. (scikit-learn's
-  histogram boosting is fast, and has no importances.)
+  R is that of random forests, as in the paper. Every dimension is a candidate
+  at every split, and the leaf size is chosen by out-of-bag accuracy, because
+  full trees assign importance to noise. Locatello et al. use gradient boosting
+  with a tree for each class and round, which takes minutes instead of seconds;
+  their values are not comparable with these. (scikit-learn's histogram boosting
+  is fast, but has no importances.)
 
   Args:
-    codes: see `disentanglement.disentanglement_scores`.
-    factors: see `disentanglement.disentanglement_scores`.
-    seed: of the split and the forests.
+    codes: See `disentanglement.disentanglement_scores`.
+    factors: See `disentanglement.disentanglement_scores`.
+    seed: Seed of the split and of the forests.
   """
   codes, factors = checked(codes, factors)
   train, test = _split(len(codes), seed)
@@ -50,22 +50,22 @@ def dci(codes: np.ndarray, factors: np.ndarray,
 
 def sap(codes: np.ndarray, factors: np.ndarray, is_continuous: bool = False,
         seed: int = 0) -> float:
-  """Returns SAP: how much better the best dimension predicts than the second.
+  """Returns the separated attribute predictability.
 
     SAP = mean_k (S_(1)k − S_(2)k),
 
-  with S_ik the accuracy on held-out data of a linear support vector machine
-  that predicts factor k from dimension i alone, or, for factors that are
-  continuous, the squared correlation of the two; Kumar, Sattigeri and
-  Balakrishnan, Variational Inference of Disentangled Latent Concepts from
-  Unlabeled Observations, 2018. The settings are those of Locatello et al. By
-  accuracy it stays below 1, since the second dimension guesses at chance.
+  where S_ik is the held-out accuracy of a linear support vector machine that
+  predicts factor k from dimension i alone or, for continuous factors, their
+  squared correlation; Kumar, Sattigeri and Balakrishnan, Variational Inference
+  of Disentangled Latent Concepts from Unlabeled Observations, 2018. The
+  settings are those of Locatello et al. With accuracies it stays below 1, since
+  the second dimension is right by chance.
 
   Args:
-    codes: see `disentanglement.disentanglement_scores`.
-    factors: see `disentanglement.disentanglement_scores`.
-    is_continuous: whether the factors are numbers, in place of classes.
-    seed: of the split and the classifiers.
+    codes: See `disentanglement.disentanglement_scores`.
+    factors: See `disentanglement.disentanglement_scores`.
+    is_continuous: Whether the factors are continuous, not classes.
+    seed: Seed of the split and of the classifiers.
   """
   codes, factors = checked(codes, factors)
   if is_continuous:
@@ -75,7 +75,7 @@ def sap(codes: np.ndarray, factors: np.ndarray, is_continuous: bool = False,
   train, test = _split(len(codes), seed)
 
   def accuracy(z, v):
-    if np.ptp(v[train]) == 0:  # A rare value may be in no training row.
+    if np.ptp(v[train]) == 0:  # All other values are in the test rows.
       return np.mean(v[test] == v[train][0])
     classifier = LinearSVC(
         C=0.01, class_weight='balanced', random_state=seed)
@@ -95,20 +95,20 @@ def _forest(codes, factor, seed) -> RandomForestClassifier:
 
 
 def _concentration(weights: np.ndarray) -> np.ndarray:
-  """Returns 1 − H_n(w / Σ w) of each column of n, 1 where one has it all."""
+  """Returns 1 − H_n(w / Σ w) of each column of n rows."""
   shares = weights / np.maximum(weights.sum(axis=0), _TINY)
   logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
   return 1 + np.sum(shares * logs, axis=0) / np.log(len(weights))
 
 
 def _split(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-  """Returns the rows of two thirds, to learn from, and those of the rest."""
+  """Returns two thirds of the rows for training, and the rest for testing."""
   rows = np.random.default_rng(seed).permutation(n)
   return rows[:2 * n // 3], rows[2 * n // 3:]
 
 
 def gap(scores: np.ndarray) -> np.ndarray:
-  """Returns the greatest less the second of each column, `[f]`."""
+  """Returns the difference of the two largest values of each column, `[f]`."""
   second, first = np.sort(scores, axis=0)[-2:]
   return first - second
 
@@ -117,8 +117,8 @@ def normalized_gap(information: np.ndarray, factors: np.ndarray) -> float:
   """Returns MIG, mean_k (I(z_(1); v_k) − I(z_(2); v_k)) / H(v_k).
 
   Args:
-    information: I(z_j; v_k), `[d, f]`, in nats. Where d is 1, the second
-      dimension counts as one that knows nothing.
+    information: Mutual information I(z_j; v_k), `[d, f]`, in nats. Where d is
+      1, the information of the second dimension is 0.
     factors: Integer array `[n, f]`.
   """
   nothing = np.zeros([1, factors.shape[1]])
@@ -132,28 +132,28 @@ def checked(
   """Returns codes and factors as arrays.
 
   Args:
-    codes: see `disentanglement.disentanglement_scores`.
-    factors: see `disentanglement.disentanglement_scores`.
-    informative: Bool array `[d]`; the other dimensions become 0, so that no
-      score credits them. None keeps all.
+    codes: See `disentanglement.disentanglement_scores`.
+    factors: See `disentanglement.disentanglement_scores`.
+    informative: Bool array `[d]`; the other dimensions are set to 0, so that no
+      score credits them. None keeps all dimensions.
 
   Raises:
-    ValueError: if they are not as `disentanglement_scores` says.
+    ValueError: If they are not as `disentanglement_scores` describes.
   """
   codes, factors = np.asarray(codes, np.float64), checked_factors(factors)
   if (codes.ndim != 2 or len(codes) != len(factors) or codes.shape[1] < 2):
     raise ValueError(
-        'Disentanglement is of codes [n, d] and factors [n, f], d and f at '
-        f'least 2. Received: codes.shape={codes.shape}, '
+        '`codes` must be [n, d] and `factors` [n, f], d and f at least 2. '
+        f'Received: codes.shape={codes.shape}, '
         f'factors.shape={factors.shape}')
   if not np.isfinite(codes).all():
     raise ValueError(
-        'codes must be finite; see whether training diverged. Received: '
+        '`codes` must be finite; check whether training diverged. Received: '
         f'{int((~np.isfinite(codes)).any(axis=1).sum())} rows that are not')
   if informative is None:
     return codes, factors
   if np.shape(informative) != codes.shape[1:]:
-    raise ValueError('informative must have a value for each dimension. '
+    raise ValueError('`informative` must have a value for each dimension. '
                      f'Received: informative.shape={np.shape(informative)}, '
                      f'codes.shape={codes.shape}')
   return np.where(np.asarray(informative, bool), codes, 0.0), factors
@@ -163,8 +163,8 @@ def checked_factors(factors: np.ndarray) -> np.ndarray:
   """Returns the factors as an array `[n, f]`.
 
   Raises:
-    ValueError: if they are not at least two factors, integers, each of two
-      values or more.
+    ValueError: If they are not integers, or not at least two factors with at
+      least two values each.
   """
   reason = why_not(factors)
   if reason:
@@ -173,7 +173,7 @@ def checked_factors(factors: np.ndarray) -> np.ndarray:
 
 
 def why_not(factors: np.ndarray) -> str | None:
-  """Returns why factors cannot be predicted, or None; see `checked_factors`."""
+  """Returns why factors are unsuitable, or None; see `checked_factors`."""
   factors = np.asarray(factors)
   if factors.ndim != 2 or factors.shape[1] < 2 or not len(factors):
     return ('factors must be [n, f], f at least 2. Received: '
@@ -182,7 +182,7 @@ def why_not(factors: np.ndarray) -> str | None:
     return ('factors must be integers; number their values. Received: '
             f'factors.dtype={factors.dtype}')
   if (factors == factors[0]).all(axis=0).any():
-    return ('each factor must have two values or more; leave out those that do '
-            f'not. Received: factors.max(0) - factors.min(0)='
+    return ('each factor must have two values or more; leave out constant '
+            f'factors. Received: factors.max(0) - factors.min(0)='
             f'{np.ptp(factors, 0)}')
   return None

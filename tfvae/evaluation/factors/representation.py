@@ -25,17 +25,18 @@ def posterior_means(
 ) -> dict[str, np.ndarray]:
   """Returns the posterior mean of each latent for every example.
 
-  As when the model is called: a latent whose parents in q are latents has its
-  mean given theirs, and an inverse autoregressive flow estimates it.
+  The means are those that the model uses when it is called: the mean of a
+  latent with latent parents in q is conditional on theirs, and that of an
+  inverse autoregressive flow is an estimate.
 
   Args:
-    model: a trained model.
+    model: Trained model.
     dataset: Batches as `fit` takes them, or arrays; see `examples.as_dataset`.
-    jit_compile: whether XLA compiles the encoder.
-    verbose: whether to show progress.
+    jit_compile: Whether XLA compiles the encoder.
+    verbose: Whether to show progress.
 
   Returns:
-    By name, arrays `[n, size]`.
+    Float arrays `[n, size]` by name.
   """
   encode = compiled(model, _means, jit_compile=jit_compile)
   parts = [tf.nest.map_structure(np.array, encode(inputs))
@@ -56,35 +57,36 @@ def representation_accuracy(
     test_labels: np.ndarray,
     num_neighbors: int = 10,
 ) -> dict[str, float]:
-  """Returns how well labels are predicted from posterior means.
+  """Returns the accuracy of label predictions from posterior means.
 
   A linear probe (Alain and Bengio, Understanding Intermediate Layers Using
-  Linear Classifier Probes, 2017) sees the means standardized, so that its
-  penalty weighs every dimension alike. The neighbors are those of the latent
-  space itself: standardized, the dimensions that the model does not use would
-  count as much as the others.
+  Linear Classifier Probes, 2017) takes standardized means, so that its penalty
+  is the same for every dimension. Nearest neighbors take the means without
+  standardization, which would give dimensions that the model does not use the
+  same weight as the others.
 
   Args:
-    train_means: Float array `[n, size]`, to learn from.
-    train_labels: Integer array `[n]`, at least 0, of two classes or more.
-    test_means: Float array `[m, size]`.
-    test_labels: Integer array `[m]`, at least 0.
-    num_neighbors: Neighbors that vote, from 1 to n.
+    train_means: Training means, float `[n, size]`.
+    train_labels: Training labels, integers `[n]`, at least 0, of two classes or
+      more.
+    test_means: Test means, float `[m, size]`.
+    test_labels: Test labels, integers `[m]`, at least 0.
+    num_neighbors: Number of neighbors that vote, from 1 to n.
 
   Returns:
-    The shares of the test labels predicted, between 0 and 1:
+    The fractions of test labels that are predicted correctly:
     'linear_probe_accuracy' and 'knn_accuracy'.
 
   Raises:
-    ValueError: if the shapes do not agree, or labels cannot be learned; see
+    ValueError: If the shapes do not agree, or the labels are unsuitable; see
       `why_not`.
   """
   shapes = [np.shape(array) for array in (
       train_means, train_labels, test_means, test_labels)]
   if (shapes[1] != shapes[0][:1] or shapes[3] != shapes[2][:1]
       or shapes[0][1:] != shapes[2][1:] or len(shapes[0]) != 2):
-    raise ValueError('Means must be [n, size] and labels [n], of one size. '
-                     f'Received: shapes={shapes}')
+    raise ValueError('Means must be [n, size] and labels [n], with the same '
+                     f'size for training and test. Received: shapes={shapes}')
   reason = why_not(train_labels, num_neighbors) or _missing(test_labels)
   if reason:
     raise ValueError(reason)
@@ -97,19 +99,20 @@ def representation_accuracy(
 
 
 def why_not(train_labels: np.ndarray, num_neighbors: int = 10) -> str | None:
-  """Returns why labels cannot be learned from, or None.
+  """Returns why training labels are unsuitable, or None.
 
   Args:
     train_labels: Integer array `[n]`.
-    num_neighbors: see `representation_accuracy`.
+    num_neighbors: See `representation_accuracy`.
   """
   train_labels = np.asarray(train_labels)
   missing = _missing(train_labels)
   if missing:
     return missing
   if not 1 <= num_neighbors <= len(train_labels):
-    return ('num_neighbors must be from 1 to the number of training examples, '
-            f'{len(train_labels)}. Received: num_neighbors={num_neighbors}')
+    return ('`num_neighbors` must be from 1 to the number of training '
+            f'examples, {len(train_labels)}. Received: num_neighbors='
+            f'{num_neighbors}')
   if (train_labels == train_labels[0]).all():
     return ('training labels must be of two classes or more. Received: '
             f'{train_labels[0]} for all {len(train_labels)} examples')
@@ -121,7 +124,7 @@ def why_not(train_labels: np.ndarray, num_neighbors: int = 10) -> str | None:
 
 
 def _missing(labels: np.ndarray) -> str | None:
-  """Returns why not, where labels are missing: −1 in TFDS."""
+  """Returns a reason if labels are missing, which TFDS marks by −1."""
   count = int(np.sum(np.less(labels, 0)))
   if not count:
     return None

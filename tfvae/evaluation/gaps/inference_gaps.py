@@ -1,4 +1,4 @@
-"""What amortized inference gives away, in nats, and what it saves, in time."""
+"""Inference gaps: the nats that amortization loses, and the time it saves."""
 
 import dataclasses
 import time
@@ -18,20 +18,20 @@ from tfvae.models import LatentVariableModel
 
 @dataclasses.dataclass(frozen=True)
 class InferenceGaps:
-  """What lies between log p(x) and the encoder's ELBO, example by example.
+  """Inference gaps: parts of log p(x) − ELBO for each example.
 
     log p(x) − ELBO(encoder) = approximation gap + amortization gap
 
   Attributes:
-    encoder_elbo: the ELBO of q(z|x) as the encoder gives it.
-    optimized_elbo: the ELBO of the best q of the family, found for each datum
-      from the encoder's answer.
-    cold_start_elbo: the same found from N(0, I), without the encoder; where it
-      is much below the former the search needs more steps, and where it is
-      above, the optimum near the encoder's answer is not the best.
-    log_evidence: log p(x), as it was passed.
-    seconds: for all the examples, without compilation, by the name of what
-      answered: 'encoder', 'optimized' and 'cold_start'.
+    encoder_elbo: ELBO of the encoder's q(z|x).
+    optimized_elbo: ELBO of the best q of the family, found for each example
+      from the encoder's q.
+    cold_start_elbo: The same, found from N(0, I) without the encoder. Where it
+      is much lower than `optimized_elbo`, the search needs more steps; where it
+      is higher, the optimum near the encoder's q is not the global one.
+    log_evidence: Estimates of log p(x) that were given.
+    seconds: Seconds for all examples, without compilation, of 'encoder',
+      'optimized' and 'cold_start'.
   """
 
   encoder_elbo: Estimate
@@ -42,23 +42,23 @@ class InferenceGaps:
 
   @property
   def amortization_gap(self) -> Estimate:
-    """What a better encoder would gain: ELBO(best q) − ELBO(encoder)."""
+    """ELBO(best q) − ELBO(encoder), the gain of a better encoder."""
     return Estimate(self.optimized_elbo.values - self.encoder_elbo.values)
 
   @property
   def approximation_gap(self) -> Estimate:
-    """What a richer family of q would gain: log p(x) − ELBO(best q)."""
+    """Log p(x) − ELBO(best q), the gain of a richer family of q."""
     return Estimate(self.log_evidence.values - self.optimized_elbo.values)
 
   @property
   def seconds_per_example(self) -> dict[str, float]:
-    """The seconds divided by the number of examples."""
+    """The seconds per example."""
     n = len(self.encoder_elbo.values)
     return {name: total / n for name, total in self.seconds.items()}
 
   @property
   def saving(self) -> float:
-    """How many times as long as the encoder inference takes without it."""
+    """Time of a search without the encoder over the time of the encoder."""
     return self.seconds['cold_start'] / self.seconds['encoder']
 
 
@@ -80,33 +80,33 @@ def inference_gaps(
     approximation gap = log p(x) − ELBO(x; q*),    q* the best of q's family,
 
   Cremer, Li and Duvenaud, Inference Suboptimality in Variational Autoencoders,
-  2018. q* is found for each datum by `PerDatumInference`, once from the
-  encoder's answer and once from N(0, I). The three ELBOs are means over draws
-  of their own that have the noise in common, so that it cancels in the gaps.
+  2018. `PerDatumInference` finds q* for each example, once from the encoder's q
+  and once from N(0, I). The three ELBOs are means over draws with common noise,
+  which cancels in the gaps.
 
   Args:
-    model: a trained model whose posteriors are Gaussian.
+    model: Trained model whose posteriors are Gaussian.
     dataset: Batches as `fit` takes them, or arrays; see `examples.as_dataset`.
-      Each pass must yield the same, in the same order. Each example is decoded
-      about 2 · num_steps · draws_per_step times, so take a few hundred.
-    log_evidence: an estimate of log p(x) for each example, in that order. A
-      lower bound of it makes the approximation gap too small.
-    num_steps: of each search, at least 1.
-    draws_per_step: draws of z that a gradient averages, at least 1.
-    learning_rate: of the first step, in units of z and of log σ.
-    num_samples: draws of z for each ELBO, at least 1; one at a time, so memory
-      does not grow with them.
-    seed: of the draws.
-    jit_compile: whether XLA compiles the search; it is faster for perceptrons,
-      slower for convolutions on a CPU.
-    verbose: whether to show progress.
+      Each pass must yield the same examples in the same order. Each example is
+      decoded about 2 · num_steps · draws_per_step times, so use a few hundred.
+    log_evidence: Estimate of log p(x) for each example, in that order. A lower
+      bound makes the approximation gap too small.
+    num_steps: Steps of each search, at least 1.
+    draws_per_step: Draws of z in each gradient, at least 1.
+    learning_rate: Learning rate of the first step, in units of z and of log σ.
+    num_samples: Draws of z for each ELBO, at least 1, one at a time, so that
+      memory does not grow with them.
+    seed: Seed of the draws.
+    jit_compile: Whether XLA compiles the search, which is faster for
+      perceptrons and slower for convolutions on a CPU.
+    verbose: Whether to show progress.
 
   Returns:
     An `InferenceGaps`, in nats and seconds.
 
   Raises:
-    ValueError: if a number is out of range, a posterior is not Gaussian, or
-      `log_evidence` has not a value for each example.
+    ValueError: If a number is out of range, a posterior is not Gaussian, or
+      `log_evidence` does not have a value for each example.
   """
   _check(num_steps=num_steps, draws_per_step=draws_per_step,
          num_samples=num_samples, learning_rate=learning_rate)
@@ -131,11 +131,11 @@ def inference_gaps(
 
 def _answers(search: PerDatumInference, inputs: Any, num_steps: int,
              keys: list[tf.Tensor]) -> dict[str, tuple[tf.Tensor, float]]:
-  """Returns each answer's offset, and the seconds it took to find."""
+  """Returns the offset of each search, and the seconds it took."""
   steps = tf.constant(num_steps)
   cold = search.cold_start(inputs)
   warm = tf.zeros_like(cold)
-  # Compiles for batches of this shape, which is left out of the seconds.
+  # Compiles for batches of this shape, so that the seconds exclude it.
   search.encode(inputs)
   search.optimize(inputs, warm, tf.constant(0), keys[0])
   return {
@@ -146,23 +146,23 @@ def _answers(search: PerDatumInference, inputs: Any, num_steps: int,
 
 def _timed(function: Any, *arguments: Any,
            repeats: int = 1) -> tuple[tf.Tensor, float]:
-  """Returns the result, and the mean of the seconds until it was there."""
+  """Returns the result, and the mean seconds of a call."""
   start = time.perf_counter()
   for _ in range(repeats):
     result = function(*arguments)
-    result.numpy()  # A GPU may still be at work when the call returns.
+    result.numpy()  # Waits for a GPU.
   return result, (time.perf_counter() - start) / repeats
 
 
 def _check(**settings: float):
   for name, value in settings.items():
     if not value > 0:
-      raise ValueError(f'{name} must be above 0. Received: {name}={value}')
+      raise ValueError(f'`{name}` must be above 0. Received: {name}={value}')
 
 
 def _check_length(log_evidence: Estimate, dataset: Any):
   n = sum(len(tf.nest.flatten(inputs)[0]) for inputs in dataset)
   if log_evidence.values.shape != (n,):
     raise ValueError(
-        f'log_evidence must have a value for each of the {n} examples. '
+        f'`log_evidence` must have a value for each of the {n} examples. '
         f'Received: log_evidence.values.shape={log_evidence.values.shape}')

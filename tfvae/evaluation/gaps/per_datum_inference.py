@@ -1,8 +1,8 @@
-"""The best posterior of each datum, found by optimisation, not by an encoder.
+"""The best posterior of each example, found by optimization.
 
-A posterior is moved by adding an offset to its unconstrained parameters, μ and
-log σ. An offset of zero is the encoder's answer, so the family that is searched
-contains it; with a single latent it is every Gaussian of the posterior's kind.
+The search adds an offset to the unconstrained parameters of a posterior, μ and
+log σ. An offset of zero is the encoder's posterior, so the search space
+contains it; with a single latent it contains all Gaussians of the same kind.
 """
 
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfvae.inference import unpack_batch
 from tfvae.layers import SeededSample
 from tfvae.models import LatentVariableModel
-from tfvae.models.checks.batches import unpack_batch
 
 tfb = tfp.bijectors
 tfd = tfp.distributions
@@ -24,7 +24,7 @@ tfd = tfp.distributions
 # first gradients are large and must be forgotten within the search.
 _BETA_1, _BETA_2 = 0.9, 0.99
 
-# Between unconstrained numbers and L of Σ = L Lᵀ; log L_dd on the diagonal.
+# From unconstrained numbers to L of Σ = L Lᵀ; the diagonal has log L_dd.
 _SCALE_TRIL = tfb.FillScaleTriL(diag_bijector=tfb.Exp(), diag_shift=None)
 
 fold_in = functools.partial(
@@ -32,39 +32,40 @@ fold_in = functools.partial(
 
 
 class PerDatumInference:
-  """Maximises the ELBO of each datum over the posterior's parameters.
+  """Maximizes the ELBO of each example over the posterior's parameters.
 
     δ*(x) = argmax_δ E_q[log p(x, z) − log q(z|x; δ)],
     q(z|x; δ) = N(z; μ + δ_μ, diag σ² exp(2 δ_σ)),
 
-  by Adam, all the data of a batch at once, with a rate that falls to zero along
-  a cosine. Each gradient leaves out the score of q, whose mean is zero, so that
-  it has no noise left where q is the exact posterior (Roeder, Wu and Duvenaud,
-  Sticking the Landing, 2017). A posterior of full covariance is moved likewise
-  by δ on μ and on its Cholesky factor. Where a latent has latents among its
-  parents in q, it is the encoder's factor that is moved.
+  by Adam, for all examples of a batch together, with a learning rate that falls
+  to zero along a cosine. The gradient omits the score of q, whose mean is zero,
+  so that its variance vanishes where q is the exact posterior (Roeder, Wu and
+  Duvenaud, Sticking the Landing, 2017). For a posterior of full covariance, δ
+  is added to μ and to the Cholesky factor. For a latent with latent parents in
+  q, it is added to the parameters of the encoder's factor.
 
   Attributes:
-    encode: from inputs to the parameters of q(z|x), `[b, p]`, those of a latent
-      at the means of its parents.
-    cold_start: from inputs to the δ that makes q the standard normal, `[b, p]`;
-      where latents have latent parents, with those at zero.
-    optimize: from inputs, the δ to begin from, a number of steps and a key
-      `[2]`, both tensors, to δ*, `[b, p]`.
-    elbo: from inputs, δ, a number of draws and a key, both tensors, to the mean
-      over the draws, one at a time, of log p(x, z) − log q(z|x; δ), in nats,
-      float64 `[b]`.
+    encode: Function from inputs to the parameters of q(z|x), `[b, p]`; those of
+      a latent with latent parents are at the means of its parents.
+    cold_start: Function from inputs to the δ that makes q the standard normal,
+      `[b, p]`; where latents have latent parents, with the parents at zero.
+    optimize: Function from inputs, the initial δ, and tensors of the number of
+      steps and of a key `[2]` to δ*, `[b, p]`.
+    elbo: Function from inputs, δ, and tensors of the number of draws and of a
+      key to the mean over the draws of log p(x, z) − log q(z|x; δ), in nats,
+      float64 `[b]`. It makes one draw at a time.
   """
 
   def __init__(self, model: LatentVariableModel, draws_per_step: int = 10,
                learning_rate: float = 0.05, jit_compile: bool = True):
-    """Initialises the search.
+    """Initializes the search.
 
     Args:
-      model: a trained model whose posteriors are Gaussian.
-      draws_per_step: draws of z for each datum that a gradient averages.
-      learning_rate: of the first step, in units of z and of log σ.
-      jit_compile: whether XLA compiles the functions.
+      model: Trained model whose posteriors are Gaussian.
+      draws_per_step: Draws of z for each example in a gradient.
+      learning_rate: Learning rate of the first step, in units of z and of
+        log σ.
+      jit_compile: Whether XLA compiles the functions.
     """
     self._model = model
     self._draws_per_step = draws_per_step
@@ -110,7 +111,7 @@ class PerDatumInference:
         lambda k, total: (k + 1, total + tf.cast(
             log_ratio(offset, fold_in(key, k)), tf.float64)),
         (0, tf.zeros_like(offset[:, 0], tf.float64)),
-        parallel_iterations=1)[1]  # Several would take the memory of several.
+        parallel_iterations=1)[1]  # Parallel ones would need more memory.
     return total / tf.cast(num_samples, tf.float64)
 
   def _optimize(self, inputs, offset, num_steps, key):
@@ -138,11 +139,11 @@ class PerDatumInference:
 
 
 class _MovedDraw:
-  """Draws each posterior in turn, moved by its part of the offset.
+  """Draw from each posterior in turn, with its part of the offset added.
 
   Attributes:
-    log_density: log q(z|x; δ) of what was drawn so far, `[*sample_shape, b]`,
-      with no gradient by way of δ but that of the draw.
+    log_density: Sum of log q(z|x; δ) of the draws so far, `[*sample_shape, b]`;
+      its gradient with respect to δ is that through the draws alone.
   """
 
   def __init__(self, offset: tf.Tensor, draw: SeededSample):
@@ -158,6 +159,12 @@ class _MovedDraw:
     return z
 
 
+def is_movable(kind: type) -> bool:
+  """Returns whether a class of posteriors has parameters to optimize."""
+  return issubclass(
+      kind, tfd.MultivariateNormalDiag | tfd.MultivariateNormalTriL)
+
+
 def _unconstrained(posterior: tfd.Distribution) -> tf.Tensor:
   """Returns μ and log σ, or μ and L's, `[..., p]`; zeros for N(0, I)."""
   if isinstance(posterior, tfd.MultivariateNormalDiag):
@@ -166,9 +173,9 @@ def _unconstrained(posterior: tfd.Distribution) -> tf.Tensor:
     scale = _SCALE_TRIL.inverse(posterior.scale.to_dense())
   else:
     raise ValueError(
-        'Posteriors are optimised for each datum where they are Gaussian, '
+        'The inference gaps need Gaussian posteriors, '
         'tfd.MultivariateNormalDiag or tfd.MultivariateNormalTriL; for others '
-        'compare the ELBO with log p(x) alone. Received: '
+        'compare the ELBO with log p(x). Received: '
         f'posterior={posterior}')
   return tf.concat([posterior.mean(), scale], axis=-1)
 

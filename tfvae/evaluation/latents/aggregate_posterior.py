@@ -22,29 +22,30 @@ def log_aggregate_posterior(
     jit_compile: bool = False,
     verbose: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-  """Evaluates q(z) at draws of the posteriors of some of the examples.
+  """Evaluates q(z) at draws of the posteriors of given examples.
 
     log q(z) = log (1/N) Σ_n q(z|x_n),  z ~ q(z|x_i),
 
-  whole, without its own component i, and that component alone. It takes one
-  pass over the data, whose every posterior meets every draw, in memory for
-  `chunk_size` draws by one batch of examples.
+  with all components, without the component i of the draw, and with that
+  component alone. It takes one pass over the data, and evaluates every
+  posterior at every draw; the memory holds `chunk_size` draws by one batch of
+  examples.
 
   Args:
-    model: a trained model.
+    model: Trained model.
     dataset: Batches as `fit` takes them, or arrays, of N ≥ 2 examples; see
       `examples.as_dataset`. Each pass must yield them in the same order.
-    latents: the draws by name, `[m, size]`.
-    examples: i, the position in the data of each draw's example, int `[m]`.
-    groups: of each example, int `[N]`; the mixture at a draw is over the
+    latents: Draws by name, `[m, size]`.
+    examples: Index i of each draw's example in the data, int `[m]`.
+    groups: Group of each example, int `[N]`; the mixture at a draw is over the
       examples n in the group of i, at least 2.
-    chunk_size: draws at a time.
-    jit_compile: whether to compile with XLA.
-    verbose: whether to show a progress bar.
+    chunk_size: Draws to evaluate at a time.
+    jit_compile: Whether to compile with XLA.
+    verbose: Whether to show a progress bar.
 
   Returns:
-    log q(z), log 1/(N−1) Σ_{n≠i} q(z|x_n) and log q(z|x_i), float64 `[m]`, in
-    nats.
+    Float64 arrays `[m]` of log q(z), log 1/(N−1) Σ_{n≠i} q(z|x_n) and
+    log q(z|x_i), in nats.
   """
   log_sums = compiled(model, _log_sums, jit_compile=jit_compile)
   others, own = np.full([2, len(examples)], -np.inf)

@@ -1,4 +1,4 @@
-"""Figures of how the posteriors of a data set fill the latent space."""
+"""Measures of how the posteriors of a data set use the latent space."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -9,33 +9,39 @@ import numpy as np
 
 from tfvae.evaluation.bounds import Estimate
 
-# Burda et al. (2016) call a unit active above it; its choice matters little,
-# as the variances of active and inactive units lie orders of magnitude apart.
+# Threshold of Burda et al. (2016). Its choice matters little, since the
+# variances of active and inactive units differ by orders of magnitude.
 ACTIVE_VARIANCE = 0.01
 
-# Nats of KL, above which a dimension is informative. A dimension tells no
-# factor of the data more than its KL: I(z_d; v) ≤ I_q(x; z_d) ≤ E[KL_d]. So a
-# score that leaves out those below errs by at most 0.1 nats for each factor.
+# KL in nats above which a dimension is informative. The KL bounds the mutual
+# information with any factor: I(z_d; v) ≤ I_q(x; z_d) ≤ E[KL_d]. So a score
+# without the dimensions below is wrong by at most 0.1 nats for each factor.
 INFORMATIVE_KL = 0.1
+
+
+def is_active(variances: np.ndarray) -> np.ndarray:
+  """Returns which dimensions are active, by the variances of `Latent`."""
+  return variances > ACTIVE_VARIANCE
 
 
 @dataclasses.dataclass(frozen=True)
 class Latent:
-  """What the posteriors make of one latent z_j.
+  """Measures of one latent z_j over a data set.
 
   Attributes:
-    variances: Var_x(E_q(z_j|x)[z_j,d]), `[size]`, the variance of the
-      posterior means over the data; Burda, Grosse and Salakhutdinov,
+    variances: Variances of the posterior means over the data,
+      Var_x(E_q(z_j|x)[z_j,d]), `[size]`; Burda, Grosse and Salakhutdinov,
       Importance Weighted Autoencoders, 2016. Where q(z_j) has latent parents,
-      or no mean in closed form, E_q is a mean over draws and their noise is
-      subtracted; so the variance of an unused unit may come out below 0.
-    kl: E_q[KL(q(z_j|Pa_q) ‖ p(z_j|Pa_p))] of each example, its part in the
-      ELBO; E_q[log q(z_j|Pa_q) − log p(z_j|Pa_p)], which may be negative,
-      where `GraphicalModel.allows_exact_kl` forbids the former.
-    kl_per_dimension: its summands, `[size]`, means over the data in nats;
-      None unless both sides are diagonal normals and the KL may be exact. No
-      other divergence is a sum over dimensions.
-    kl_per_dimension_standard_error: of these means, or None.
+      or no mean in closed form, E_q is a mean over draws, whose noise is
+      subtracted; so the variance of an unused unit may be below 0.
+    kl: Part of the latent in the ELBO for each example,
+      E_q[KL(q(z_j|Pa_q) ‖ p(z_j|Pa_p))]. Where
+      `GraphicalModel.allows_exact_kl` is false, it is
+      E_q[log q(z_j|Pa_q) − log p(z_j|Pa_p)], which may be negative.
+    kl_per_dimension: Summands of the KL, `[size]`, means over the data in nats;
+      None unless both distributions are diagonal normals and the KL may be
+      exact. No other divergence is a sum over dimensions.
+    kl_per_dimension_standard_error: Standard errors of these means, or None.
   """
 
   variances: np.ndarray
@@ -48,19 +54,20 @@ class Latent:
     """Whether each dimension is active: its variance above 0.01; `[size]`.
 
     This is the active unit of Burda et al. (2016), and the only definition by
-    which this package counts dimensions. It asks for no closed form and
-    compares between papers. It looks at the means alone: those of a latent may
-    move with its parents', and those under a prior of small scale stay small.
+    which this package counts dimensions. It needs no closed form and is
+    comparable between papers. It depends on the means alone: those of a latent
+    may vary with its parents', and those under a prior of small scale are
+    small.
     """
-    return self.variances > ACTIVE_VARIANCE
+    return is_active(self.variances)
 
   @property
   def informative(self) -> np.ndarray:
     """Whether each dimension has a KL above 0.1 nats, `[size]`.
 
-    It selects the dimensions that disentanglement scores may credit, and
-    qualifies counts of active ones; nothing is counted by it. It is `active`
-    where the KL is no sum over dimensions.
+    It selects the dimensions that disentanglement scores credit, and qualifies
+    counts of active ones. Where the KL is not a sum over dimensions, it is
+    `active`.
     """
     if self.kl_per_dimension is None:
       return self.active
@@ -82,32 +89,33 @@ class Latent:
 class LatentSpace:
   """Posteriors, aggregate posterior q(z) = (1/N) Σ_n q(z|x_n) and prior.
 
-  The mean KL has two parts, which here add up exactly, draw by draw:
+  The mean KL has two parts, which add up exactly for each draw:
 
     (1/N) Σ_n KL(q(z|x_n) ‖ p(z)) = I_q(x; z) + KL(q(z) ‖ p(z));
 
   Hoffman and Johnson, ELBO surgery, 2016. As there, x is one of the N examples
-  of the data set. So I_q is at most log N, and where it comes near, these
-  figures speak of the data set rather than of the population it was drawn
-  from: over data sets, I_q and the volume are on average at most those of the
-  population, and their `…_upper` twins, where q(z) leaves out the example that
-  z was drawn for, at least; Poole et al., On Variational Bounds of Mutual
-  Information, 2019.
+  of the data set, so I_q is at most log N. Where it is close to log N, the
+  measures describe the data set rather than its population: on average over
+  data sets, I_q and the volume are at most those of the population, and their
+  `…_upper` versions, where q(z) excludes the example that z was drawn for, are
+  at least those; Poole et al., On Variational Bounds of Mutual Information,
+  2019.
 
-  Where labels y condition the prior all is given y: q(z|y), I_q(x; z|y) and
-  KL(q(z|y) ‖ p(z|y)), over the examples of each label, then over labels.
+  Where labels y condition the prior, all measures are conditional on y:
+  q(z|y), I_q(x; z|y) and KL(q(z|y) ‖ p(z|y)), over the examples of each label,
+  then over labels.
 
-  Each `Estimate` holds a value for each of m draws. Its standard error is that
-  of the draws, on the safe side where m = N.
+  Each `Estimate` has a value for each of m draws. Its standard error is that of
+  the draws, and conservative where m = N.
 
   Attributes:
-    latents: by name, the measures of each.
-    num_examples: N.
-    log_posterior: log q(z_i|x_i) at z_i ~ q(z|x_i), `[m]`.
-    log_aggregate: log q(z_i), `[m]`.
-    log_others: log 1/(N−1) Σ_{n≠i} q(z_i|x_n), `[m]`.
-    log_prior: log p(z_i), `[m]`.
-    log_prior_of_prior: log p(z) at z ~ p(z), `[m]`.
+    latents: Measures of each latent by name.
+    num_examples: Number of examples N.
+    log_posterior: Values of log q(z_i|x_i) at z_i ~ q(z|x_i), `[m]`.
+    log_aggregate: Values of log q(z_i), `[m]`.
+    log_others: Values of log 1/(N−1) Σ_{n≠i} q(z_i|x_n), `[m]`.
+    log_prior: Values of log p(z_i), `[m]`.
+    log_prior_of_prior: Values of log p(z) at z ~ p(z), `[m]`.
   """
 
   latents: Mapping[str, Latent]
@@ -125,7 +133,7 @@ class LatentSpace:
 
   @property
   def active_units(self) -> int:
-    """The number of active ones; see `Latent.variances`."""
+    """The number of active dimensions; see `Latent.active`."""
     return sum(int(latent.active.sum()) for latent in self.latents.values())
 
   @property
@@ -158,21 +166,21 @@ class LatentSpace:
   def log_volume(self) -> Estimate:
     """H[q(z)] − H[p(z)], the log of the volume of q(z) over that of p(z).
 
-    With H = −E[log density], n independent draws of a density lie, all but
-    surely, in a set of volume exp(n H) to first order in the exponent, and in
-    none smaller; Cover and Thomas, Elements of Information Theory, 2006,
-    theorem 8.2.2. Negative where the posteriors keep to a compact part of the
-    space that the prior allows. Divided by `size` it compares side lengths.
+    With H = −E[log density], exp(n H) is, to first order in the exponent, the
+    volume of the smallest set that contains almost all n-tuples of independent
+    draws; Cover and Thomas, Elements of Information Theory, 2006, theorem
+    8.2.2. It is negative where the posteriors occupy a part of the space that
+    the prior allows. Divided by `size` it is a log ratio of side lengths.
     """
     return Estimate(self.log_prior_of_prior - self.log_aggregate)
 
   @property
   def log_volume_upper(self) -> Estimate:
-    """The same with the cross-entropy of q(z) without the example's own."""
+    """The same with the cross-entropy to q(z) without the example itself."""
     return Estimate(self.log_prior_of_prior - self.log_others)
 
   def to_dict(self) -> dict[str, Any]:
-    """Returns the measures as plain data, in nats, means and their errors."""
+    """Returns means in nats and their standard errors as plain data."""
     result = {'active_units': self.active_units, 'latent_size': self.size,
               'log_num_examples': math.log(self.num_examples)}
     for name in ('mutual_information', 'mutual_information_upper',

@@ -1,6 +1,7 @@
-"""Measures how the posteriors of a data set fill the latent space."""
+"""Measurement of how the posteriors of a data set use the latent space."""
 
 from collections.abc import Mapping
+import functools
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,6 @@ from tfvae.evaluation.running.compiled import compiled
 from tfvae.evaluation.running.examples import examples
 from tfvae.models import Inference
 from tfvae.models import LatentVariableModel
-from tfvae.regularizers import kl_per_dimension
 
 tfd = tfp.distributions
 
@@ -34,39 +34,41 @@ def latent_space(
 ) -> LatentSpace:
   """Measures active units, KL, mutual information, aggregate KL and volume.
 
-  See `LatentSpace` and `Latent` for what they are. It passes over the data
-  twice, once for each posterior by itself and once for the mixture of them,
-  which costs m N densities; memory holds, of the data, its latents only.
+  See `LatentSpace` and `Latent` for the definitions. It takes two passes over
+  the data, one for each posterior by itself and one for their mixture, which
+  evaluates m N densities; the memory holds the latents of the data.
 
   Args:
-    model: a trained model.
+    model: Trained model.
     dataset: Batches as `fit` takes them, or arrays; see `examples.as_dataset`.
       Each pass must yield them in the same order.
-    num_samples: draws for each example, at least 2, of what is no closed form:
-      posterior means and KLs given latent parents.
-    num_draws: m, at most; evenly spaced examples with a draw each, at which
-      q(z) is evaluated. The mixture has all N components, however few.
-    chunk_size: draws that meet a batch of posteriors at a time.
-    seed: of the draws.
-    jit_compile: whether to compile with XLA, which convolutional networks on
-      a CPU are faster without.
-    verbose: whether to show progress bars.
+    num_samples: Draws for each example, at least 2, to estimate posterior means
+      and KLs without a closed form.
+    num_draws: Upper limit of the number m of draws at which q(z) is evaluated,
+      one for each of m evenly spaced examples. The mixture has all N
+      components.
+    chunk_size: Draws at which a batch of posteriors is evaluated at a time.
+    seed: Seed of the draws.
+    jit_compile: Whether to compile with XLA, which makes convolutional networks
+      slower on a CPU.
+    verbose: Whether to show progress bars.
 
   Returns:
     A `LatentSpace`.
 
   Raises:
-    ValueError: if a number is out of range, the data differ at the second pass,
-      or there are fewer than two examples, or fewer than two with a label where
-      labels condition the prior.
+    ValueError: If a number is out of range, the data differ in the second pass,
+      or there are fewer than two examples or, where labels condition the prior,
+      fewer than two with a label.
   """
   if num_samples < 2 or num_draws < 2 or chunk_size < 1:
     raise ValueError(
-        'num_samples and num_draws must be at least 2, chunk_size 1. Received: '
-        f'num_samples={num_samples}, num_draws={num_draws}, '
+        '`num_samples` and `num_draws` must be at least 2, `chunk_size` at '
+        f'least 1. Received: num_samples={num_samples}, num_draws={num_draws}, '
         f'chunk_size={chunk_size}')
-  values = _first_pass(
-      model, dataset, num_samples, seed, jit_compile, verbose)
+  function = compiled(
+      model, _batch_values, num_samples, jit_compile=jit_compile)
+  values = _first_pass(model, dataset, function, seed, verbose)
   groups = _groups(values)
   n = len(groups)
   chosen = np.linspace(0, n - 1, min(n, num_draws)).astype(int)
@@ -83,11 +85,40 @@ def latent_space(
       **densities | {'log_posterior': own})
 
 
-def _first_pass(model, dataset, num_samples, seed, jit_compile,
-                verbose) -> dict[str, Any]:
-  """Returns `_batch_values` of all batches, arrays with rows for examples."""
-  batch_values = compiled(
-      model, _batch_values, num_samples, jit_compile=jit_compile)
+def measure_latents(
+    model: LatentVariableModel,
+    dataset: Any,
+    num_samples: int = 16,
+    seed: int = 0,
+    compiles: bool = True,
+    verbose: bool = False,
+) -> dict[str, Latent]:
+  """Measures each latent by itself: its active units and its KL.
+
+  It takes one pass over the data; `latent_space` adds what takes a second one.
+
+  Args:
+    model: Trained model.
+    dataset: Batches as `fit` takes them, or arrays; see `latent_space`.
+    num_samples: Draws for each example, at least 2; see `latent_space`.
+    seed: Seed of the draws.
+    compiles: Whether to trace a TensorFlow function, which saves time if there
+      are more than a few batches.
+    verbose: Whether to show a progress bar.
+
+  Returns:
+    The measures of each latent by name. The variances over a single example are
+    NaN.
+  """
+  function = compiled(
+      model, _latents_values, num_samples, jit_compile=False
+  ) if compiles else functools.partial(_latents_values, model, num_samples)
+  values = _first_pass(model, dataset, function, seed, verbose)
+  return {name: _latent(part) for name, part in values.items()}
+
+
+def _first_pass(model, dataset, batch_values, seed, verbose) -> dict[str, Any]:
+  """Returns the values of all batches, arrays with rows for examples."""
   batches = [
       tf.nest.map_structure(np.array, batch_values(
           inputs, tf.constant([seed, 2 * index])))
@@ -97,7 +128,7 @@ def _first_pass(model, dataset, num_samples, seed, jit_compile,
 
 def _batch_values(model: LatentVariableModel, num_samples: int, inputs: Any,
                   seed: tf.Tensor) -> dict[str, Any]:
-  """Returns what each example's own posterior says, tensors `[b, …]`."""
+  """Returns the values of each example's own posterior, tensors `[b, …]`."""
   inference = model.infer(inputs, layers.SeededSample(seed, num_samples))
   batch_size = tf.nest.flatten(inputs)[0].shape[0]
   prior = model.sample_prior(batch_size, seed + [0, 1], inputs)
@@ -106,6 +137,7 @@ def _batch_values(model: LatentVariableModel, num_samples: int, inputs: Any,
     return tf.add_n([factors[name].log_prob(z)[0]
                      for name, z in inference.latents.items()])
 
+  per_dimension = model.kl_per_dimension(inference)
   return {
       'draw': {name: z[0] for name, z in inference.latents.items()},
       'log': {'log_posterior': log_density(inference.posteriors),
@@ -113,15 +145,25 @@ def _batch_values(model: LatentVariableModel, num_samples: int, inputs: Any,
               'log_prior_of_prior': model.log_prior(prior, inputs)},
       'label': inputs['y'] if _labels_condition_prior(model) else tf.zeros(
           [batch_size, 1]),
-      'latents': {name: _latent_values(model, inference, name)
+      'latents': {name: _latent_values(
+          inference, name, per_dimension.get(name))
                   for name in inference.latents}}
 
 
-def _latent_values(model: LatentVariableModel, inference: Inference,
-                   name: str) -> dict[str, tf.Tensor]:
+def _latents_values(model: LatentVariableModel, num_samples: int, inputs: Any,
+                    seed: tf.Tensor) -> dict[str, Any]:
+  """Returns the `latents` of `_batch_values` alone."""
+  inference = model.infer(inputs, layers.SeededSample(seed, num_samples))
+  per_dimension = model.kl_per_dimension(inference)
+  return {name: _latent_values(inference, name, per_dimension.get(name))
+          for name in inference.latents}
+
+
+def _latent_values(
+    inference: Inference, name: str,
+    kl_per_dimension: tf.Tensor | None) -> dict[str, tf.Tensor]:
   """Returns means over the draws of one latent's mean and KL."""
-  z, q, p = [part[name] for part in (
-      inference.latents, inference.posteriors, inference.priors)]
+  z, q = inference.latents[name], inference.posteriors[name]
   # Other families, flows among them, have no mean in closed form.
   is_normal = isinstance(q, tfd.MultivariateNormalLinearOperator)
   mean = tf.broadcast_to(q.mean(), tf.shape(z)) if is_normal else z
@@ -130,24 +172,19 @@ def _latent_values(model: LatentVariableModel, inference: Inference,
       # The variance of that mean over the draws: Σ_s (m_s − m̄)² / S (S − 1).
       'noise': tf.math.reduce_variance(mean, axis=0) / (z.shape[0] - 1),
       'kl': _over_draws(inference.kl[name], rank=1)}
-  graph = getattr(model, 'graph', None)  # `VAE` has none, and no parents.
-  if (isinstance(q, tfd.MultivariateNormalDiag)
-      and isinstance(p, tfd.MultivariateNormalDiag)
-      and (graph is None or graph.allows_exact_kl(name))):
-    values['kl_per_dimension'] = _over_draws(kl_per_dimension(q, p), rank=2)
+  if kl_per_dimension is not None:
+    values['kl_per_dimension'] = _over_draws(kl_per_dimension, rank=2)
   return values
 
 
 def _over_draws(values: tf.Tensor, rank: int) -> tf.Tensor:
-  """Returns the mean over draws, of values that depend on them."""
+  """Returns the mean over draws if the values depend on them."""
   return values if values.shape.rank == rank else tf.reduce_mean(values, axis=0)
 
 
 def _labels_condition_prior(model: LatentVariableModel) -> bool:
-  graph = getattr(model, 'graph', None)
-  return graph is not None and any(
-      'y' in factor.parents for factor in graph.generative
-      if factor.variable != 'x')
+  return any('y' in factor.parents for factor in model.graph.generative
+             if factor.variable != 'x')
 
 
 def _groups(values: Mapping[str, Any]) -> np.ndarray:
@@ -155,8 +192,8 @@ def _groups(values: Mapping[str, Any]) -> np.ndarray:
   groups = np.unique(values['label'], axis=0, return_inverse=True)[1].ravel()
   if np.bincount(groups).min() < 2:
     raise ValueError(
-        'The latent space is measured on at least two examples, and on two '
-        'with each label where labels condition the prior. Received: '
+        'The latent space needs at least two examples and, where labels '
+        'condition the prior, two with each label. Received: '
         f'examples by label={np.bincount(groups).tolist()}')
   return groups
 
@@ -165,8 +202,10 @@ def _latent(values: Mapping[str, np.ndarray]) -> Latent:
   """Returns the measures of a latent from its values for each example."""
   values = {name: np.float64(part) for name, part in values.items()}
   # Var_x(E[z]) = Var_x(m̄) − E_x[Var(m̄|x)]
-  variances = np.var(values['mean'], axis=0, ddof=1) - np.mean(
-      values['noise'], axis=0)
+  means = values['mean']
+  total = np.var(means, axis=0, ddof=1) if len(means) > 1 else np.full(
+      means.shape[1], np.nan)
+  variances = total - np.mean(values['noise'], axis=0)
   kl = values.get('kl_per_dimension')
   return Latent(
       variances, Estimate(values['kl']),
@@ -175,10 +214,10 @@ def _latent(values: Mapping[str, np.ndarray]) -> Latent:
 
 
 def _check_order(second: np.ndarray, first: np.ndarray):
-  """Refuses data whose log q(z_i|x_i) is another at the second pass."""
+  """Raises if log q(z_i|x_i) differs in the second pass."""
   if not np.allclose(second, first, rtol=1e-3, atol=0.1, equal_nan=True):
     raise ValueError(
-        'The data set must give the same examples in the same order at each '
-        'pass; leave out shuffling and random preprocessing. Received: '
-        f'log q(z|x) of {first[:3]} at the first pass and {second[:3]} at the '
+        'The data set must yield the same examples in the same order in each '
+        'pass; remove shuffling and random preprocessing. Received: '
+        f'log q(z|x) of {first[:3]} in the first pass and {second[:3]} in the '
         'second')

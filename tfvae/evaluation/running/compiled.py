@@ -1,7 +1,7 @@
-"""Compiled functions that stay with a model from one evaluation to the next.
+"""Compiled functions that are kept with a model between evaluations.
 
-A new `tf.function` for each call would be traced again each time, which takes
-seconds, and TensorFlow never frees all of a trace's memory.
+A new `tf.function` for each call would be traced each time, which takes
+seconds, and TensorFlow never frees all memory of a trace.
 """
 
 from collections.abc import Callable, Hashable
@@ -17,7 +17,7 @@ _ATTRIBUTE = '_evaluation_functions'
 
 
 class _Kept:
-  """Results by key, valid for one model and its present variables.
+  """Results by key, valid for one model and its current variables.
 
   Keras and TensorFlow do not track an object of this class, so it is neither
   saved nor exported, and a copy of a model starts without it.
@@ -40,20 +40,20 @@ class _Kept:
             and all(map(lambda a, b: a is b, variables, self._variables)))
 
   def __reduce__(self):
-    return object, ()  # A model that is copied or pickled has none.
+    return object, ()  # Copies and pickles of a model have no results.
 
 
 def kept(model: LatentVariableModel, make: Callable[..., Any],
          *settings: Hashable) -> Any:
   """Returns `make(model, *settings)`, made once for each model and settings.
 
-  A model whose weights change keeps its functions, which read its variables.
-  One whose networks are replaced, and so its variables, gets new ones.
-  Functions do not follow other changes of a model after its first evaluation,
-  such as a new `layer.activation`, just as `predict` does not.
+  The functions read the model's variables, so they remain valid when weights
+  change. A model whose networks are replaced gets new functions. Other changes
+  after the first evaluation, such as a new `layer.activation`, have no effect,
+  as with `predict`.
 
   Args:
-    model: Model that the result stays with.
+    model: Model that keeps the result.
     make: Function of a module, not a lambda, from the model and the settings.
     *settings: Further arguments of `make`.
 

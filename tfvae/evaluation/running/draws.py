@@ -1,4 +1,4 @@
-"""Reductions over many draws of q(z|x), in memory that does not grow."""
+"""Reductions over many draws of q(z|x) in constant memory."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -8,12 +8,12 @@ import tensorflow as tf
 
 from tfvae.evaluation.running.compiled import compiled
 from tfvae.evaluation.running.examples import examples
+from tfvae.inference import unpack_batch
 from tfvae.layers import SeededSample
 from tfvae.models import LatentVariableModel
-from tfvae.models.checks.batches import unpack_batch
 
-# Draws that share a seed. They are inferred together, whatever the chunk in
-# which they are decoded, so the chunk has no part in the draws.
+# Draws that share a seed. They are inferred together, so that the draws do not
+# depend on the number of them that are decoded at a time.
 BLOCK_SIZE = 50
 
 
@@ -31,15 +31,15 @@ def reduce_over_draws(
 ) -> Any:
   """Reduces quantities over K draws of q(z|x), in float64.
 
-  The draws come in blocks of `BLOCK_SIZE` with a seed each, and a loop over the
-  blocks runs inside one compiled call for each batch.
+  Draws are made in blocks of `BLOCK_SIZE`, each with its own seed. A loop over
+  the blocks runs inside one compiled call for each batch.
 
   Args:
-    model: Model whose q(z|x) it is.
+    model: Model of q(z|x).
     quantities: Function of a module, from the model, `chunk_size`, the inputs
       and the target of a batch, and a draw to nested tensors `[num_draws, b]`.
     reduce: `tf.reduce_sum`, `tf.reduce_logsumexp` or another such reduction.
-    neutral: Value that leaves a reduction as it is.
+    neutral: Neutral element of the reduction.
     dataset: Batches as `fit` takes them, or arrays; see `examples.as_dataset`.
     num_samples: K, at least 1.
     chunk_size: Draws to decode at a time; see `log_likelihood`.
@@ -89,7 +89,7 @@ def _reduced(model, quantities, reduce, neutral, chunk_size, block, batch,
       values(0))
   return tf.while_loop(
       lambda index, _: index * block < num_samples, body, [0, start],
-      parallel_iterations=1)[1]  # Several would take the memory of several.
+      parallel_iterations=1)[1]  # Parallel iterations would need more memory.
 
 
 def log_likelihood(
@@ -102,7 +102,7 @@ def log_likelihood(
   """Returns log p(x|z) of n draws, decoding a chunk of them at a time.
 
   Args:
-    model: Model whose p(x|z) it is.
+    model: Model of p(x|z).
     latents: Tensors `[n, b, size]` by name.
     target: x that p(x|z) explains, `[b, *event_shape]`.
     inputs: Batch of x, or a dictionary of 'x' and 'y'.
@@ -115,7 +115,7 @@ def log_likelihood(
   num_chunks = -(-n // chunk_size)
   if num_chunks == 1:
     return model.log_likelihood(latents, target, inputs)
-  size = -(-n // num_chunks)  # Of even chunks; the last is padded.
+  size = -(-n // num_chunks)  # Of equal chunks; the last one is padded.
   chunks = {
       name: tf.reshape(
           tf.pad(z, [[0, num_chunks * size - n], [0, 0], [0, 0]]),

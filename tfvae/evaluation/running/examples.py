@@ -1,4 +1,4 @@
-"""The examples that an evaluation is given, in every form that `fit` takes."""
+"""Examples of an evaluation, in every form that `fit` takes."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,32 +6,31 @@ from typing import Any
 import tensorflow as tf
 
 from tfvae.evaluation.running import progress
+from tfvae.inference.batches import describe
 from tfvae.models import LatentVariableModel
-from tfvae.models.checks.batches import describe
 
-# Examples of a batch where arrays are given.
+# Batch size for arrays.
 _BATCH_SIZE = 200
 
 
 def examples(model: LatentVariableModel, data: Any, title: str,
              verbose: bool = False,
              with_target: bool = False) -> Iterator[tuple[int, Any]]:
-  """Yields each batch of a data set with its number, after a check.
+  """Yields each batch of a data set with its number, and checks the data.
 
   Args:
     model: Trained model.
     data: Data set, or arrays; see `as_dataset`.
     title: Title of the progress bar.
     verbose: Whether to show the bar.
-    with_target: Whether a pair (x, target) stays one; otherwise its target is
-      left out.
+    with_target: Whether to keep the target of a pair (x, target).
 
   Yields:
     The number and the batch: x, a dictionary of 'x' and 'y', or a pair of one
     of them and a target, which `unpack_batch` splits.
 
   Raises:
-    ValueError: If the data have another structure or shape than the model
+    ValueError: If the data do not have the structure and shapes that the model
       takes, or the first batch is outside the support of the likelihood.
   """
   dataset = check(model, data)
@@ -44,14 +43,15 @@ def examples(model: LatentVariableModel, data: Any, title: str,
 
 
 def check(model: LatentVariableModel, data: Any) -> tf.data.Dataset:
-  """Returns the data as a data set, after a check of their shapes.
+  """Returns the data as a data set, and checks their shapes.
 
   Args:
     model: Trained model.
     data: Data set, or arrays; see `as_dataset`.
 
   Raises:
-    ValueError: If they have another structure or shape than the model takes.
+    ValueError: If the data do not have the structure and shapes that the model
+      takes.
   """
   dataset = as_dataset(data)
   model.check_batch(dataset.element_spec)
@@ -66,7 +66,7 @@ def as_dataset(data: Any) -> tf.data.Dataset:
       dictionary of 'x' and 'y', or a pair of one of them and a target.
 
   Raises:
-    ValueError: If it is of another kind.
+    ValueError: If the data are of another kind.
   """
   if isinstance(data, tf.data.Dataset):
     return data

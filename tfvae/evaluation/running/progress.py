@@ -10,13 +10,13 @@ import tf_keras
 
 def batches(dataset: tf.data.Dataset, title: str,
             verbose: bool = False) -> Iterator[tuple[int, Any]]:
-  """Yields each batch with its number, and shows how far it has come.
+  """Yields each batch with its number, and shows the progress.
 
   Args:
     dataset: Data set of batches.
-    title: what is computed, written before the bar.
-    verbose: whether to show the bar; where the output is no terminal, a line
-      at the end.
+    title: Title printed before the bar.
+    verbose: Whether to show the bar; if the output is not a terminal, a line at
+      the end.
   """
   cardinality = int(dataset.cardinality())
   bar = tf_keras.utils.Progbar(

@@ -13,11 +13,11 @@ MAX_LOG_SCALE = 3.0
 
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class AutoregressiveNetwork(tf_keras.layers.Layer):
-  """Gives (t_i, s_i) of z_1 … z_{i-1} and, where there is one, a context.
+  """Maps z_1 … z_{i-1}, and optionally a context, to (t_i, s_i).
 
   Germain, Gregor, Murray and Larochelle, MADE, 2015; the context is that of
   Kingma et al., Improving Variational Inference with Inverse Autoregressive
-  Flow, 2016. It begins with t = s = 0, the identity.
+  Flow, 2016. Initially t = s = 0, the identity.
   """
 
   def __init__(
@@ -29,15 +29,15 @@ class AutoregressiveNetwork(tf_keras.layers.Layer):
       context_size: int = 0,
       **kwargs,
   ):
-    """Initialises the network.
+    """Initializes the network.
 
     Args:
       event_size: n, dimensions of z.
-      hidden_units: width of each hidden layer.
-      activation: of the hidden layers, a name Keras knows.
-      reverse: of z_{i+1} … z_n in place of z_1 … z_{i-1}.
-      context_size: dimensions of the context; 0 for none.
-      **kwargs: of `tf_keras.layers.Layer`.
+      hidden_units: Width of each hidden layer.
+      activation: Activation of the hidden layers, a name that Keras knows.
+      reverse: Whether (t_i, s_i) depend on z_{i+1} … z_n instead.
+      context_size: Dimensions of the context; 0 for none.
+      **kwargs: Arguments of `tf_keras.layers.Layer`.
     """
     super().__init__(**kwargs)
     self.event_size, self.hidden_units, self.activation = (
@@ -53,7 +53,7 @@ class AutoregressiveNetwork(tf_keras.layers.Layer):
     for layer, mask in zip(self._masked, masks, strict=True):
       layer.build([None, len(mask)])
     if context_size:
-      # Without hidden layers the context feeds the outputs, which begin at 0.
+      # Without hidden layers the context feeds the outputs, initially 0.
       self._context = tf_keras.layers.Dense(
           masks[0].shape[1], use_bias=False, dtype=self.dtype,
           kernel_initializer='glorot_uniform' if hidden_units else 'zeros')
@@ -64,10 +64,10 @@ class AutoregressiveNetwork(tf_keras.layers.Layer):
     """Returns t and s, `[..., n]` each.
 
     Args:
-      z: `[..., n]`.
-      context: `[..., context_size]`; its leading dimensions broadcast.
+      z: Tensor `[..., n]`.
+      context: Tensor `[..., context_size]`; its leading dimensions broadcast.
     """
-    if z.shape.rank == 1:  # One draw; dense layers want rows.
+    if z.shape.rank == 1:  # One draw; dense layers need a batch dimension.
       return tuple(part[0] for part in self.call(z[tf.newaxis], context))
     activation = tf_keras.activations.get(self.activation)
     h = self._masked[0](z)
@@ -77,12 +77,42 @@ class AutoregressiveNetwork(tf_keras.layers.Layer):
       h = layer(activation(h))
     return shift_and_log_scale(h)
 
+  def keras3_call(self, z: Any, context: Any, keras: Any) -> tuple[Any, Any]:
+    """Returns t and s by layers of Keras 3, masks multiplied into the kernels.
+
+    Args:
+      z: Keras 3 tensor `[b, k, n]`.
+      context: Keras 3 tensor `[b, context_size]`.
+      keras: Package `keras`, with its `ops` and `layers`.
+    """
+    *weights, context_kernel = self.get_weights()
+    kernels = [kernel * mask for kernel, mask in zip(
+        weights[::2], autoregressive_masks(
+            self.event_size, self.hidden_units, 2, self.reverse, True),
+        strict=True)]
+    biases = weights[1::2]
+    h = _keras3_dense(keras, z, kernels[0], biases[0]) + keras.ops.expand_dims(
+        _keras3_dense(keras, context, context_kernel), 1)
+    for kernel, bias in zip(kernels[1:], biases[1:], strict=True):
+      h = _keras3_dense(
+          keras, keras.layers.Activation(self.activation)(h), kernel, bias)
+    shift, log_scale = keras.ops.split(h, 2, axis=-1)
+    return shift, MAX_LOG_SCALE * keras.ops.tanh(log_scale / MAX_LOG_SCALE)
+
   def get_config(self) -> dict[str, Any]:
     """Returns names and numbers from which `from_config` makes the layer."""
     return super().get_config() | {
         'event_size': self.event_size, 'hidden_units': list(self.hidden_units),
         'activation': self.activation, 'reverse': self.reverse,
         'context_size': self.context_size}
+
+
+def _keras3_dense(keras: Any, inputs: Any, *weights: np.ndarray) -> Any:
+  layer = keras.layers.Dense(
+      weights[0].shape[1], use_bias=len(weights) == 2, dtype='float32')
+  outputs = layer(inputs)
+  layer.set_weights(weights)
+  return outputs
 
 
 def shift_and_log_scale(outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -93,26 +123,26 @@ def shift_and_log_scale(outputs: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
 @tf_keras.saving.register_keras_serializable(package='tfvae')
 class MaskedDense(tf_keras.layers.Dense):
-  """A `tf_keras.layers.Dense` with some connections cut: y = a(x (W ⊙ M) + b).
+  """A `tf_keras.layers.Dense` with a mask M: y = a(x (W ⊙ M) + b).
 
-  `tfp.bijectors.AutoregressiveNetwork` cuts them by a constraint, which an
-  optimizer applies after its step, so that gradients of connections that do
-  not exist still count in a global norm; it activates in half precision under
+  `tfp.bijectors.AutoregressiveNetwork` masks by a constraint, which an
+  optimizer applies after its step, so that gradients of masked connections
+  still count in a global norm; it computes activations in half precision under
   a mixed policy, and warns whenever it is saved.
   """
 
   def __init__(self, mask: Sequence[Sequence[float]], **kwargs):
-    """Initialises the layer.
+    """Initializes the layer.
 
     Args:
       mask: M, zeros and ones, `[input_size, units]`.
-      **kwargs: of `tf_keras.layers.Dense`, but not `units`.
+      **kwargs: Arguments of `tf_keras.layers.Dense`, except `units`.
     """
     self.mask = np.asarray(mask, np.float32)
     super().__init__(self.mask.shape[1], **kwargs)
 
   def call(self, inputs: tf.Tensor) -> tf.Tensor:
-    """Returns y, `[..., units]`, of inputs x, `[..., input_size]`."""
+    """Returns y, `[..., units]`, for inputs x, `[..., input_size]`."""
     kernel = self.kernel * tf.cast(self.mask, self.compute_dtype)
     outputs = tf.matmul(inputs, kernel)
     return self.activation(outputs + self.bias if self.use_bias else outputs)
@@ -131,23 +161,22 @@ def autoregressive_masks(
     reverse: bool,
     has_context: bool = False,
 ) -> list[np.ndarray]:
-  """Returns the masks by which output i sees the inputs before i only.
+  """Returns masks with which output i depends only on inputs before i.
 
-  Inputs and outputs have degrees 1 … n, hidden units take turns with 1 … n−1.
-  A hidden unit sees what is of its degree or a lower one, an output what is of
-  a lower one: Germain, Gregor, Murray and Larochelle, MADE, 2015. A context
-  has degree 0, and so have some of the hidden units where there is one.
+  Inputs and outputs have the degrees 1 … n, hidden units cycle through 1 … n−1.
+  A hidden unit is connected to units of its degree or a lower one, an output to
+  units of a lower one: Germain, Gregor, Murray and Larochelle, MADE, 2015. A
+  context has degree 0, and with a context so have some of the hidden units.
 
   Args:
-    event_size: n, the number of inputs, at least 2; 1 will do with a context.
-    hidden_units: width of each hidden layer.
-    outputs_per_input: outputs i for each input i; they follow one another in
-      blocks of n.
-    reverse: whether "before i" means i + 1 … n.
-    has_context: whether all of the first layer sees something else as well.
+    event_size: n, the number of inputs, at least 2; at least 1 with a context.
+    hidden_units: Width of each hidden layer.
+    outputs_per_input: Outputs for each input, in consecutive blocks of n.
+    reverse: Whether "before i" means i + 1 … n.
+    has_context: Whether the first layer has a context as a further input.
 
   Returns:
-    A mask for each layer, `[inputs, outputs]`, from the inputs on.
+    A mask `[inputs, outputs]` for each layer, beginning with the first.
   """
   degrees = np.arange(1, event_size + 1)[::-1 if reverse else 1]
   lowest = 0 if has_context else 1

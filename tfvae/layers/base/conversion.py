@@ -1,10 +1,10 @@
-"""How a distribution layer turns its distribution into a tensor.
+"""Conversion of a distribution to the tensor that the next layer takes.
 
 TFP calls it concretization: the next Keras layer needs a tensor, and
-`convert_to_tensor_fn` makes one of the distribution. A layer has a conversion
-of its own, by name so that it can be saved; `convert_with` replaces it for the
-calls made inside a `with` block, which is how a model trains on samples with
-seeds of its choosing and predicts at the posterior mean, with one encoder.
+`convert_to_tensor_fn` computes one from the distribution. Each layer has its
+own conversion, identified by name so that it can be saved. `convert_with`
+replaces it for the calls inside a `with` block: with one encoder, a model
+trains on samples with given seeds and predicts at the posterior mean.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ CONVERSIONS = ('sample', 'mean', 'mode', 'stddev', 'variance')
 
 
 class _Override(threading.local):
-  """Per thread, as `MirroredStrategy` runs each replica in one of its own."""
+  """Per thread, as `MirroredStrategy` runs each replica in its own thread."""
 
   conversion: Conversion | None = None
 
@@ -36,7 +36,7 @@ def convert_with(conversion: Conversion) -> Iterator[None]:
   """Replaces the conversion of every tfvae layer called inside the block.
 
   Args:
-    conversion: takes a `tfd.Distribution`, returns a tensor.
+    conversion: Function from a `tfd.Distribution` to a tensor.
 
   Yields:
     Nothing.
@@ -49,32 +49,32 @@ def convert_with(conversion: Conversion) -> Iterator[None]:
 
 
 def convert(distribution: tfd.Distribution, conversion: Conversion):
-  """Applies the override if there is one, else the layer's own conversion."""
+  """Converts by the override if there is one, else by the given conversion."""
   return (_OVERRIDE.conversion or conversion)(distribution)
 
 
 class SeededSample:
-  """A conversion that draws samples from one stateless seed.
+  """A conversion that draws samples with one stateless seed.
 
-  Distributions converted one after the other get seeds folded in with their
-  position, so a model with several latents draws independent noise for each.
+  The seed of each distribution is folded in with its position in the order of
+  the calls, so that a model with several latents draws independent noise.
   """
 
   def __init__(self, seed: tf.Tensor, num_samples: int | None = None):
-    """Initialises the conversion.
+    """Initializes the conversion.
 
     Args:
-      seed: int tensor `[2]`.
-      num_samples: draws for each example, in a leading dimension; None for one
-        without such a dimension. A latent whose parents have the dimension
-        already gets one draw for each of theirs.
+      seed: Integer tensor `[2]`.
+      num_samples: Draws for each example, in a leading dimension; None for a
+        single draw without that dimension. A latent whose parents have the
+        dimension gets one draw for each of their draws.
     """
     self._seed = tf.cast(seed, tf.int32)
     self._num_samples = num_samples
     self._position = 0
 
   def __call__(self, distribution: tfd.Distribution) -> tf.Tensor:
-    """Returns a reparameterised draw, `[*sample_shape, b, *event_shape]`."""
+    """Returns a reparameterized draw, `[*sample_shape, b, *event_shape]`."""
     seed = tf.random.experimental.stateless_fold_in(
         self._seed, self._position, alg='philox')
     self._position += 1
@@ -87,16 +87,15 @@ def conversion_name(identifier: str | Conversion) -> str:
   """Returns the name under which a conversion is saved.
 
   Args:
-    identifier: one of `CONVERSIONS`, the `tfd.Distribution` method of that
+    identifier: Name in `CONVERSIONS`, the `tfd.Distribution` method of that
       name, or a function registered with
       `@tf_keras.saving.register_keras_serializable`.
 
   Returns:
-    The name, which `get_conversion` turns back into the function.
+    The name, which `get_conversion` maps back to the function.
 
   Raises:
-    ValueError: for anything else, a lambda for example, since a saved model
-      could not hold it.
+    ValueError: For anything else, such as a lambda, which cannot be saved.
   """
   if identifier in CONVERSIONS:
     return identifier
@@ -110,15 +109,15 @@ def conversion_name(identifier: str | Conversion) -> str:
   elif tf_keras.saving.get_registered_object(identifier):
     return identifier
   raise ValueError(
-      'convert_to_tensor_fn must be a name in '
-      f'{CONVERSIONS}, the method of tfd.Distribution with such a name, or a '
-      'function registered with tf_keras.saving.register_keras_serializable, '
-      'so that the layer can be saved without Python code. Received: '
+      f'`convert_to_tensor_fn` must be a name in {CONVERSIONS}, the method of '
+      'tfd.Distribution of that name, or a function registered with '
+      'tf_keras.saving.register_keras_serializable, so that the layer can be '
+      'saved without Python code. Received: '
       f'convert_to_tensor_fn={identifier!r}')
 
 
 def get_conversion(name: str) -> Conversion:
-  """Returns the function that `conversion_name` named."""
+  """Returns the function of a name that `conversion_name` returned."""
   if name in CONVERSIONS:
     return lambda distribution: getattr(distribution, name)()
   return tf_keras.saving.get_registered_object(name)

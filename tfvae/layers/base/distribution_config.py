@@ -1,4 +1,4 @@
-"""A `tfd.Distribution` with constant parameters as plain data, and back."""
+"""Conversion between a `tfd.Distribution` of constants and plain data."""
 
 from typing import Any
 
@@ -10,24 +10,24 @@ tfd = tfp.distributions
 
 
 def distribution_to_config(distribution: tfd.Distribution) -> dict[str, Any]:
-  """Returns a JSON-ready description of a distribution.
+  """Returns a description of a distribution that JSON can hold.
 
   Args:
-    distribution: of a class in `tfp.distributions`, its parameters constant
-      tensors, numbers, or distributions of that kind.
+    distribution: Instance of a class in `tfp.distributions`, with parameters
+      that are constant tensors, numbers, or such distributions.
 
   Returns:
     `{'class_name': …, 'parameters': {name: value}}`.
 
   Raises:
-    ValueError: if the class is another or a parameter cannot be written down:
-      a variable, a bijector, a function.
+    ValueError: If the class is another, or a parameter is a variable, a
+      bijector or a function.
   """
   class_name = type(distribution).__name__
   if getattr(tfd, class_name, None) is not type(distribution):
     raise ValueError(
-        'Only distributions of tfp.distributions can be saved; make any other '
-        'a prior of tfvae.priors. Received: '
+        'Only distributions of tfp.distributions can be saved; for any other, '
+        'define a subclass of tfvae.priors.Prior. Received: '
         f'distribution={type(distribution)}')
   return {
       'class_name': class_name,
@@ -40,7 +40,7 @@ def distribution_to_config(distribution: tfd.Distribution) -> dict[str, Any]:
 
 
 def distribution_from_config(config: dict[str, Any]) -> tfd.Distribution:
-  """Makes the distribution that `distribution_to_config` described."""
+  """Returns the distribution that `distribution_to_config` described."""
   return getattr(tfd, config['class_name'])(**{
       name: _decode(value) for name, value in config['parameters'].items()})
 
@@ -57,8 +57,9 @@ def _encode(value: Any, name: str) -> Any:
   if isinstance(value, tf.Variable) or not (
       tf.is_tensor(value) or isinstance(value, np.ndarray | np.generic)):
     raise ValueError(
-        'A saved distribution can hold constants only; a prior with variables, '
-        'bijectors or functions belongs in a layer of tfvae.priors. Received: '
+        'A saved distribution can hold only constants; for variables, '
+        'bijectors or functions, define a subclass of tfvae.priors.Prior. '
+        'Received: '
         f'{name}={value!r}')
   array = np.asarray(value)
   return {'values': array.tolist(), 'dtype': array.dtype.name}

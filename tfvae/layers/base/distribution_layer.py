@@ -28,14 +28,14 @@ class _Conversion:
 
 
 class DistributionLayer(tfp.layers.DistributionLambda):
-  """A `tfp.layers.DistributionLambda` that saves, and computes in float32.
+  """A `tfp.layers.DistributionLambda` that can be saved, in float32.
 
-  Called on a tensor of parameters it returns a `tfd.Distribution` that Keras
-  also takes for the tensor `convert_to_tensor_fn` makes of it. In two things
-  it differs from TFP's own layers: its configuration holds names and numbers
-  only, so that `.keras` files load in safe mode; and its distribution is
-  float32 whatever the dtype policy, since a KL divergence or a log-likelihood
-  summed in half precision is no training signal.
+  Called on a tensor of parameters it returns a `tfd.Distribution`, which Keras
+  also treats as the tensor that `convert_to_tensor_fn` returns for it. It
+  differs from the layers of TFP in two ways: its configuration consists of
+  names and numbers, so that `.keras` files load in safe mode; and its
+  distribution is float32 under any dtype policy, since a KL divergence or a
+  log-likelihood summed in half precision is too inexact to train on.
 
   Attributes:
     is_normal: Whether every distribution is a multivariate normal, whose
@@ -55,19 +55,20 @@ class DistributionLayer(tfp.layers.DistributionLambda):
       dtype: Any = None,
       **kwargs,
   ):
-    """Initialises the layer.
+    """Initializes the layer.
 
     Args:
-      make_distribution_fn: from a float tensor of parameters to the
+      make_distribution_fn: Function from a float tensor of parameters to the
         distribution.
-      convert_to_tensor_fn: see `conversion.conversion_name`.
-      activity_regularizer: called on the distribution, typically a
+      convert_to_tensor_fn: Conversion to a tensor; see
+        `conversion.conversion_name`.
+      activity_regularizer: Function of the distribution, typically a
         `tfvae.regularizers.KLDivergenceRegularizer`.
-      dtype: 'float32' (default) or 'float64'.
-      **kwargs: of `tf_keras.layers.Layer`.
+      dtype: Dtype of the distribution, 'float32' (default) or 'float64'.
+      **kwargs: Arguments of `tf_keras.layers.Layer`.
 
     Raises:
-      ValueError: if `dtype` is another, or `convert_to_tensor_fn` cannot be
+      ValueError: If `dtype` is another, or `convert_to_tensor_fn` cannot be
         saved.
     """
     dtype = tf_keras.mixed_precision.Policy('float32') if dtype is None else (
@@ -81,12 +82,12 @@ class DistributionLayer(tfp.layers.DistributionLambda):
         **kwargs)
     if self.compute_dtype not in ('float32', 'float64'):
       raise ValueError(
-          f'{type(self).__name__} computes in float32 or float64; leave dtype '
-          'out to have float32 under any policy. Received: '
+          f'{type(self).__name__} computes in float32 or float64; leave '
+          '`dtype` out for float32 under any policy. Received: '
           f'dtype={self.compute_dtype}')
     self._conversion_name = name
-    # Attributes of the layer are tracked, so a learnable prior and a moving
-    # weight train, save and are restored with the layer that is regularised.
+    # Keras tracks attributes of the layer, so that the variables of a prior and
+    # of a weight train, save and are restored with the regularized layer.
     self._regularizer_state = [
         part for part in (getattr(self.activity_regularizer, 'prior', None),
                           getattr(self.activity_regularizer, 'weight', None))
@@ -95,21 +96,21 @@ class DistributionLayer(tfp.layers.DistributionLambda):
 
   @property
   def settings(self) -> dict[str, Any]:
-    """What `params_size` takes besides the size or shape of an event."""
+    """Arguments of `params_size` besides the size or shape of an event."""
     return {}
 
   def distribution(self, params: tf.Tensor) -> tfd.Distribution:
-    """Returns the distribution of `params` alone: no tensor, no regularizer.
+    """Returns the distribution alone, without its tensor or regularizer.
 
     Args:
-      params: what the layer is called on; of any floating dtype.
+      params: Tensor of parameters, of any floating dtype.
     """
     return self._make_distribution_fn(tf.cast(params, self.compute_dtype))
 
   def get_config(self) -> dict[str, Any]:
     """Returns names and numbers from which `from_config` makes the layer."""
-    # Not `super()`: the configs of Lambda and DistributionLambda hold
-    # marshalled Python functions.
+    # Not `super()`: the configs of Lambda and DistributionLambda contain
+    # marshaled Python functions.
     config = tf_keras.layers.Layer.get_config(self)
     config['convert_to_tensor_fn'] = self._conversion_name
     config['activity_regularizer'] = tf_keras.regularizers.serialize(
@@ -118,5 +119,5 @@ class DistributionLayer(tfp.layers.DistributionLambda):
 
   @classmethod
   def from_config(cls, config: dict[str, Any]) -> 'DistributionLayer':
-    """Makes the layer from what `get_config` returned."""
+    """Returns the layer of a configuration that `get_config` returned."""
     return cls(**config)

@@ -1,4 +1,4 @@
-"""Standard normal noise, the same in one piece as in the parts of replicas."""
+"""Standard normal noise that does not depend on the number of replicas."""
 
 from collections.abc import Iterator
 import contextlib
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 class _Part(threading.local):
-  """Per thread, as `MirroredStrategy` runs each replica in one of its own."""
+  """Per thread, as `MirroredStrategy` runs each replica in its own thread."""
 
   rows: tuple[Any, Any | None] = (0, None)
 
@@ -19,15 +19,15 @@ _PART = _Part()
 
 @contextlib.contextmanager
 def part_of_batch(start: Any, size: Any | None) -> Iterator[None]:
-  """Makes the noise drawn inside the block that of some rows of a batch.
+  """Restricts the noise drawn inside the block to a range of rows of a batch.
 
-  Replicas that share one seed then draw, each for its own rows, what a single
-  one would draw for all of them. Each pays for the noise of the whole batch,
-  which next to what a network does to a row is little.
+  Replicas that share one seed then draw, each for its own rows, the noise that
+  a single replica draws for all of them. Each computes the noise of the whole
+  batch, at a small cost compared with that of a network.
 
   Args:
-    start: the first row in the whole batch, an integer or a tensor.
-    size: the number of rows of the whole batch; None if these rows are it.
+    start: First row in the whole batch, an integer or a tensor.
+    size: Rows of the whole batch; None if the block has all of them.
 
   Yields:
     Nothing.
@@ -43,16 +43,16 @@ def standard_normal(shape: tf.Tensor, seed: tf.Tensor,
                     dtype: tf.DType) -> tf.Tensor:
   """Draws ε ~ N(0, I) by Philox.
 
-  Under XLA on a CPU, the algorithm that TensorFlow chooses by itself takes some
-  40 times as long.
+  Under XLA on a CPU, the algorithm that TensorFlow chooses by default takes
+  about 40 times as long.
 
   Args:
-    shape: int tensor, `[*sample_shape, b, size]`.
-    seed: int tensor `[2]`.
-    dtype: of the noise.
+    shape: Integer tensor, `[*sample_shape, b, size]`.
+    seed: Integer tensor `[2]`.
+    dtype: Dtype of the noise.
 
   Returns:
-    A tensor of that shape; within `part_of_batch` rows `start` to `start + b`
+    A tensor of that shape; within `part_of_batch`, rows `start` to `start + b`
     of noise of the shape `[*sample_shape, whole batch, size]`.
   """
   start, size = _PART.rows

@@ -1,4 +1,6 @@
-"""The likelihood layer of binary data."""
+"""Likelihood layer of binary data."""
+
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
@@ -13,7 +15,7 @@ tfd = tfp.distributions
 class LogitsBernoulli(tfd.Bernoulli):
   """`tfd.Bernoulli` of finite logits whose density takes one softplus.
 
-  TFP's takes two, and they are the most costly part of a large evaluation. Only
+  That of TFP takes two, the most expensive part of a large evaluation. Only
   `log_prob` differs.
   """
 
@@ -24,10 +26,10 @@ class LogitsBernoulli(tfd.Bernoulli):
     flattens = (
         rest.rank and rest.is_fully_defined() and event.shape[1:] == rest)
     if flattens:
-      # XLA vectorises the last axis, which is the one channel of grey images.
+      # XLA vectorizes the last axis, which has size 1 for gray images.
       logits, event = (
           tf.reshape(t, [-1, rest.num_elements()]) for t in (logits, event))
-    # x l − log(1 + exp l), in the order in which nothing large cancels.
+    # x l − log(1 + exp l), in an order in which no large terms cancel.
     log_prob = (
         event * logits - tf.nn.relu(logits) - _softplus_beyond_relu(logits))
     return tf.reshape(log_prob, [-1, *rest]) if flattens else log_prob
@@ -37,8 +39,8 @@ class LogitsBernoulli(tfd.Bernoulli):
 def _softplus_beyond_relu(x: tf.Tensor):
   """Returns log(1 + exp x) − max(x, 0), in float32 to within 1e-7 nats.
 
-  `log1p` is precise where this is nearly 0 too, for which a sum of densities
-  has no use, and takes longer, most of all under XLA. The gradient is by hand
+  `log1p` is also precise where this is nearly 0, which a sum of densities does
+  not need, and takes longer, above all under XLA. The gradient is explicit
   since that of |x| is wrong at 0.
   """
   value = tf.math.log(1 + tf.exp(-tf.abs(x)))
@@ -55,11 +57,11 @@ class IndependentBernoulli(Likelihood):
   mean is the probability of a one.
 
   Call arguments:
-    params: float tensor of logits, `[..., prod(event_shape)]` or
+    params: Float tensor of logits, `[..., prod(event_shape)]` or
       `[..., *event_shape]`.
 
   Returns, when called:
-    A `tfd.Independent` of Bernoullis, float-valued, event shape `event_shape`.
+    A `tfd.Independent` of float-valued Bernoullis, event shape `event_shape`.
   """
 
   support = 'binary'
@@ -68,5 +70,10 @@ class IndependentBernoulli(Likelihood):
 
   @staticmethod
   def element_distribution(logits: tf.Tensor) -> tfd.Bernoulli:
-    """Returns Bernoulli(sigmoid(logits)), float-valued."""
+    """Returns the float-valued Bernoulli(sigmoid(logits))."""
     return LogitsBernoulli(logits=logits, dtype=logits.dtype)
+
+  def keras3_mean(self, *parameters: Any, ops: Any) -> Any:
+    """Returns the probability of a one; see the base class."""
+    logits, = parameters
+    return ops.sigmoid(logits)

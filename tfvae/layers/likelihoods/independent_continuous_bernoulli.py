@@ -1,32 +1,35 @@
-"""The likelihood layer of data from 0 to 1."""
+"""Likelihood layer of data from 0 to 1."""
+
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tfvae.layers.base.operations import TENSORFLOW
+from tfvae.layers.base.soft_bound import soft_bound
 from tfvae.layers.likelihoods.likelihood import Likelihood
 from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
-from tfvae.layers.likelihoods.likelihood import soft_bound
 
 tfd = tfp.distributions
 
-# The density of a pixel at its peak, x = 0 or 1, is about |l|: the logit of one
-# that is always black grows without end, and so does its density. It gains at
-# most log 1000 = 6.9 nats; one image in which it is white then costs 1,000.
+# The density of a pixel at its peak, x = 0 or 1, is about |l|: for a pixel that
+# is always black, logit and density grow without bound. The bound limits the
+# gain to log 1000 = 6.9 nats; one image in which it is white then costs 1,000.
 MAX_LOGIT = 1000.0
 
-# Below, series of l take the place of differences that cancel.
+# Below these, series of l replace differences that cancel.
 _SMALL_LOGIT = 0.5
 _SMALL_LOGIT_OF_SAMPLE = 0.01
 
 
 class LogitsContinuousBernoulli(tfd.ContinuousBernoulli):
-  """`tfd.ContinuousBernoulli` whose density takes half the time, or less.
+  """`tfd.ContinuousBernoulli` whose density takes at most half the time.
 
-  Its errors are a fifth of TFP's, up to |l| = 10⁵ and with gradients, and the
-  gradients of its draws are finite near l = 0 too. All is symmetric: 1 − x has
-  the logit −l.
+  Its errors are a fifth of those of TFP, up to |l| = 10⁵ and for gradients too,
+  and the gradients of its draws are finite also near l = 0. It is symmetric:
+  1 − x has the logit −l.
   """
 
   def _log_prob(self, event):
@@ -37,7 +40,7 @@ class LogitsContinuousBernoulli(tfd.ContinuousBernoulli):
     square = small * small
     near_zero = small * (x - 0.5) - square * (
         1 / 24 - square * (1 / 2880 - square * (1 / 181440)))
-    # −|l| d + log(|l| / (1 − exp −|l|)), d from the end where the peak is.
+    # −|l| d + log(|l| / (1 − exp −|l|)), d the distance from the peak.
     distance = tf.where(logits > 0, 1. - x, x)
     beyond = tf.math.log(-size / tf.math.expm1(-size)) - size * distance
     log_prob = tf.where(is_small, near_zero, beyond)
@@ -46,19 +49,13 @@ class LogitsContinuousBernoulli(tfd.ContinuousBernoulli):
 
   def _mean(self, logits=None):
     logits = self.logits_parameter() if logits is None else logits
-    is_small, small, size = _branches(logits, _SMALL_LOGIT)
-    square = small * small
-    near_zero = 0.5 + small * (
-        1 / 12 - square * (1 / 720 - square * (1 / 30240)))
-    # 1 / |l| − 1 / (exp |l| − 1), without its overflow.
-    low = 1. / size + tf.exp(-size) / tf.math.expm1(-size)
-    return tf.where(is_small, near_zero, tf.where(logits > 0, 1. - low, low))
+    return _mean_of_logits(logits)
 
   def _sample_n(self, n, seed=None):
     logits = self.logits_parameter()
     shape = tf.concat([[n], tf.shape(logits)], axis=0)
-    # The algorithm is named because XLA's own choice is slow on a CPU. Draws
-    # are multiples of 2⁻²³; half of that keeps them off 0 as well as off 1.
+    # The algorithm is named because the one that XLA chooses is slow on a CPU.
+    # Draws are multiples of 2⁻²³; adding half of that excludes 0 as well as 1.
     u = tf.random.stateless_uniform(
         shape, tfp.random.sanitize_seed(seed), dtype=logits.dtype,
         alg='philox') + 2.**-24
@@ -75,17 +72,28 @@ class LogitsContinuousBernoulli(tfd.ContinuousBernoulli):
     return tf.where(is_small, near_zero, tf.where(logits > 0, 1. - low, low))
 
 
-def _branches(logits: tf.Tensor,
-              limit: float) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _mean_of_logits(logits: Any, ops: Any = TENSORFLOW) -> Any:
+  """Returns 1 / (1 − exp(−l)) − 1 / l, or its series where l is small."""
+  is_small, small, size = _branches(logits, _SMALL_LOGIT, ops)
+  square = small * small
+  near_zero = 0.5 + small * (
+      1 / 12 - square * (1 / 720 - square * (1 / 30240)))
+  # 1 / |l| − 1 / (exp |l| − 1), without its overflow.
+  low = 1. / size + ops.exp(-size) / ops.expm1(-size)
+  return ops.where(is_small, near_zero, ops.where(logits > 0, 1. - low, low))
+
+
+def _branches(logits: Any, limit: float,
+              ops: Any = TENSORFLOW) -> tuple[Any, Any, Any]:
   """Returns whether |l| is small, l where it is, and |l| where it is not.
 
-  Elsewhere the two have values whose gradients are finite, as a gradient of
-  `tf.where` that is NaN in the branch not taken is NaN.
+  Elsewhere the two have values with finite gradients, since a NaN gradient in
+  the branch of `where` that is not taken makes the whole gradient NaN.
   """
-  size = tf.abs(logits)
+  size = ops.abs(logits)
   is_small = size < limit
-  return (is_small, tf.where(is_small, logits, 0.),
-          tf.where(tf.logical_not(is_small), size, limit))
+  return (is_small, ops.where(is_small, logits, 0.),
+          ops.where(ops.logical_not(is_small), size, limit))
 
 
 @LIKELIHOODS.register('continuous_bernoulli')
@@ -96,20 +104,20 @@ class IndependentContinuousBernoulli(Likelihood):
     C(l) = l (exp l + 1) / (exp l − 1),  C(0) = 2,
 
   so log p(x|z) = Σ_d x_d l_d + log l_d − log(exp l_d − 1), in nats, for x in
-  [0, 1]: the normalised density that a Bernoulli likelihood of grey pixels
-  lacks. Each element is exact to 1e-6 nats, or to 2e-7 of its value where that
-  is larger. The mean is 1 / (1 − exp(−l)) − 1 / l, not sigmoid(l).
+  [0, 1]: a normalized density, unlike a Bernoulli likelihood of gray pixels.
+  Each element is exact to 1e-6 nats, or to 2e-7 of its value where that is
+  larger. The mean is 1 / (1 − exp(−l)) − 1 / l, not sigmoid(l).
 
   Logits are bounded to ±`MAX_LOGIT`, 1000, by `soft_bound`. The density of a
-  pixel that is always black has no maximum: log p(0) is log |l| there, at most
-  log 1000 = 6.9 nats. With many such pixels log p(x|z) says how near the bound
-  the decoder has come, and training longer raises it.
+  pixel that is always black has no maximum: there, log p(0) is log |l|, at most
+  log 1000 = 6.9 nats. With many such pixels, log p(x|z) mainly measures how
+  close the decoder is to the bound, and increases with the training time.
 
   Reference: G. Loaiza-Ganem and J. P. Cunningham, The Continuous Bernoulli:
   Fixing a Pervasive Error in Variational Autoencoders, NeurIPS 2019.
 
   Call arguments:
-    params: float tensor of logits, `[..., *event_shape]` or flat.
+    params: Float tensor of logits, `[..., *event_shape]` or flat.
 
   Returns, when called:
     A `tfd.Independent` of continuous Bernoullis, event shape `event_shape`.
@@ -122,5 +130,14 @@ class IndependentContinuousBernoulli(Likelihood):
   @staticmethod
   def element_distribution(logits: tf.Tensor) -> LogitsContinuousBernoulli:
     """Returns the continuous Bernoulli of bounded logits."""
-    logits = soft_bound(logits, -MAX_LOGIT, MAX_LOGIT)
+    logits = _bounded(logits)
     return LogitsContinuousBernoulli(logits=logits, dtype=logits.dtype)
+
+  def keras3_mean(self, *parameters: Any, ops: Any) -> Any:
+    """Returns the mean of bounded logits; see the base class."""
+    logits, = parameters
+    return _mean_of_logits(_bounded(logits, ops), ops)
+
+
+def _bounded(logits: Any, ops: Any = TENSORFLOW) -> Any:
+  return soft_bound(logits, -MAX_LOGIT, MAX_LOGIT, ops)

@@ -1,4 +1,4 @@
-"""The likelihood layer of counts that vary more than a Poisson's."""
+"""Likelihood layer of overdispersed counts."""
 
 from typing import Any
 
@@ -7,11 +7,10 @@ import tensorflow_probability as tfp
 import tf_keras
 
 from tfvae.layers.base import conversion
-from tfvae.layers.likelihoods.independent_poisson import MAX_LOG_RATE
+from tfvae.layers.likelihoods.independent_poisson import bound_log_rate
 from tfvae.layers.likelihoods.independent_poisson import shape_for_xla
 from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
 from tfvae.layers.likelihoods.likelihood import Shape
-from tfvae.layers.likelihoods.likelihood import soft_bound
 from tfvae.layers.likelihoods.log_gamma import log_gamma
 from tfvae.layers.likelihoods.two_parameter_likelihood import (
   TwoParameterLikelihood,
@@ -23,17 +22,25 @@ tfd = tfp.distributions
 class NegativeBinomial(tfd.NegativeBinomial):
   """`tfd.NegativeBinomial` of log-means whose log-density does not cancel.
 
-  TFP's terms cancel in float32, the more the larger r is: an error of 1e-3
-  nats at r = 665, of 0.1 at r = 10⁵. Here they are float64, and their sum is
-  rounded once. Unlike TFP's it can be sampled under XLA.
+  In that of TFP, terms cancel in float32, with errors that grow with r: 1e-3
+  nats at r = 665, 0.1 nats at r = 10⁵. Here the terms are float64, and their
+  sum is rounded once. Unlike that of TFP it can be sampled under XLA.
   """
 
   def __init__(self, total_count: tf.Tensor, log_mean: tf.Tensor,
                validate_args: bool = False, allow_nan_stats: bool = True,
                name: str = 'NegativeBinomial'):
-    """Args: total_count, log_mean: r and log μ, tensors of one dtype."""
+    """Initializes the distribution.
+
+    Args:
+      total_count: r.
+      log_mean: Logarithm of μ, a tensor of the same dtype.
+      validate_args: As for every `tfd.Distribution`.
+      allow_nan_stats: As for every `tfd.Distribution`.
+      name: Name of the distribution.
+    """
     parameters = dict(locals())
-    # TFP's logits: l = log μ − log r.
+    # The logits of TFP: l = log μ − log r.
     super().__init__(
         total_count, logits=log_mean - tf.math.log(total_count),
         validate_args=validate_args, allow_nan_stats=allow_nan_stats,
@@ -59,12 +66,12 @@ class NegativeBinomial(tfd.NegativeBinomial):
     return tf.cast(log_prob, self.dtype)
 
   def _mean(self, logits=None):
-    del logits  # TFP's variance passes them.
+    del logits  # The variance of TFP passes them.
     return tf.exp(self.log_mean)
 
   def _sample_n(self, n, seed=None):
-    # x ~ Poisson(λ), λ ~ Gamma(r, exp(−l)), as in TFP, whose own code calls a
-    # gamma sampler that XLA has no kernel for.
+    # x ~ Poisson(λ), λ ~ Gamma(r, exp(−l)), as in TFP, whose code calls a gamma
+    # sampler without a kernel for XLA.
     gamma_seed, poisson_seed = tfp.random.split_seed(
         seed, n=2, salt='NegativeBinomial')
     shape = shape_for_xla(self.logits)
@@ -82,21 +89,21 @@ class IndependentNegativeBinomial(TwoParameterLikelihood):
 
     p(x) = Γ(x + r) / (Γ(r) x!) · (r / (r + μ))^r (μ / (r + μ))^x,
 
-  for x in {0, 1, …}, in nats; the mean is μ, the variance μ + μ² / r, so that
-  with growing `total_count` r it becomes the Poisson. Each element is exact to
+  for x in {0, 1, …}, in nats; the mean is μ, the variance μ + μ² / r. With
+  growing `total_count` r it approaches the Poisson. Each element is exact to
   1e-5 nats, or to 1e-7 of its value where that is larger, for x and μ up to
-  10⁷ and r up to 10⁹; so are the gradients, relative to float32. log μ is
-  bounded to ±`MAX_LOG_RATE`, log r to `log_bounds`: at the upper one the
-  standard deviation is within 2% of a Poisson's for μ up to 100, and 1.8% of
-  μ where that is large.
+  10⁷ and r up to 10⁹; the gradients have the precision of float32. log μ is
+  bounded to ±`MAX_LOG_RATE`, log r to `log_bounds`: at the upper bound the
+  standard deviation is within 2% of that of a Poisson for μ up to 100, and 1.8%
+  of μ for large μ.
 
   Reference: R. Lopez, J. Regier, M. B. Cole, M. I. Jordan and N. Yosef, Deep
   Generative Modeling for Single-cell Transcriptomics, Nature Methods 2018.
 
   Call arguments:
-    params: float tensor,
+    params: Float tensor,
       `[..., *params_shape(event_shape, total_count=total_count)]` or flat;
-      with 'per_pixel' the log μ of all channels, then their log r.
+      with 'per_pixel' the log μ of all channels, then the log r.
 
   Returns, when called:
     A `tfd.Independent` of negative binomials, float-valued, event shape
@@ -109,32 +116,33 @@ class IndependentNegativeBinomial(TwoParameterLikelihood):
   second_name = 'total_count'
   log_bounds = (-8.0, 8.0)
   bound_remedies = (
-      'Nearly all counts are 0 and a few are large: leave out the dimensions '
-      "that are hardly ever counted, or choose total_count='per_pixel'.",
-      'The counts vary hardly more than those of a Poisson: choose '
+      'Nearly all counts are 0 and a few are large: leave out dimensions whose '
+      "counts are almost always 0, or choose total_count='per_pixel'.",
+      'The counts are hardly more dispersed than those of a Poisson: choose '
       'IndependentPoisson.')
 
   def __init__(
       self,
-      event_shape: Shape,
+      event_shape: Shape | None = None,
       total_count: float | str = 'shared',
       convert_to_tensor_fn: str | conversion.Conversion = 'mean',
       activity_regularizer: Any = None,
       **kwargs,
   ):
-    """Initialises the layer.
+    """Initializes the layer.
 
     Args:
-      event_shape: shape of one x, for example `(2000,)` genes.
-      total_count: r, 'shared' or 'per_pixel'.
-      convert_to_tensor_fn: 'mean' (μ) by default; a 'sample' is not
-        differentiable.
-      activity_regularizer: called on the distribution.
-      **kwargs: of `tf_keras.layers.Layer`.
+      event_shape: Shape of one x, for example `(2000,)` genes; None for a
+        template.
+      total_count: Number r, 'shared' or 'per_pixel'.
+      convert_to_tensor_fn: Conversion to a tensor, 'mean' (μ) by default; a
+        'sample' is not differentiable.
+      activity_regularizer: Function of the distribution.
+      **kwargs: Arguments of `tf_keras.layers.Layer`.
 
     Raises:
-      ValueError: if a dimension of `event_shape` is not a positive integer, or
-        `total_count` none of the above.
+      ValueError: If a dimension of `event_shape` is not a positive integer, or
+        `total_count` is none of the above.
     """
     super().__init__(
         event_shape, total_count, convert_to_tensor_fn, activity_regularizer,
@@ -147,10 +155,13 @@ class IndependentNegativeBinomial(TwoParameterLikelihood):
       log_total_count: tf.Tensor | None = None,
       total_count: float | tf.Tensor | str = 'shared',
   ) -> NegativeBinomial:
-    """Returns the negative binomial of mean exp log_mean, bounded."""
-    # Broadcast here: XLA cannot tell the shape of a draw from one weight.
+    """Returns the negative binomial with the mean exp(log_mean), bounded."""
+    # XLA cannot infer the shape of a draw from a scalar weight.
     total_count = tf.broadcast_to(
         cls.second_parameter(log_total_count, total_count, log_mean.dtype),
         tf.shape(log_mean))
-    log_mean = soft_bound(log_mean, -MAX_LOG_RATE, MAX_LOG_RATE)
-    return NegativeBinomial(total_count, log_mean)
+    return NegativeBinomial(total_count, bound_log_rate(log_mean))
+
+  def keras3_mean(self, *parameters: Any, ops: Any) -> Any:
+    """Returns μ; see the base class."""
+    return ops.exp(bound_log_rate(parameters[0], ops))

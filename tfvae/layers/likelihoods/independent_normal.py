@@ -1,4 +1,4 @@
-"""The likelihood layer of real data."""
+"""Likelihood layer of real data."""
 
 import math
 from typing import Any
@@ -18,8 +18,8 @@ from tfvae.registry import Setting
 
 tfd = tfp.distributions
 
-# Data whose standard deviation is this far from 1, or whose mean is that many
-# standard deviations from 0, are best adapted to.
+# Factor between the standard deviation of the data and 1, and distance of their
+# mean from 0 in standard deviations, beyond which `adapt` helps.
 _FAR = 10.0
 
 # Values accumulated at a time: 32 MiB of float64.
@@ -34,27 +34,27 @@ _CHUNK_VALUES = 2**22
 class IndependentNormal(TwoParameterLikelihood):
   """Emits p(x|z) = Π_d N(x_d; μ_d, σ²) from μ and, per pixel, log σ.
 
-  log p(x|z) = −Σ_d (x_d − μ_d)² / 2σ² + log σ + ½ log 2π, in nats. A density:
+  log p(x|z) = −Σ_d (x_d − μ_d)² / 2σ² + log σ + ½ log 2π, in nats. As a density
   it depends on the unit of x, and has no bits per dimension.
 
-  `scale` is σ: a number, a mean squared error weighted by 1 / 2σ²; 'shared',
-  one learned σ, which finds that weight itself (the σ-VAE); or 'per_pixel',
-  which needs data that nowhere can be predicted exactly.
+  `scale` is σ: a number, for a mean squared error weighted by 1 / 2σ²;
+  'shared', one learned σ, which learns that weight (the σ-VAE); or 'per_pixel',
+  for data without pixels that can be predicted exactly.
 
-  μ and a learned σ come from numbers of order 1, m and s, by the location and
-  the scale of the data,
+  μ and a learned σ are computed from numbers of order 1, m and s, by the
+  location and the scale of the data,
 
     μ = data_loc + data_scale m,  log σ = log data_scale + b(s),
 
-  b the soft bound to `log_bounds`; its lower bound is that of the reference.
-  With the defaults σ is between 0.0025 and 148: `adapt` sets both from data in
-  another unit. A fixed `scale` stays in the unit of x.
+  b the soft bound to `log_bounds`, whose lower bound is that of the reference.
+  With the defaults σ is between 0.0025 and 148; for data in another unit,
+  `adapt` sets `data_loc` and `data_scale`. A fixed `scale` is in the unit of x.
 
   Reference: O. Rybkin, K. Daniilidis and S. Levine, Simple and Effective VAE
   Training with Calibrated Decoders, ICML 2021.
 
   Call arguments:
-    params: float tensor, `[..., *params_shape(event_shape, scale=scale)]` or
+    params: Float tensor, `[..., *params_shape(event_shape, scale=scale)]` or
       flat: m; with 'per_pixel' the m of all channels, then their s.
 
   Returns, when called:
@@ -68,12 +68,12 @@ class IndependentNormal(TwoParameterLikelihood):
   log_bounds = (-6.0, 5.0)
   bound_remedies = (
       'x varies by far less than 1, or is predicted nearly exactly: call '
-      'adapt(x) before training, add noise to x, or give scale a number.',
+      'adapt(x) before training, add noise to x, or set `scale` to a number.',
       'Call adapt(x) before training, so that the bounds are in the unit of x.')
 
   def __init__(
       self,
-      event_shape: Shape,
+      event_shape: Shape | None = None,
       scale: float | str = 'shared',
       convert_to_tensor_fn: str | conversion.Conversion = 'mean',
       activity_regularizer: Any = None,
@@ -84,13 +84,15 @@ class IndependentNormal(TwoParameterLikelihood):
     """Initializes the layer.
 
     Args:
-      event_shape: Shape of one x, for example `(28, 28, 1)`.
+      event_shape: Shape of one x, for example `(28, 28, 1)`; None for a
+        template.
       scale: σ in the unit of x, 'shared' or 'per_pixel'.
       convert_to_tensor_fn: Conversion to a tensor: 'mean' (μ), 'sample'
         (reparameterized), …
       activity_regularizer: Function of the distribution.
-      data_loc: Number that μ is where the decoder emits 0, in the unit of x.
-      data_scale: Unit of what the decoder emits, in the unit of x.
+      data_loc: Value of μ where the decoder emits 0, in the unit of x.
+      data_scale: Change of μ per unit of the decoder's output, in the unit of
+        x.
       **kwargs: Arguments of `tf_keras.layers.Layer`.
 
     Raises:
@@ -124,17 +126,22 @@ class IndependentNormal(TwoParameterLikelihood):
       sigma = data_scale * sigma
     return tfd.Normal(data_loc + data_scale * loc, sigma)
 
+  def keras3_mean(self, *parameters: Any, ops: Any) -> Any:
+    """Returns μ; see the base class."""
+    del ops
+    return self.data_loc + self.data_scale * parameters[0]
+
   def adapt(self, x: Any) -> None:
     """Sets `data_loc` and `data_scale` to mean and standard deviation of x.
 
     As with Keras's preprocessing layers, call it before training, and before
-    `fit`, `predict` or a `tf.function` traces the model: the two are numbers
-    of the layer, in its configuration and not among its weights, and a traced
-    graph keeps those it was traced with.
+    `fit`, `predict` or a `tf.function` traces the model: the two belong to the
+    configuration of the layer, not to its weights, and a traced graph keeps the
+    values with which it was traced.
 
     Args:
-      x: Training data, an array or tensor of any shape. All elements count
-        alike.
+      x: Training data, an array or tensor of any shape. All elements have the
+        same weight.
 
     Raises:
       ValueError: If x is empty, constant, or not finite everywhere.
@@ -142,19 +149,19 @@ class IndependentNormal(TwoParameterLikelihood):
     loc, scale = self._moments(x)
     if not 0 < scale < math.inf:
       raise ValueError(
-          'adapt needs data with a positive standard deviation: of constant '
-          'data the density has no maximum. Leave such data out, or set '
-          f'data_loc and data_scale yourself. Received: x of mean {loc} and '
+          'adapt needs data with a positive standard deviation, since the '
+          'density of constant data has no maximum; leave such data out, or '
+          f'set `data_loc` and `data_scale`. Received: x of mean {loc} and '
           f'standard deviation {scale}')
     self.data_loc, self.data_scale = loc, scale
 
   def needs_adapting(self, x: Any) -> bool:
-    """Returns whether training on x should begin with `adapt`.
+    """Returns whether to call `adapt` before training on x.
 
     True if `data_loc` and `data_scale` have their defaults and x has a
     standard deviation below 0.1 or above 10, or a mean more than 10 standard
-    deviations from 0; μ then takes many steps to arrive, and σ may not reach
-    its optimum within its bounds. False for constant x.
+    deviations from 0; μ then takes many steps to converge, and the optimum of σ
+    may lie outside its bounds. False for constant x.
 
     Args:
       x: Training data or a batch of them, of any shape.
@@ -187,10 +194,10 @@ class IndependentNormal(TwoParameterLikelihood):
     """Returns mean and standard deviation of all elements, in float64."""
     x = np.asarray(x).reshape(-1)
     if not x.size:
-      raise ValueError(f'{type(self).__name__} cannot adapt to no data. '
-                       f'Received: x of shape {x.shape}')
+      raise ValueError(f'{type(self).__name__} needs at least one value to '
+                       f'adapt to. Received: x of shape {x.shape}')
     self.check_data(x)
-    if np.all(x == x[0]):  # Its mean may be off by a rounding, and so not 0.
+    if np.all(x == x[0]):  # Rounding of the mean would give a σ above 0.
       return float(x[0]), 0.0
     chunks = [x[start:start + _CHUNK_VALUES]
               for start in range(0, x.size, _CHUNK_VALUES)]

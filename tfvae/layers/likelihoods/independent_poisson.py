@@ -1,27 +1,35 @@
-"""The likelihood layer of counts."""
+"""Likelihood layer of counts."""
+
+from typing import Any
 
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tfvae.layers.base.operations import TENSORFLOW
+from tfvae.layers.base.soft_bound import soft_bound
 from tfvae.layers.likelihoods.likelihood import Likelihood
 from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
-from tfvae.layers.likelihoods.likelihood import soft_bound
 from tfvae.layers.likelihoods.log_gamma import log_gamma
 
 tfd = tfp.distributions
 
-# log λ is exact up to 17, 1 from the bound: λ up to 2.4e7, past the 1.7e7 to
-# which float32 holds all integers.
+# log λ is unchanged up to 17, 1 below the bound: for λ up to 2.4e7, more than
+# 1.7e7, up to which float32 represents all integers.
 MAX_LOG_RATE = 18.0
 
 
-def shape_for_xla(parameter: tf.Tensor) -> tf.Tensor:
-  """Returns a parameter's shape such that TFP's samplers compile with it.
+def bound_log_rate(log_rate: Any, ops: Any = TENSORFLOW) -> Any:
+  """Bounds log λ smoothly to ±`MAX_LOG_RATE`; see `soft_bound`."""
+  return soft_bound(log_rate, -MAX_LOG_RATE, MAX_LOG_RATE, ops)
 
-  Where the batch size is unknown when a sampler with a loop is traced, XLA
-  looks for the shape in the computation of the parameter, and gives up when it
-  meets a weight. It does not look behind a reshape to this shape.
+
+def shape_for_xla(parameter: tf.Tensor) -> tf.Tensor:
+  """Returns the shape of a parameter in a form that XLA can resolve.
+
+  Where the batch size is unknown when a sampler of TFP with a loop is traced,
+  XLA infers the shape from the computation of the parameter, and fails at a
+  weight. It does not look further than a reshape to this shape.
   """
   if not parameter.shape[-1:].is_fully_defined():  # Scalar events.
     return tf.shape(parameter)
@@ -32,9 +40,9 @@ def shape_for_xla(parameter: tf.Tensor) -> tf.Tensor:
 class Poisson(tfd.Poisson):
   """`tfd.Poisson` of log-rates whose log-density does not cancel.
 
-  Near its peak log p(x) is some −9 nats at λ = 10⁷, the difference of terms of
-  1.6e8: float32 leaves an error of 24 nats. Here the terms are float64, and
-  their sum is rounded once. Unlike TFP's it can be sampled under XLA.
+  Near its peak log p(x) is about −9 nats at λ = 10⁷, a difference of terms of
+  1.6e8, which in float32 has an error of 24 nats. Here the terms are float64,
+  and their sum is rounded once. Unlike that of TFP it can be sampled under XLA.
   """
 
   def _log_prob(self, x):
@@ -57,14 +65,15 @@ class IndependentPoisson(Likelihood):
 
   log p(x|z) = Σ_d x_d log λ_d − λ_d − log x_d!, in nats, for x in {0, 1, …}.
   Each element is exact to 1e-5 nats, or to 1e-7 of its value where that is
-  larger, for x and λ up to 10⁷; so is the gradient x − λ, relative to float32.
+  larger, for x and λ up to 10⁷; the gradient x − λ has the precision of
+  float32.
   log λ is bounded to ±`MAX_LOG_RATE` by `soft_bound`. The mean is λ.
 
   Call arguments:
-    params: float tensor of log-rates, `[..., *event_shape]` or flat.
+    params: Float tensor of log-rates, `[..., *event_shape]` or flat.
 
   Returns, when called:
-    A `tfd.Independent` of Poissons, float-valued, event shape `event_shape`.
+    A `tfd.Independent` of float-valued Poissons, event shape `event_shape`.
   """
 
   support = 'counts'
@@ -73,6 +82,10 @@ class IndependentPoisson(Likelihood):
 
   @staticmethod
   def element_distribution(log_rate: tf.Tensor) -> Poisson:
-    """Returns Poisson(exp log_rate), bounded."""
-    return Poisson(
-        log_rate=soft_bound(log_rate, -MAX_LOG_RATE, MAX_LOG_RATE))
+    """Returns Poisson(exp(log_rate)), with the log-rate bounded."""
+    return Poisson(log_rate=bound_log_rate(log_rate))
+
+  def keras3_mean(self, *parameters: Any, ops: Any) -> Any:
+    """Returns λ; see the base class."""
+    log_rate, = parameters
+    return ops.exp(bound_log_rate(log_rate, ops))

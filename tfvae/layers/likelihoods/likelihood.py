@@ -1,4 +1,4 @@
-"""What the likelihood layers share: parameters, data, bits per dimension."""
+"""The base of the likelihood layers, and bits per dimension."""
 
 from collections.abc import Sequence
 import math
@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae.layers.base import conversion
+from tfvae.layers.base import template
 from tfvae.layers.base.distribution_layer import DistributionLayer
 from tfvae.layers.likelihoods.support import check_support
 from tfvae.layers.likelihoods.support import Support
@@ -29,21 +30,27 @@ class Likelihood(DistributionLayer):
   Where each x_d has k parameters, a decoder emits `params_shape`: the event
   shape with k times its channels, or the same flattened. The last axis holds
   the first parameter of all channels, then the second of all channels, and so
-  on, so that `tf.split(params, k, axis=-1)` tells them apart. Each is real;
-  the family maps it to where it may lie.
+  on, so that `tf.split(params, k, axis=-1)` separates them. Each is a real
+  number, which the family maps to its range.
 
-  A family is a subclass with three class attributes, `element_distribution`
-  and, where k is not 1, `params_per_dim`. What it takes beside `event_shape`
-  are its `settings`, so a decoder for the layer `likelihood` emits
+  A family is a subclass with the three class attributes below,
+  `element_distribution` and, where k is not 1, `params_per_dim`; with
+  `keras3_mean` its decoders can be converted to Keras 3. Its arguments besides
+  `event_shape` are its `settings`: a decoder for the layer `likelihood` emits
 
     likelihood.params_shape(likelihood.event_shape, **likelihood.settings).
 
+  It is registered with `@tf_keras.saving.register_keras_serializable`, and by
+  name with `@LIKELIHOODS.register`.
+
   Attributes:
-    support: Kind of data, a key of `likelihoods.support.SUPPORTS`.
-    is_discrete: whether p(x|z) is a probability, for which `bits_per_dim` has
+    support: Kind of data, a key of `likelihoods.support.SUPPORTS`; the
+      dictionary can be extended.
+    is_discrete: Whether p(x|z) is a probability, for which `bits_per_dim` has
       a meaning, or a density.
-    parameters: what the parameters are called.
-    event_shape: of one x.
+    parameters: Name of the parameters, for messages.
+    event_shape: Shape of one x; None in a template, which
+      `tfvae.models.image_vae` copies.
   """
 
   support: ClassVar[str]
@@ -52,57 +59,82 @@ class Likelihood(DistributionLayer):
 
   def __init__(
       self,
-      event_shape: Shape,
+      event_shape: Shape | None = None,
       convert_to_tensor_fn: str | conversion.Conversion = 'mean',
       activity_regularizer: Any = None,
       **kwargs,
   ):
-    """Initialises the layer.
+    """Initializes the layer.
 
     Args:
-      event_shape: shape of one x, for example `(28, 28, 1)`.
-      convert_to_tensor_fn: 'mean' by default; a 'sample' of discrete data is
-        not differentiable.
-      activity_regularizer: called on the distribution.
-      **kwargs: of `tf_keras.layers.Layer`.
+      event_shape: Shape of one x, for example `(28, 28, 1)`; None for a
+        template.
+      convert_to_tensor_fn: Conversion to a tensor, 'mean' by default; a
+        'sample' of discrete data is not differentiable.
+      activity_regularizer: Function of the distribution.
+      **kwargs: Arguments of `tf_keras.layers.Layer`.
 
     Raises:
-      ValueError: if a dimension of `event_shape` is not a positive integer.
+      ValueError: If a dimension of `event_shape` is not a positive integer.
     """
-    event_shape = _as_shape(event_shape)
-    if not all(isinstance(n, int) and n > 0 for n in event_shape):
-      raise ValueError(f'{type(self).__name__} needs positive integers for '
-                       f'dimensions. Received: event_shape={event_shape}')
+    if event_shape is not None:
+      event_shape = _as_shape(event_shape)
+      if not all(isinstance(n, int) and n > 0 for n in event_shape):
+        raise ValueError(f'{type(self).__name__} needs positive integers for '
+                         f'dimensions. Received: event_shape={event_shape}')
     super().__init__(
-        lambda params: self._marked(
-            self.new(params, event_shape, **self._new_settings())),
-        convert_to_tensor_fn,
-        activity_regularizer=activity_regularizer,
-        **kwargs)
+        self._make, convert_to_tensor_fn,
+        activity_regularizer=activity_regularizer, **kwargs)
     self.event_shape = event_shape
 
   @property
   def settings(self) -> dict[str, Any]:
-    """What the family takes beside `event_shape`, by name, as plain data."""
+    """Arguments of the family besides `event_shape`, by name, as plain data."""
     return {}
 
   def _new_settings(self) -> dict[str, Any]:
-    """Returns the settings as `new` takes them, in the value of weights."""
+    """Returns the settings as arguments of `new`, with values of weights."""
     return self.settings
 
-  def _marked(self, distribution: tfd.Distribution) -> tfd.Distribution:
+  def _make(self, params: tf.Tensor) -> tfd.Independent:
     """Returns p(x|z) with its family, for `NegativeLogLikelihood`."""
+    if self.event_shape is None:
+      raise template.missing(self, 'event_shape')
+    distribution = self.new(params, self.event_shape, **self._new_settings())
     distribution.likelihood_class = type(self)
     return distribution
 
+  def sized(self, event_shape: Shape, **arguments) -> 'Likelihood':
+    """Returns a copy for x of a shape.
+
+    Args:
+      event_shape: Shape of one x.
+      **arguments: Further constructor arguments, such as the name.
+
+    Raises:
+      ValueError: If the layer has another shape.
+    """
+    return template.filled_in(
+        self, {'event_shape': _as_shape(event_shape)} | arguments)
+
   @staticmethod
   def element_distribution(*parameters, **settings) -> tfd.Distribution:
-    """Returns p(x_d; θ_d), batched over d, from k tensors of x's shape."""
-    raise NotImplementedError
+    """Returns p(x_d; θ_d), batched over d, of k tensors of the shape of x."""
+    raise NotImplementedError('A likelihood needs element_distribution().')
+
+  def keras3_mean(self, *parameters: Any, ops: Any) -> Any:
+    """Returns E[x_d|z] by the operations of Keras 3 alone.
+
+    Args:
+      *parameters: k Keras 3 tensors of the shape of x, as
+        `element_distribution` has them.
+      ops: The namespace `keras.ops`; tfvae.layers does not import Keras 3.
+    """
+    raise NotImplementedError(f'{type(self).__name__} has no keras3_mean().')
 
   @staticmethod
   def params_per_dim(**settings) -> int:
-    """Returns k, the parameters that a decoder emits for each x_d."""
+    """Returns k, the number of parameters of each x_d."""
     del settings
     return 1
 
@@ -118,7 +150,7 @@ class Likelihood(DistributionLayer):
 
   @classmethod
   def params_size(cls, event_shape: Shape, **settings) -> int:
-    """Returns how many numbers `params_shape` holds."""
+    """Returns the number of parameters of one x."""
     return math.prod(cls.params_shape(event_shape, **settings))
 
   @classmethod
@@ -127,15 +159,15 @@ class Likelihood(DistributionLayer):
     """Returns the distribution of `params`.
 
     Args:
-      params: float tensor `[..., *params_shape]` or `[..., params_size]`.
-      event_shape: shape of one x.
-      **settings: of the family.
+      params: Float tensor `[..., *params_shape]` or `[..., params_size]`.
+      event_shape: Shape of one x.
+      **settings: Settings of the family.
 
     Returns:
       A `tfd.Independent`, batch shape `[...]`, event shape `event_shape`.
 
     Raises:
-      ValueError: if `params` has neither shape.
+      ValueError: If `params` has neither shape.
     """
     params = tf.convert_to_tensor(params)
     shape = cls.params_shape(event_shape, **settings)
@@ -169,42 +201,25 @@ class Likelihood(DistributionLayer):
     check_support(x, cls.support, cls.__name__, first)
 
   def at_bound(self) -> str | None:
-    """Returns a sentence if a learned scale has reached its bound, or None."""
+    """Returns a warning if a learned scale has reached its bound, or None."""
     return None
 
   def get_config(self) -> dict[str, Any]:
     """Returns names and numbers from which `from_config` makes the layer."""
     return super().get_config() | self.settings | {
-        'event_shape': list(self.event_shape)}
-
-
-def soft_bound(value: tf.Tensor, lower: float, upper: float) -> tf.Tensor:
-  """Bounds a parameter smoothly to (lower, upper).
-
-  The identity, to the last bit, up to 1 from a bound; from there on the bound
-  is approached exponentially: b(v) = min(v, c) + 1 − exp(min(c − v, 0)) with
-  c = upper − 1, and likewise below. The gradient is continuous, and positive
-  until it underflows.
-  """
-  # Where both arguments are equal, `tf.minimum` gives the gradient to the
-  # first, so that one of the two has it and not both.
-  low, high = lower + 1., upper - 1.
-  value = tf.convert_to_tensor(value)
-  zero = tf.zeros([], value.dtype)
-  value = (tf.minimum(value, high)
-           - tf.math.expm1(tf.minimum(zero, high - value)))
-  return tf.maximum(value, low) + tf.math.expm1(tf.minimum(zero, value - low))
+        'event_shape': (
+            None if self.event_shape is None else list(self.event_shape))}
 
 
 def bits_per_dim(nll_nats: Any, event_shape: Shape) -> Any:
   """Returns −log₂ p(x) / D for x of D elements, discrete data.
 
   Args:
-    nll_nats: −log p(x), or a bound on it, in nats: a number, array or tensor.
-    event_shape: of one x.
+    nll_nats: Number, array or tensor of −log p(x), or a bound on it, in nats.
+    event_shape: Shape of one x.
 
   Returns:
-    nll_nats / (D log 2), in bits, of the type and shape of `nll_nats`.
+    −log₂ p(x) / D = nll_nats / (D log 2), of the type of `nll_nats`.
   """
   return nll_nats / (math.prod(_as_shape(event_shape)) * math.log(2))
 

@@ -1,4 +1,4 @@
-"""The kinds of data that a likelihood may be defined on."""
+"""Kinds of data on which likelihoods are defined."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-# `check_support` looks at this many values at a time: 16 MiB of float32.
+# Values that `check_support` examines at a time: 16 MiB of float32.
 _CHUNK_VALUES = 2**22
 
 # k/255 in float32, times 255, is within 2e-5 of k; in float16 it is not.
@@ -17,12 +17,12 @@ class Support(NamedTuple):
   """A kind of data.
 
   Attributes:
-    contains: Function from finite values, an array or a tensor, to booleans of
-      their shape.
+    contains: Function from an array or tensor of finite values to booleans of
+      its shape.
     description: End of the sentence 'a likelihood takes …'.
-    remedies: What to do with data outside, by a key of `_FORMS`.
-    is_binary: Whether grey pixels become data of this kind by draws of bits.
-    is_count: Whether stored integers are such data as they are, in place of
+    remedies: Advice for data outside, by a key of `_FORMS`.
+    is_binary: Whether gray pixels are binarized to become such data.
+    is_count: Whether the data are stored integers, without scaling, instead of
       pixels from 0 to 1.
   """
 
@@ -39,8 +39,8 @@ def _is_level(x: Any) -> Any:
   return (x >= 0) & (x <= 1) & (distance <= _LEVEL_TOLERANCE)
 
 
-# Forms of data by name, and whether an array of finite values has it. The first
-# that does says what to do.
+# Tests of an array of finite values, by the name of a form of data. The first
+# form that the data have selects the advice.
 _FORMS: dict[str, Callable[[np.ndarray], bool]] = {
     'black_and_white': lambda x: np.all((x == 0) | (x == 255)),
     'bytes': lambda x: (
@@ -53,8 +53,8 @@ _FORMS: dict[str, Callable[[np.ndarray], bool]] = {
 }
 
 _BINARIZE = (
-    'binarize them (tfvae.data.fixed_binarization, or --binarization=static or '
-    'dynamic), or choose a likelihood of grey pixels: '
+    'binarize them (set `binarization` to static or dynamic, or call '
+    'tfvae.data.fixed_binarization), or choose a likelihood of gray pixels: '
     'IndependentContinuousBernoulli or DiscretizedLogistic.')
 _SIGNED = 'Map pixels from -1 ... 1 to 0 ... 1 first, (x + 1) / 2'
 _REAL = 'Choose IndependentNormal for real data'
@@ -66,8 +66,8 @@ SUPPORTS: dict[str, Support] = {
             'black_and_white': 'Divide the pixels by 255.',
             'bytes': (f'Divide the pixels by 255 and {_BINARIZE} Choose '
                       f'{_COUNTS}.'),
-            'unit_interval': f'The pixels are grey: {_BINARIZE}',
-            'signed_unit': f'{_SIGNED}; if they are grey, {_BINARIZE}',
+            'unit_interval': f'The pixels are gray: {_BINARIZE}',
+            'signed_unit': f'{_SIGNED}; if they are gray, {_BINARIZE}',
             'integers': f'Choose {_COUNTS}.',
             'positive': f'{_REAL}, or threshold x.',
             'real': f'{_REAL}, or threshold x.'}, is_binary=True),
@@ -101,7 +101,7 @@ SUPPORTS: dict[str, Support] = {
     'counts': Support(
         lambda x: (x >= 0) & (x % 1 == 0), 'counts 0, 1, 2, ...', {
             'unit_interval': (
-                'Values from 0 to 1 are no counts: choose '
+                'Values from 0 to 1 are not counts: choose '
                 'IndependentContinuousBernoulli or DiscretizedLogistic for '
                 'pixels divided by 255, or undo the scaling of counts.'),
             'positive': (
@@ -115,7 +115,7 @@ SUPPORTS: dict[str, Support] = {
 
 
 def is_inside(x: tf.Tensor, support: str) -> tf.Tensor:
-  """Returns whether each value is finite and of a kind, bools of x's shape.
+  """Returns whether each value is finite and of a kind, `[*x.shape]`.
 
   Args:
     x: Float tensor of any shape.
@@ -125,20 +125,20 @@ def is_inside(x: tf.Tensor, support: str) -> tf.Tensor:
 
 
 def _remedy(x: np.ndarray, kind: Support) -> str:
-  """Returns what to do with finite values, one of which is outside."""
-  return next(kind.remedies[form] for form, has in _FORMS.items()
-              if form in kind.remedies and has(x))
+  """Returns the advice for finite values, after a space, or nothing."""
+  return next((f' {kind.remedies[form]}' for form, has in _FORMS.items()
+               if form in kind.remedies and has(x)), '')
 
 
 def check_support(x: np.ndarray, support: str, name: str,
                   first: int = 0) -> None:
-  """Raises a ValueError unless x consists of data of a kind.
+  """Raises a ValueError unless all values are of a kind.
 
   Args:
     x: Numbers, of any shape.
     support: Key of `SUPPORTS`.
-    name: Name of the likelihood for the message, which also has the index and
-      the value of the first offender, and the remedy for data of that form.
+    name: Name of the likelihood, for the message. The message also has the
+      index and the value of the first value outside, and advice.
     first: Index of x[0] for the message, where x is a part of the data.
   """
   x = np.atleast_1d(x)
@@ -153,7 +153,7 @@ def check_support(x: np.ndarray, support: str, name: str,
       continue
     index = np.unravel_index(np.argmax(bad), bad.shape)
     remedy = (_remedy(chunk[finite], kind) if finite[index] else
-              'Repair the example or leave it out.')
+              ' Repair the example or leave it out.')
     position = ', '.join(map(str, (first + start + index[0], *index[1:])))
-    raise ValueError(f'{name} takes {kind.description}. {remedy} Received: '
+    raise ValueError(f'{name} takes {kind.description}.{remedy} Received: '
                      f'x[{position}] = {chunk[index]}')

@@ -1,4 +1,4 @@
-"""Likelihoods with a second, positive parameter that is learned in two ways."""
+"""The base of likelihoods with a second, positive parameter."""
 
 import math
 from typing import Any, ClassVar
@@ -7,27 +7,27 @@ import tensorflow as tf
 import tf_keras
 
 from tfvae.layers.base import conversion
+from tfvae.layers.base.soft_bound import soft_bound
 from tfvae.layers.likelihoods.likelihood import Likelihood
 from tfvae.layers.likelihoods.likelihood import Shape
-from tfvae.layers.likelihoods.likelihood import soft_bound
 
 
 class TwoParameterLikelihood(Likelihood):
-  """A likelihood whose second parameter s > 0 may be of three kinds.
+  """A likelihood with a second parameter s > 0, of one of three kinds.
 
   - A number: fixed.
-  - 'shared': exp b(w) of a trainable weight w of the layer, one for all pixels
-    and examples, 1 to begin with.
-  - 'per_pixel': exp b(w) of what the decoder emits after the first parameter.
+  - 'shared': exp b(w) with a trainable weight w of the layer, one for all
+    pixels and examples, initially 1.
+  - 'per_pixel': exp b(w) with w from the decoder, after the first parameter.
 
   b is `soft_bound` to `log_bounds`.
 
   Attributes:
-    second_name: class attribute, what s is called.
-    log_bounds: class attribute, (lower, upper) of log s.
-    bound_remedies: class attribute, what to do where a shared s has reached its
-      lower and its upper bound.
-    second: a number, 'shared' or 'per_pixel'.
+    second_name: Name of s, a class attribute.
+    log_bounds: (lower, upper) of log s, a class attribute.
+    bound_remedies: Advice for a shared s at its lower and at its upper bound, a
+      class attribute.
+    second: Number, 'shared' or 'per_pixel'.
     log_shared: w, or None where it is not shared.
   """
 
@@ -37,16 +37,16 @@ class TwoParameterLikelihood(Likelihood):
 
   def __init__(
       self,
-      event_shape: Shape,
+      event_shape: Shape | None,
       second: float | str,
       convert_to_tensor_fn: str | conversion.Conversion,
       activity_regularizer: Any,
       **kwargs,
   ):
-    """Initialises the layer; see `Likelihood`.
+    """Initializes the layer; see `Likelihood`.
 
     Raises:
-      ValueError: if `second` is none of the three.
+      ValueError: If `second` is none of the three.
     """
     super().__init__(
         event_shape, convert_to_tensor_fn, activity_regularizer, **kwargs)
@@ -54,7 +54,7 @@ class TwoParameterLikelihood(Likelihood):
     if second not in ('shared', 'per_pixel') and not (
         fixed and 0 < second < math.inf):
       raise ValueError(
-          f"{type(self).__name__} needs {self.second_name} to be 'shared', "
+          f"{type(self).__name__} needs `{self.second_name}` to be 'shared', "
           "'per_pixel' or a positive number. Received: "
           f'{self.second_name}={second!r}')
     self.second = second
@@ -63,7 +63,7 @@ class TwoParameterLikelihood(Likelihood):
 
   @property
   def settings(self) -> dict[str, Any]:
-    """The kind of s under its name."""
+    """The kind of s by its name."""
     return {self.second_name: self.second}
 
   def _new_settings(self) -> dict[str, Any]:
@@ -73,10 +73,10 @@ class TwoParameterLikelihood(Likelihood):
         self.log_shared, self.second, self.log_shared.dtype)}
 
   def at_bound(self) -> str | None:
-    """Returns a sentence if a shared s is within 1 nat of a bound, or None.
+    """Returns a warning if a shared s is within 1 nat of a bound, or None.
 
-    From there on `soft_bound` is no longer the identity, and the optimum may
-    lie beyond. The sentence has the value and what to do. Call it outside of
+    There, `soft_bound` is no longer the identity, and the optimum may lie
+    outside. The warning has the value and advice. Call it outside of
     `tf.function`.
     """
     if self.log_shared is None:
@@ -94,11 +94,11 @@ class TwoParameterLikelihood(Likelihood):
             f'{bound:.3g}. {self.bound_remedies[is_upper]}')
 
   def _unit(self) -> float:
-    """Returns what exp b(w) is multiplied by."""
+    """Returns the factor of exp b(w)."""
     return 1.0
 
   def _check_variables(self, created_variables, accessed_variables):
-    """Says nothing: Keras takes a replica's copy of w for an untracked one."""
+    """Disables a warning: Keras mistakes the copies of w for untracked ones."""
 
   @staticmethod
   def params_per_dim(**settings) -> int:
@@ -110,10 +110,10 @@ class TwoParameterLikelihood(Likelihood):
   def second_parameter(cls, log_second: tf.Tensor | None,
                        second: float | tf.Tensor | str,
                        dtype: tf.DType) -> tf.Tensor:
-    """Returns s: of what the decoder emitted, or else as it was given.
+    """Returns s, from the decoder's output if there is one, or as given.
 
     Raises:
-      ValueError: if it is 'shared', whose value only a layer has.
+      ValueError: If it is 'shared', whose value only a layer has.
     """
     if log_second is not None:
       return tf.exp(soft_bound(log_second, *cls.log_bounds))

@@ -1,4 +1,4 @@
-"""The layer of posteriors that an inverse autoregressive flow makes."""
+"""Posterior layer of an inverse autoregressive flow."""
 
 from collections.abc import Sequence
 import functools
@@ -11,7 +11,7 @@ import tf_keras
 
 from tfvae.layers.base import conversion
 from tfvae.layers.base.autoregressive_network import AutoregressiveNetwork
-from tfvae.layers.base.distribution_layer import DistributionLayer
+from tfvae.layers.base.posterior import Posterior
 from tfvae.layers.base.posterior import POSTERIORS
 from tfvae.layers.posteriors.multivariate_normal_diag import (
   MultivariateNormalDiag,
@@ -22,34 +22,34 @@ from tfvae.layers.posteriors.multivariate_normal_tril import (
 
 tfb, tfd = tfp.bijectors, tfp.distributions
 
-# The distribution that the flow starts at.
-BASES: dict[str, type[DistributionLayer]] = {
+# Distributions that the flow transforms.
+BASES: dict[str, type[Posterior]] = {
     'normal_diag': MultivariateNormalDiag,
     'normal_tril': MultivariateNormalTriL,
 }
 
-# Half the fixed draws that a mean is taken over; the others are their mirror
-# images about the mean of the base.
+# Half of the fixed draws over which moments are averaged; the others are their
+# mirror images about the mean of the base.
 _HALF = 64
 
 
 def fixed_noise(event_size: int) -> np.ndarray:
-  """Returns the ε of the draws a mean is taken over, `[128, event_size]`."""
+  """Returns the fixed ε of the draws for moments, `[128, event_size]`."""
   noise = np.random.default_rng(0).standard_normal([_HALF, event_size])
   return np.concatenate([noise, -noise])
 
 
 class FlowedNormal(tfd.TransformedDistribution):
-  """A normal distribution put through a bijector.
+  """A normal distribution transformed by a bijector.
 
   Its mean and standard deviation have no closed form. They are estimated from
-  128 draws, antithetic and always the same, so that a prediction at the mean
+  128 antithetic draws, always the same ones, so that a prediction at the mean
   is deterministic.
   """
 
   def _log_prob(self, z, **kwargs):
-    # TFP's loop over the dimensions wants z to have the shape of the batch. A
-    # draw has it, and must stay the tensor that the bijector remembers.
+    # The loop of TFP over the dimensions needs z in the shape of the batch. A
+    # draw has it, and must remain the tensor that the bijector has cached.
     batch = self.batch_shape
     z_batch = z.shape[-1 - batch.rank:-1] if z.shape.rank > batch.rank else None
     if z_batch is None or any(
@@ -82,7 +82,7 @@ class FlowedNormal(tfd.TransformedDistribution):
 @POSTERIORS.register('iaf_tril', base='normal_tril')
 @POSTERIORS.register('iaf', base='normal_diag')
 @tf_keras.saving.register_keras_serializable(package='tfvae')
-class InverseAutoregressiveFlow(DistributionLayer):
+class InverseAutoregressiveFlow(Posterior):
   """Emits q(z|x) of z = f_T(… f_1(z_0)), z_0 ~ N(μ, Σ).
 
     f_t(z)_i = (z_i − m_i) exp(−s_i),  (m_i, s_i) = NN_t(z_1 … z_{i−1}, h),
@@ -90,16 +90,16 @@ class InverseAutoregressiveFlow(DistributionLayer):
 
   every second f_t in the reverse order of dimensions: Kingma et al., Improving
   Variational Inference with Inverse Autoregressive Flow, 2016. μ, Σ and the
-  context h are functions of x, the networks are shared by all x. It begins as
-  the normal it starts at, and s is bounded smoothly to ±3.
+  context h are functions of x; the networks are the same for all x. Initially
+  each f_t is the identity. s is bounded smoothly to ±3.
 
-  A draw and its own log q(z|x) take one pass. The density of any other z takes
-  as many passes as z has dimensions. The KL is the Monte Carlo estimate; the
-  mean and standard deviation are estimates too, see `FlowedNormal`.
+  A draw together with its log q(z|x) takes one pass. The density of any other z
+  takes as many passes as z has dimensions. The KL divergence is the Monte Carlo
+  estimate; mean and standard deviation are estimates too, see `FlowedNormal`.
 
   Call arguments:
-    params: float tensor `[..., params_size(event_size, **settings)]`, those of
-      the base, then h.
+    params: Float tensor `[..., params_size(event_size, **settings)]`:
+      parameters of the base, then h.
 
   Returns, when called:
     A `tfd.TransformedDistribution`, batch shape `[...]`, event shape
@@ -108,7 +108,7 @@ class InverseAutoregressiveFlow(DistributionLayer):
 
   def __init__(
       self,
-      event_size: int,
+      event_size: int | None = None,
       base: str = 'normal_diag',
       num_flows: int = 2,
       hidden_units: Sequence[int] = (64,),
@@ -118,37 +118,37 @@ class InverseAutoregressiveFlow(DistributionLayer):
       activity_regularizer: Any = None,
       **kwargs,
   ):
-    """Initialises the layer.
+    """Initializes the layer.
 
     Args:
-      event_size: dimensions of z, at least 1.
+      event_size: Dimensions of z, at least 1; None for a template, which has no
+        networks.
       base: 'normal_diag', a diagonal Σ, or 'normal_tril', a full one.
       num_flows: T, at least 1; from 2 on every dimension can depend on every
         other.
-      hidden_units: width of each hidden layer of each NN_t.
-      context_size: dimensions of h, at least 1.
-      activation: of the hidden layers, a name Keras knows.
-      convert_to_tensor_fn: 'sample' (reparameterised), 'mean', …
-      activity_regularizer: typically a `KLDivergenceRegularizer`.
-      **kwargs: of `tf_keras.layers.Layer`.
+      hidden_units: Width of each hidden layer of each NN_t.
+      context_size: Dimensions of h, at least 1.
+      activation: Activation of the hidden layers, a name that Keras knows.
+      convert_to_tensor_fn: Conversion to a tensor: 'sample' (reparameterized),
+        'mean', …
+      activity_regularizer: Typically a `KLDivergenceRegularizer`.
+      **kwargs: Arguments of `tf_keras.layers.Layer`.
 
     Raises:
-      ValueError: if a size is not a positive integer, or the base is unknown.
+      ValueError: If a size is not a positive integer, or the base is unknown.
     """
-    _check(event_size=event_size, num_flows=num_flows,
-           context_size=context_size)
+    _check(num_flows=num_flows, context_size=context_size)
     for units in hidden_units:
       _check(hidden_units=units)
     if base not in BASES:
-      raise ValueError(f'base must be one of {sorted(BASES)}. Received: '
+      raise ValueError(f'`base` must be one of {sorted(BASES)}. Received: '
                        f'base={base!r}')
     super().__init__(
-        self._new, convert_to_tensor_fn,
-        activity_regularizer=activity_regularizer, **kwargs)
-    self.event_size, self.num_flows = event_size, num_flows
+        event_size, convert_to_tensor_fn, activity_regularizer, **kwargs)
+    self.num_flows = num_flows
     self.hidden_units, self.activation = tuple(hidden_units), activation
     self.base, self.context_size = base, context_size
-    self._networks = [
+    self._networks = [] if event_size is None else [
         AutoregressiveNetwork(
             event_size, hidden_units, activation, reverse=index % 2 == 1,
             context_size=context_size, dtype=self.dtype, name=f'flow_{index}')
@@ -156,7 +156,7 @@ class InverseAutoregressiveFlow(DistributionLayer):
 
   @property
   def settings(self) -> dict[str, Any]:
-    """What `params_size` takes besides the event's size."""
+    """Arguments of `params_size` besides the size of an event."""
     return {'base': self.base, 'context_size': self.context_size}
 
   @property
@@ -168,7 +168,7 @@ class InverseAutoregressiveFlow(DistributionLayer):
     expected = self.params_size(self.event_size, **self.settings)
     if params.shape[-1] != expected:
       raise ValueError(
-          f'InverseAutoregressiveFlow takes params_size(event_size, **settings)'
+          'InverseAutoregressiveFlow takes params_size(event_size, **settings)'
           f' = {expected} parameters. Received: params.shape={params.shape}, '
           f'event_size={self.event_size}, settings={self.settings}')
     context = params[..., -self.context_size:]
@@ -179,18 +179,35 @@ class InverseAutoregressiveFlow(DistributionLayer):
     return FlowedNormal(
         BASES[self.base].new(
             params[..., :-self.context_size], self.event_size),
-        tfb.Chain(flows[::-1]))  # The last of a chain is applied first.
+        tfb.Chain(flows[::-1]))  # A chain applies its last bijector first.
 
   @staticmethod
   def params_size(event_size: int, base: str = 'normal_diag',
                   context_size: int = 16) -> int:
-    """Returns the parameters an event takes: those of the base, and h."""
+    """Returns the number of parameters of one event, of the base and of h."""
     return BASES[base].params_size(event_size) + context_size
+
+  def keras3_moments(self, params: Any, keras: Any) -> dict[str, Any]:
+    """Returns mean and σ of 128 fixed draws; see `FlowedNormal`."""
+    ops = keras.ops
+    noise = fixed_noise(self.event_size).astype(np.float32)
+    params, context = ops.split(
+        params, [params.shape[-1] - self.context_size], axis=-1)
+    base = BASES[self.base](self.event_size).keras3_moments(params, keras)
+    deviation = (
+        ops.einsum('bij,kj->bki', base['scale_tril'], noise)
+        if 'scale_tril' in base
+        else ops.expand_dims(base['scale_diag'], 1) * noise)
+    z = ops.expand_dims(base['loc'], 1) + deviation  # [b, 128, n]
+    for network in self._networks:
+      shift, log_scale = network.keras3_call(z, context, keras)
+      z = (z - shift) * ops.exp(-log_scale)
+    return {'loc': ops.mean(z, axis=1), 'scale_diag': ops.std(z, axis=1)}
 
   def get_config(self) -> dict[str, Any]:
     """Returns names and numbers from which `from_config` makes the layer."""
     return super().get_config() | self.settings | {
-        'event_size': self.event_size, 'num_flows': self.num_flows,
+        'num_flows': self.num_flows,
         'hidden_units': list(self.hidden_units), 'activation': self.activation}
 
 

@@ -1,4 +1,4 @@
-"""The layer of the posterior N(μ, L Lᵀ)."""
+"""Posterior layer of a normal with full covariance, N(μ, L Lᵀ)."""
 
 from typing import Any
 
@@ -7,10 +7,9 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
-from tfvae.layers.base import conversion
-from tfvae.layers.base.distribution_layer import DistributionLayer
+from tfvae.layers.base.posterior import Posterior
 from tfvae.layers.base.posterior import POSTERIORS
-from tfvae.layers.posteriors.multivariate_normal_diag import bound_log_variance
+from tfvae.layers.base.soft_bound import bound_log_variance
 from tfvae.layers.posteriors.multivariate_normal_diag import PhiloxNormal
 
 tfd = tfp.distributions
@@ -19,7 +18,7 @@ tfd = tfp.distributions
 class NormalTriL(PhiloxNormal, tfd.MultivariateNormalTriL):
   """`tfd.MultivariateNormalTriL` whose sampling names its algorithm.
 
-  Its variance takes no product of matrices, and operations of TensorFlow Lite.
+  Its variance needs no matrix product, only operations of TensorFlow Lite.
   """
 
   def _variance(self):
@@ -31,14 +30,15 @@ class NormalTriL(PhiloxNormal, tfd.MultivariateNormalTriL):
 
 
 def triangle_order(n: int) -> np.ndarray:
-  """Returns which of n (n + 1) / 2 parameters stands where in the triangle.
+  """Returns the position of each entry of the triangle among the parameters.
 
   Args:
-    n: rows of the matrix.
+    n: Rows of the matrix.
 
   Returns:
-    An integer array `[n, n]`, the order of `tfp.math.fill_triangular`; what it
-    has above the diagonal is to be cleared.
+    An integer array `[n, n]` of indices of n (n + 1) / 2 parameters, in the
+    order of `tfp.math.fill_triangular`; entries above the diagonal are to be
+    cleared.
   """
   indices = np.arange(n * (n + 1) // 2)
   return np.concatenate([indices[n:], indices[::-1]]).reshape(n, n)
@@ -46,18 +46,18 @@ def triangle_order(n: int) -> np.ndarray:
 
 @POSTERIORS.register('normal_tril')
 @tf_keras.saving.register_keras_serializable(package='tfvae')
-class MultivariateNormalTriL(DistributionLayer):
+class MultivariateNormalTriL(Posterior):
   """Emits q(z|x) = N(z; μ, L Lᵀ), L lower triangular: full covariance.
 
   For dimensions that depend on each other given x, which
-  `MultivariateNormalDiag` takes for independent. Takes the place of
-  `tfp.layers.MultivariateNormalTriL`, which cannot be saved; like there, L is
-  filled by `tfp.math.fill_triangular`. Its diagonal is σ = exp(½ log σ²), log
-  σ² bounded by `bound_log_variance`.
+  `MultivariateNormalDiag` treats as independent. It replaces
+  `tfp.layers.MultivariateNormalTriL`, which cannot be saved; as in TFP, L is
+  filled by `tfp.math.fill_triangular`. Its diagonal is σ = exp(½ log σ²), with
+  log σ² bounded by `bound_log_variance`.
 
   Call arguments:
-    params: float tensor `[..., params_size(event_size)]`, μ, then the
-      triangle with log σ² on its diagonal.
+    params: Float tensor `[..., params_size(event_size)]`, μ, then the triangle
+      with log σ² on its diagonal.
 
   Returns, when called:
     A `tfd.MultivariateNormalTriL`, batch shape `[...]`, event shape
@@ -66,41 +66,13 @@ class MultivariateNormalTriL(DistributionLayer):
 
   is_normal = True
 
-  def __init__(
-      self,
-      event_size: int,
-      convert_to_tensor_fn: str | conversion.Conversion = 'sample',
-      activity_regularizer: Any = None,
-      **kwargs,
-  ):
-    """Initialises the layer.
-
-    Args:
-      event_size: n, dimensions of z, at least 1.
-      convert_to_tensor_fn: 'sample' (reparameterised), 'mean', …
-      activity_regularizer: typically a `KLDivergenceRegularizer`.
-      **kwargs: of `tf_keras.layers.Layer`.
-
-    Raises:
-      ValueError: if `event_size` is not a positive integer.
-    """
-    if not isinstance(event_size, int) or event_size < 1:
-      raise ValueError('MultivariateNormalTriL needs an event_size of at least '
-                       f'1. Received: event_size={event_size!r}')
-    super().__init__(
-        lambda params: self.new(params, event_size),
-        convert_to_tensor_fn,
-        activity_regularizer=activity_regularizer,
-        **kwargs)
-    self.event_size = event_size
-
   @classmethod
   def new(cls, params: tf.Tensor, event_size: int) -> NormalTriL:
     """Returns the distribution of `params`, `[..., params_size]`."""
     params = tf.convert_to_tensor(params)
     if params.shape[-1] != cls.params_size(event_size):
       raise ValueError(
-          'MultivariateNormalTriL takes params_size(event_size) = '
+          f'{cls.__name__} takes params_size(event_size) = '
           f'{cls.params_size(event_size)} parameters, μ then a triangle. '
           f'Received: params.shape={params.shape}, event_size={event_size}')
     loc, triangle = params[..., :event_size], params[..., event_size:]
@@ -111,9 +83,31 @@ class MultivariateNormalTriL(DistributionLayer):
 
   @staticmethod
   def params_size(event_size: int) -> int:
-    """Returns the parameters an event takes: n + n (n + 1) / 2."""
+    """Returns the number of parameters of one event: n + n (n + 1) / 2."""
     return event_size + event_size * (event_size + 1) // 2
 
-  def get_config(self) -> dict[str, Any]:
-    """Returns names and numbers from which `from_config` makes the layer."""
-    return super().get_config() | {'event_size': self.event_size}
+  def keras3_moments(self, params: Any, keras: Any) -> dict[str, Any]:
+    """Returns μ, σ and L; see the base class."""
+    return moments(params, self.event_size, keras.ops)
+
+
+def moments(params: Any, event_size: int, ops: Any) -> dict[str, Any]:
+  """Returns μ, σ and L of the parameters of full normals, by name.
+
+  Args:
+    params: Keras 3 tensor `[b, params_size(event_size)]`.
+    event_size: n, dimensions of z.
+    ops: The namespace `keras.ops`.
+  """
+  n = event_size
+  loc, triangle = ops.split(params, [n], axis=-1)
+  matrix = ops.reshape(ops.take(
+      triangle, triangle_order(n).ravel().tolist(), axis=-1), [-1, n, n])
+  # σ = exp(½ log σ²)
+  diagonal = ops.exp(0.5 * bound_log_variance(
+      ops.diagonal(matrix, axis1=1, axis2=2), ops))
+  scale = ops.tril(matrix, -1) + (
+      ops.expand_dims(diagonal, -1) * np.eye(n, dtype=np.float32))
+  # Var z_i = (L Lᵀ)_ii = Σ_j L_ij²
+  return {'loc': loc, 'scale_tril': scale,
+          'scale_diag': ops.sqrt(ops.sum(ops.square(scale), axis=-1))}

@@ -1,4 +1,4 @@
-"""A check of the first batch that a function of a Keras model is given."""
+"""A check of the first batch of a function of a Keras model."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,12 +9,12 @@ StepFunction = Callable[[Iterator[Any]], Any]
 
 
 class FirstBatchChecked:
-  """A train, test or predict function that looks at the first batch.
+  """A train, test or predict function that checks its first batch.
 
   The function that Keras calls takes an iterator. The first batch of each pass
-  is taken from it, checked in Python, and given back in front of the others, so
-  that no data are read twice, no random number is drawn twice, and the
-  function itself is unchanged.
+  is taken from it, checked in Python, and put back in front of the others: no
+  data are read twice, no random number is drawn twice, and the function itself
+  is unchanged.
 
   Attributes:
     function: Function that is called.
@@ -26,10 +26,9 @@ class FirstBatchChecked:
     """Initializes the function.
 
     Args:
-      function: From an iterator to logs.
-      check_spec: Called with the `element_spec` of the iterator.
-      check_batch: Called with its first element; None leaves the values
-        unchecked.
+      function: Function from an iterator to logs.
+      check_spec: Check of the `element_spec` of the iterator.
+      check_batch: Check of its first element; None leaves the values unchecked.
     """
     self.function, self.is_pending = function, True
     self._check_spec, self._check_batch = check_spec, check_batch
@@ -50,19 +49,19 @@ class FirstBatchChecked:
     try:
       first = next(iterator)
     except StopIteration:
-      return iterator  # Keras says that there are no data.
+      return iterator  # Keras reports that there are no data.
     self._check_batch(first)
     return iter(_in_front(first, iterator))
 
 
 def _in_front(first: Any, rest: Iterator[Any]) -> tf.data.Dataset:
-  """Returns a data set of an element and those of an iterator, lazily."""
+  """Returns a lazy data set of an element and those of an iterator."""
   def elements():
     yield first
     yield from rest
 
   options = tf.data.Options()
-  # They could read ahead, elements that the next call is to be given.
+  # They could read ahead elements that belong to the next call.
   options.autotune.enabled = False
   options.experimental_optimization.apply_default_optimizations = False
   return tf.data.Dataset.from_generator(

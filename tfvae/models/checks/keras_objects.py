@@ -46,7 +46,7 @@ def check_callbacks(callbacks: Any):
   of the first epoch.
 
   Args:
-    callbacks: What `fit` takes.
+    callbacks: Argument of `fit`.
   """
   if isinstance(callbacks, tf_keras.callbacks.CallbackList):
     callbacks = callbacks.callbacks
@@ -113,7 +113,7 @@ def check_half_precision(layers: Iterable[Any], optimizer: Any):
 
   Args:
     layers: All layers of a model.
-    optimizer: That it is compiled with.
+    optimizer: Optimizer of the model.
   """
   scales = isinstance(
       optimizer, tf_keras.mixed_precision.LossScaleOptimizer)

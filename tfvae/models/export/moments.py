@@ -16,19 +16,19 @@ tfd = tfp.distributions
 
 
 class _OfDistribution(tf_keras.layers.Layer):
-  """A layer of numbers that describe the distribution of another layer."""
+  """A layer that emits moments of the distribution of another layer."""
 
   def __init__(self, head: DistributionLayer, **kwargs):
-    """Initialises the layer.
+    """Initializes the layer.
 
     Args:
-      head: the layer that makes the distribution; its weights are shared.
-      **kwargs: of `tf_keras.layers.Layer`.
+      head: Layer that makes the distribution; its weights are shared.
+      **kwargs: Arguments of `tf_keras.layers.Layer`.
     """
     # Float32, like the distribution, under any policy.
     super().__init__(**{'dtype': head.compute_dtype} | kwargs)
-    # In a namespace, which Keras does not track: with a regularizer the head
-    # has its prior, which is no part of the encoder.
+    # In a namespace, which Keras does not track: the regularizer of the head
+    # has the prior, which is not part of the encoder.
     self._parts = types.SimpleNamespace(head=head)
 
   @property
@@ -37,14 +37,14 @@ class _OfDistribution(tf_keras.layers.Layer):
     return self._parts.head
 
   def get_config(self) -> dict[str, Any]:
-    """Returns names and numbers from which `from_config` makes the layer."""
+    """Returns the arguments of the constructor as plain data."""
     head = tf_keras.saving.serialize_keras_object(self.head)
     head['config']['activity_regularizer'] = None
     return super().get_config() | {'head': head}
 
   @classmethod
   def from_config(cls, config: dict[str, Any]) -> '_OfDistribution':
-    """Makes the layer from what `get_config` returned."""
+    """Makes the layer from the result of `get_config`."""
     return cls(**config | {
         'head': tf_keras.saving.deserialize_keras_object(config['head'])})
 
@@ -54,9 +54,10 @@ class PosteriorMoments(_OfDistribution):
   """Emits mean and standard deviations of q(z_j|Pa_q(z_j)) from its parameters.
 
   Call arguments:
-    params: what the head takes, `[b, params_size]`.
-    prior_params: μ and log σ² of p(z_j|Pa_p(z_j)), `[b, 2 * event_size]`, where
-      q is the normalised product of the head's density and that one.
+    params: Parameters of the head's distribution, `[b, params_size]`.
+    prior_params: Parameters μ and log σ² of p(z_j|Pa_p(z_j)),
+      `[b, 2 * event_size]`, where q is the normalized product of the head's
+      density and that one.
 
   Returns, when called:
     A dictionary of 'loc' and 'scale_diag', `[b, event_size]`, and for a full
@@ -64,9 +65,9 @@ class PosteriorMoments(_OfDistribution):
   """
 
   def __init__(self, head: DistributionLayer, **kwargs):
-    """Initialises the layer; see the base class."""
+    """Initializes the layer; see the base class."""
     super().__init__(head, **kwargs)
-    self.networks = getattr(head, 'networks', [])  # Tracks those of a flow.
+    self.networks = getattr(head, 'networks', [])  # Tracked: those of a flow.
 
   def call(self, params: tf.Tensor,
            prior_params: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
@@ -86,16 +87,16 @@ class LikelihoodMean(_OfDistribution):
   """Emits the mean of p(x|z) from its parameters.
 
   Call arguments:
-    params: what the head takes, `[b, *params_shape]` or flat.
+    params: Parameters of the head's distribution, `[b, *params_shape]` or flat.
 
   Returns, when called:
     A tensor `[b, *event_shape]`.
   """
 
   def __init__(self, head: Likelihood, **kwargs):
-    """Initialises the layer; see the base class."""
+    """Initializes the layer; see the base class."""
     super().__init__(head, **kwargs)
-    self.likelihood = head  # Tracked: it may have a scale that is learned.
+    self.likelihood = head  # Tracked: its scale may be learned.
 
   def call(self, params: tf.Tensor) -> tf.Tensor:
     """Returns the mean."""

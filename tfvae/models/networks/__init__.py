@@ -1,35 +1,16 @@
-"""Networks for any image shape.
-
-Each kind has two: one from x to features, which the factors of q(z|x) take up,
-and one from z to the parameters of p(x|z). They are plain `tf_keras.Model`s
-without a distribution, and any other such model can stand in their place.
-"""
-
-from collections.abc import Callable
-
-import tf_keras
+"""Networks for any image shape."""
 
 from tfvae.models.networks.conv import conv_decoder
 from tfvae.models.networks.conv import conv_features
+from tfvae.models.networks.conv import conv_network
 from tfvae.models.networks.mlp import mlp_decoder
 from tfvae.models.networks.mlp import mlp_features
+from tfvae.models.networks.mlp import mlp_network
+from tfvae.models.networks.network import Network
+from tfvae.models.networks.network import NETWORKS
 from tfvae.models.networks.resnet import resnet_decoder
 from tfvae.models.networks.resnet import resnet_features
+from tfvae.models.networks.resnet import resnet_network
+from tfvae.registry import public_names
 
-__all__ = [
-    'NETWORKS',
-    'conv_decoder',
-    'conv_features',
-    'mlp_decoder',
-    'mlp_features',
-    'resnet_decoder',
-    'resnet_features',
-]
-
-# By name: the features of x, and the decoder.
-NETWORKS: dict[str, tuple[Callable[..., tf_keras.Model],
-                          Callable[..., tf_keras.Model]]] = {
-    'mlp': (mlp_features, mlp_decoder),
-    'conv': (conv_features, conv_decoder),
-    'resnet': (resnet_features, resnet_decoder),
-}
+__all__ = public_names(globals())

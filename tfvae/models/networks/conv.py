@@ -1,10 +1,12 @@
-"""Strided convolutions from an image to features, and back from z."""
+"""Strided convolutions from an image to features, and from z to an image."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import tf_keras
 
+from tfvae.models.networks.network import Network
+from tfvae.models.networks.network import NETWORKS
 from tfvae.models.networks.precision import output_dtype
 
 layers = tf_keras.layers
@@ -19,11 +21,11 @@ def conv_features(
   """Returns convolutions from an image to a flat vector of features.
 
   Args:
-    input_shape: height, width and channels.
-    units: filters of each 3×3 convolution; each halves height and width,
+    input_shape: Height, width and channels.
+    units: Filters of each 3×3 convolution; each halves height and width,
       rounding up.
-    activation: of every layer.
-    dtype: policy of the layers; None is Keras's global policy.
+    activation: Activation of every layer.
+    dtype: Policy of the layers; None is Keras's global policy.
   """
   x = h = layers.Input(check_image(input_shape))
   for filters in units:
@@ -41,16 +43,16 @@ def conv_decoder(
     activation: str = 'relu',
     dtype: Any = None,
 ) -> tf_keras.Model:
-  """Returns a transposed-convolutional network from z to `output_shape`.
+  """Returns transposed convolutions from z to `output_shape`.
 
   Args:
-    input_size: dimensions of z.
-    output_shape: height, width and channels of the parameters of one x.
-    units: filters from x towards z, as the features have them. Each step
-      doubles height and width and crops them to those of the features there,
-      so any image size comes out exactly.
-    activation: of the hidden layers; the output is linear.
-    dtype: policy of the layers; None is Keras's global policy.
+    input_size: Dimensions of z.
+    output_shape: Height, width and channels of the parameters of one x.
+    units: Filters from x toward z, as for the features. Each step doubles
+      height and width and crops them to those of the features at that depth, so
+      that the output has exactly the size of the image.
+    activation: Activation of the hidden layers; the output is linear.
+    dtype: Policy of the layers; None is Keras's global policy.
   """
   *sizes, smallest = halved_sizes(output_shape, len(units))
   z = layers.Input([input_size])
@@ -65,15 +67,22 @@ def conv_decoder(
   return tf_keras.Model(z, h, name='conv_decoder')
 
 
+@NETWORKS.register('conv')
+def conv_network() -> Network:
+  """Returns convolutions, strided from x and transposed from z."""
+  return Network(conv_features, conv_decoder)
+
+
 def check_image(shape: Sequence[int]) -> tuple[int, int, int]:
-  """Returns the shape as a tuple, if it is that of an image.
+  """Returns the shape of an image as a tuple.
 
   Raises:
-    ValueError: if it is not height, width and channels.
+    ValueError: If it is not height, width and channels.
   """
   if len(shape) != 3:
     raise ValueError('A convolutional network needs images of height, width '
-                     f'and channels; use mlp. Received: shape={tuple(shape)}')
+                     "and channels; use `network='mlp'`. Received: "
+                     f'shape={tuple(shape)}')
   return tuple(shape)
 
 
@@ -92,12 +101,12 @@ def doubled(h: Any, filters: int, kernel_size: int, size: tuple[int, int],
   """Returns a transposed convolution of stride 2, cropped to a size.
 
   Args:
-    h: a Keras tensor `[b, height, width, channels]`.
-    filters: of the convolution.
-    kernel_size: its height and width.
-    size: height and width to crop to, at most twice those of `h`.
-    activation: of the convolution.
-    dtype: policy of the layers; None is Keras's global policy.
+    h: Keras tensor `[b, height, width, channels]`.
+    filters: Filters of the convolution.
+    kernel_size: Height and width of the kernel.
+    size: Height and width of the result, at most twice those of `h`.
+    activation: Activation of the convolution.
+    dtype: Policy of the layers; None is Keras's global policy.
   """
   h = layers.Conv2DTranspose(
       filters, kernel_size, strides=2, padding='same', activation=activation,

@@ -1,4 +1,4 @@
-"""The multilayer perceptron, from x to features and from z to x."""
+"""Multilayer perceptrons from x to features, and from z to x."""
 
 from collections.abc import Sequence
 import math
@@ -6,6 +6,8 @@ from typing import Any
 
 import tf_keras
 
+from tfvae.models.networks.network import Network
+from tfvae.models.networks.network import NETWORKS
 from tfvae.models.networks.precision import output_dtype
 
 layers = tf_keras.layers
@@ -20,10 +22,10 @@ def mlp_features(
   """Returns the hidden layers of a perceptron, from x to `[b, units[-1]]`.
 
   Args:
-    input_shape: of one x, any rank.
-    units: width of each layer, from x towards z.
-    activation: of every layer.
-    dtype: policy of the layers; None is Keras's global policy.
+    input_shape: Shape of one x, of any rank.
+    units: Width of each layer, from x toward z.
+    activation: Activation of every layer.
+    dtype: Policy of the layers; None is Keras's global policy.
   """
   x = layers.Input(input_shape)
   h = layers.Flatten(dtype=dtype)(x)
@@ -42,12 +44,12 @@ def mlp_decoder(
   """Returns a multilayer perceptron from z to `[b, *output_shape]`.
 
   Args:
-    input_size: dimensions of z.
-    output_shape: of the parameters of one x.
-    units: width of each hidden layer, from x towards z, as the features have
-      them: the decoder uses them in reverse.
-    activation: of the hidden layers; the output is linear.
-    dtype: policy of the layers; None is Keras's global policy.
+    input_size: Dimensions of z.
+    output_shape: Shape of the parameters of one x.
+    units: Width of each hidden layer, from x toward z, as for the features: the
+      decoder uses them in reverse.
+    activation: Activation of the hidden layers; the output is linear.
+    dtype: Policy of the layers; None is Keras's global policy.
   """
   z = h = layers.Input([input_size])
   for width in reversed(units):
@@ -56,3 +58,9 @@ def mlp_decoder(
   h = layers.Dense(math.prod(output_shape), dtype=dtype)(h)
   h = layers.Reshape(tuple(output_shape), dtype=dtype)(h)
   return tf_keras.Model(z, h, name='mlp_decoder')
+
+
+@NETWORKS.register('mlp')
+def mlp_network() -> Network:
+  """Returns multilayer perceptrons."""
+  return Network(mlp_features, mlp_decoder)

@@ -1,4 +1,4 @@
-"""Where networks in mixed precision leave it: at their ends, and in exports."""
+"""Float32 at the outputs of networks in mixed precision, and in exports."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ _MIXED = ('mixed_bfloat16', 'mixed_float16')
 
 
 def output_dtype(dtype: Any) -> str:
-  """Returns the dtype of the layer that emits a distribution's parameters.
+  """Returns the dtype of the layer that emits parameters of a distribution.
 
-  Float32 under a mixed policy: a μ of bfloat16 would be off by half a grey
-  level, and by more than many a posterior's σ.
+  Float32 under a mixed policy: a μ of bfloat16 has an error of half a gray
+  level, more than the σ of many posteriors.
 
   Args:
-    dtype: policy of the network; None is Keras's global policy.
+    dtype: Policy of the network; None is Keras's global policy.
   """
   return tf_keras.layers.Layer(dtype=dtype).variable_dtype
 
@@ -22,14 +22,14 @@ def output_dtype(dtype: Any) -> str:
 def in_float32(model: tf_keras.Model) -> tf_keras.Model:
   """Returns a model of the same weights whose networks compute in float32.
 
-  For what is to run where half precision is unknown or slow: servers refuse
+  For runtimes where half precision is unsupported or slow: servers reject
   bfloat16, and CPUs emulate it.
 
   Args:
-    model: a `GraphVAE` or a `VAE`; its weights are float32 in any case.
+    model: A `GraphVAE` or a `VAE`; its weights are float32 in any case.
 
   Returns:
-    The model itself if nothing in it has a mixed dtype policy, else a new one,
+    The model itself if no layer has a mixed dtype policy, otherwise a new one,
     not compiled, with copies of the weights.
   """
   if not any(layer.dtype_policy.name in _MIXED for layer in model.submodules

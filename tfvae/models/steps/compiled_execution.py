@@ -1,4 +1,4 @@
-"""Several training steps in one XLA function, the loop over them included."""
+"""Several training steps, and the loop over them, in one XLA function."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -6,9 +6,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-# And those that are made of them, such as the transposed ones.
-_CONVOLUTIONS = (
-    tf_keras.layers.Conv1D, tf_keras.layers.Conv2D, tf_keras.layers.Conv3D)
+from tfvae.models.networks.acceleration import xla_pays_off
 
 
 def compiled_execution(
@@ -16,20 +14,21 @@ def compiled_execution(
     steps: int) -> Callable[[Iterator[Any]], dict[str, tf.Tensor]]:
   """Returns a train function whose loop over the steps XLA compiles.
 
-  What XLA compiles returns new variables. Compiled alone, each step therefore
-  moves the weights and the optimizer's variables through memory once more, and
-  is launched anew; in the loop they stay where they are.
+  An XLA function returns new variables. A step that is compiled alone therefore
+  copies the weights and the optimizer's variables, and has a launch of its own;
+  in a compiled loop they stay in place.
 
-  The elements of the steps are stacked for that. One executable takes any
-  number of steps of one size; the rest of an epoch, of another size, has its
-  own. So the bits of a step do not depend on the others of its execution.
-  Where elements are not scalars and vectors, such as the numbers of rows, but
-  the rows themselves, each step is compiled alone. So it is on a CPU where
-  there are convolutions, which take XLA far longer in a loop there.
+  The elements of the steps are stacked for the loop. One executable takes any
+  number of steps of one batch size; the last step of an epoch, of another size,
+  has its own. So the bits of a step do not depend on the others of its
+  execution. Each step is compiled alone if elements are not scalars and vectors
+  (row numbers) but the rows themselves, and for convolutions on a CPU, which
+  XLA compiles far more slowly in a loop.
 
   Args:
-    model: compiled with `jit_compile`, of one replica.
-    steps: the most of an execution; Keras has fewer at the end of an epoch.
+    model: Model of one replica, compiled with `jit_compile`.
+    steps: Maximum number of steps of an execution; Keras makes fewer at the end
+      of an epoch.
 
   Returns:
     A `tf.function` that takes an iterator, such as
@@ -51,7 +50,7 @@ def compiled_execution(
 
   def execute(iterator):
     count = tf.cast(model._steps_per_execution, tf.int32)
-    if _is_small(iterator.element_spec) and not _is_slow(model):
+    if _is_small(iterator.element_spec) and xla_pays_off(model):
       _execute(iterator, count, steps, loop_fn)
     else:
       for _ in tf.range(count):
@@ -63,7 +62,7 @@ def compiled_execution(
 
 def _execute(iterator: Iterator[Any], count: tf.Tensor, most: int,
              loop_fn: Callable[[Any, tf.Tensor], None]):
-  """Takes `count` steps, of which `loop_fn` has those of one size in a row."""
+  """Takes `count` steps; `loop_fn` takes consecutive steps of one size."""
   element = next(iterator)
   arrays, waiting = _written(_arrays(element, most), 0, element), 1
   for _ in tf.range(1, count):
@@ -78,14 +77,9 @@ def _execute(iterator: Iterator[Any], count: tf.Tensor, most: int,
 
 def _in_replica(model: tf_keras.Model,
                 function: Callable[..., None]) -> Callable[..., None]:
-  """Returns the function, compiled by XLA, as the model's one replica."""
+  """Returns the function, compiled by XLA, for the model's one replica."""
   compiled = tf.function(function, jit_compile=True, reduce_retracing=True)
   return lambda *args: model.distribute_strategy.run(compiled, args=args)
-
-
-def _is_slow(model: tf_keras.Model) -> bool:
-  return not tf.config.list_logical_devices('GPU') and any(
-      isinstance(part, _CONVOLUTIONS) for part in model.submodules)
 
 
 def _is_small(spec: Any) -> bool:

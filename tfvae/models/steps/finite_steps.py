@@ -1,4 +1,4 @@
-"""Training steps that change nothing where loss or gradient is not finite."""
+"""Training steps that change nothing if loss or gradient is not finite."""
 
 from collections.abc import Sequence
 
@@ -9,24 +9,25 @@ Gradient = tf.Tensor | tf.IndexedSlices | None
 
 
 class FiniteSteps(tf.Module):
-  """Takes the steps of a training that are finite, and counts the others.
+  """Takes the finite steps of a training, and counts the others.
 
-  A step whose loss or gradient has a NaN or an infinity, on any replica, leaves
-  weights, the optimizer's variables and its iterations as they were. So
+  A step whose loss or gradient has a NaN or an infinity on any replica leaves
+  the weights, the optimizer's variables and its iterations unchanged. So
   `optimizer.iterations + skipped` batches have been seen.
 
-  Under `tf_keras.mixed_precision.LossScaleOptimizer` gradients overflow now and
-  then by design: the step is skipped and the loss scale halved, but it counts
-  as one in a row only where that scale is at its least, 1.
+  Under `tf_keras.mixed_precision.LossScaleOptimizer` gradients sometimes
+  overflow by design: the step is skipped and the loss scale halved, but the
+  step counts as one in a row only if the scale has its minimum, 1.
 
   Attributes:
-    skipped: int64 variable, the steps skipped since the start.
-    in_a_row: int64 variable, those of them since the last that was taken.
-    first: int64 variable, the number of the first in the row, counted from 1.
+    skipped: Number of steps skipped since the start, int64 variable.
+    in_a_row: Number of steps skipped since the last that was taken, int64
+      variable.
+    first: Number of the first step of that row, counted from 1, int64 variable.
   """
 
   def __init__(self):
-    """Initialises the counts."""
+    """Initializes the counts."""
     super().__init__()
     self.skipped, self.in_a_row, self.first = (
         tf.Variable(0, dtype=tf.int64, trainable=False, name=name)
@@ -38,11 +39,11 @@ class FiniteSteps(tf.Module):
     """Applies the gradients to the model, unless the step is to be skipped.
 
     Args:
-      model: a compiled model.
-      loss: of this replica, a scalar.
-      gradients: of this replica, by `model.trainable_variables`.
-      kept: `model.non_trainable_variables` before the loss was computed, which
-        moves some of them: the averages of a batch normalization.
+      model: Compiled model.
+      loss: Loss of this replica, a scalar.
+      gradients: Gradients of this replica, by `model.trainable_variables`.
+      kept: Values of `model.non_trainable_variables` before the computation of
+        the loss, which changes some of them: averages of batch normalization.
 
     Returns:
       Whether the step was taken: a bool scalar, the same on every replica.
@@ -55,7 +56,7 @@ class FiniteSteps(tf.Module):
           tf.distribute.ReduceOp.SUM, tf.cast(~is_finite, tf.int32))
     gradients = [gradient for gradient, _ in optimizer.aggregate_gradients(
         list(zip(gradients, model.trainable_variables, strict=True)))]
-    if optimizer is not model.optimizer:  # It looks at the gradients alone.
+    if optimizer is not model.optimizer:  # It checks only the gradients.
       gradients = [g if g is None else tf.where(is_finite, g, float('nan'))
                    for g in gradients]
 
@@ -92,13 +93,13 @@ def _update(strategy: tf.distribute.Strategy, model: tf_keras.Model,
   def apply():
     strategy.extended.call_for_each_replica(apply_in_replica, (gradients,))
 
-  # What is put back after a step that is to be skipped.
+  # Variables that are restored after a skipped step, and their values.
   changed = list(zip(model.non_trainable_variables, kept, strict=True))
   if _inner(optimizer) is not optimizer:
     changed.append((optimizer.iterations, optimizer.iterations.value()))
-    apply()  # It skips the step itself, but for its iteration.
+    apply()  # It skips the step itself, except for its iteration count.
   elif model.jit_compile:
-    # XLA fuses the selection with the update, and no branch splits the step.
+    # XLA fuses the selection with the update; no branch splits the step.
     changed += [(v, v.value()) for v in (*weights, *optimizer.variables)]
     apply()
   else:
@@ -121,19 +122,19 @@ def _is_finite(loss: tf.Tensor, gradients: Sequence[Gradient],
   for gradient in gradients:
     values = getattr(gradient, 'values', gradient)  # Of IndexedSlices.
     if values is not None and values.shape.rank > 1:
-      # Σ_j g_ij is NaN or infinite where a g_ij is. As a product it takes a
-      # third of the time of the fastest reduction of g on a CPU, under XLA.
+      # Σ_j g_ij is NaN or infinite if a g_ij is. As a product it takes a third
+      # of the time of the fastest reduction of g on a CPU with XLA.
       size = values.shape[-1]
       values = tf.linalg.matvec(
           tf.reshape(values, [-1, size]), tf.ones([size], values.dtype))
     if values is not None:
       sums.append(values)
-  if clipnorm:  # Where |g|² overflows, clipping makes NaN of finite numbers.
+  if clipnorm:  # If |g|² overflows, clipping turns finite numbers into NaN.
     sums.append(tf.linalg.global_norm(gradients))
   are_finite = tf.stack(
       [tf.reduce_all(tf.math.is_finite(part)) for part in sums])
-  # As a product, too: a reduction XLA copies into the update of each variable,
-  # and with many of them compiles for much longer.
+  # A product, too: XLA copies a reduction into the update of each variable,
+  # and with many variables takes much longer to compile.
   return 0 == tf.tensordot(
       tf.cast(~are_finite, tf.float32)[tf.newaxis],
       tf.ones([len(sums), 1]), 1)[0, 0]

@@ -1,4 +1,4 @@
-"""One replica's part of a batch, and its place in the whole of it."""
+"""One replica's part of a batch, and its position in the global batch."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -7,18 +7,19 @@ import tensorflow as tf
 
 
 class GlobalBatch(NamedTuple):
-  """What a replica is given of a batch that several of them share.
+  """A replica's part of a batch that several replicas share.
 
-  With it the noise of a row is a function of the step and of the row's place in
-  the whole batch, so that a step of several replicas is that of one.
+  The noise of a row is a function of the step and of the row's position in the
+  global batch, so that a step computes the same on several replicas as on one.
 
   Attributes:
-    inputs: this replica's rows, as `fit` takes them: x, or (x, target), or a
+    inputs: Rows of this replica, as `fit` takes them: x, or (x, target), or a
       dictionary of 'x' and 'y'.
-    step: integer, numbers the batch, and so its noise.
-    start: integer, the place of the first of the rows in the whole batch.
-    size: integer, the rows of the whole batch; under XLA it has to follow from
-      the shape of a tensor. None where the replica's noise is its own.
+    step: Number of the batch, and so of its noise, an integer.
+    start: Position of the first row in the global batch, an integer.
+    size: Number of rows of the global batch, an integer that under XLA must
+      follow from the shape of a tensor. None if the replica's noise does not
+      depend on the global batch.
   """
 
   inputs: Any
@@ -27,17 +28,17 @@ class GlobalBatch(NamedTuple):
   size: tf.Tensor | int | None
 
 
-# From what a data set yields, and the number of the replica.
+# Function from an element of a data set and the number of the replica.
 BatchFn = Callable[[Any, int], GlobalBatch]
 
 
 def own_batch(data: Any, replica_id: int, step: tf.Tensor) -> GlobalBatch:
-  """Returns the batch of a replica that shares none: its noise is its own.
+  """Returns the batch of a replica that shares none, with noise of its own.
 
   Args:
-    data: its rows, as `fit` takes them.
-    replica_id: its number.
-    step: integer, the same for all replicas.
+    data: Rows of the replica, as `fit` takes them.
+    replica_id: Number of the replica.
+    step: Number of the step, the same for all replicas.
   """
   replicas = tf.distribute.get_strategy().num_replicas_in_sync
   return GlobalBatch(
@@ -45,7 +46,7 @@ def own_batch(data: Any, replica_id: int, step: tf.Tensor) -> GlobalBatch:
 
 
 def share(data: Any) -> tf.Tensor | float:
-  """Returns this replica's part of all replicas' rows; each calls this."""
+  """Returns this replica's share of all rows; all replicas must call it."""
   context = tf.distribute.get_replica_context()
   if context.num_replicas_in_sync == 1:
     return 1.0
@@ -59,6 +60,6 @@ def num_rows(data: Any) -> tf.Tensor:
 
 
 def replica_id() -> int:
-  """Returns the number of this replica, which its graph is made for."""
+  """Returns the number of the replica that the present graph is for."""
   return int(tf.get_static_value(
       tf.distribute.get_replica_context().replica_id_in_sync_group))

@@ -1,4 +1,4 @@
-"""Reports of training steps that were skipped: see `FiniteSteps`."""
+"""Reports of skipped training steps; see `FiniteSteps`."""
 
 import logging
 from typing import Any
@@ -8,7 +8,7 @@ import tf_keras
 
 _LOGGER = logging.getLogger(__name__)
 
-# Skipped share of an epoch's steps beyond which training on the rest is futile.
+# Skipped share of an epoch's steps beyond which training stops.
 _MAX_SHARE = 0.5
 
 _REMEDY = ('Look for NaN or infinite values in the data, lower the learning '
@@ -16,11 +16,11 @@ _REMEDY = ('Look for NaN or infinite values in the data, lower the learning '
 
 
 class SkippedSteps(tf_keras.callbacks.Callback):
-  """Reports the skipped steps of each epoch, and ends a training of them.
+  """Reports the skipped steps of each epoch, and stops after too many.
 
   A warning at the end of an epoch states how many of its steps were skipped.
-  With loss scaling some steps overflow by design, and no warning is given of
-  less than half of them.
+  With loss scaling some steps overflow by design; the warning then comes only
+  if more than half of the steps were skipped.
   """
 
   def __init__(self, max_in_a_row: int = 10, before: int | None = None,
@@ -30,23 +30,23 @@ class SkippedSteps(tf_keras.callbacks.Callback):
 
     Args:
       max_in_a_row: Number of steps skipped in a row that ends the training.
-      before: Steps skipped in the epochs that are done; None takes the count
-        of the model when training begins.
+      before: Number of steps skipped in earlier epochs; None is the count of
+        the model when training begins.
       remedy: Sentence that ends the messages.
       adds_to_logs: Whether the count of an epoch is added to its logs as
         'skipped_steps', for the callbacks that follow.
-      every: Steps between two looks at the counts, each of which waits for the
-        device; they are looked at after each epoch, too.
+      every: Steps between two readings of the counts, each of which waits for
+        the device; the counts are also read after each epoch.
     """
     super().__init__()
-    self._supports_tf_logs = True  # Which are not copied for each batch then.
+    self._supports_tf_logs = True  # So logs are not copied for each batch.
     self._max_in_a_row, self._remedy = max_in_a_row, remedy
     self._before, self._is_given = before, before is not None
     self._adds_to_logs, self._every = adds_to_logs, every
     self._steps = self._looked_at = 0
 
   def on_train_begin(self, logs: dict[str, Any] | None = None):
-    """Notes the steps that were skipped before."""
+    """Reads the number of steps skipped before."""
     if not self._is_given:
       self._before = int(self.model.skipped_steps.numpy())
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 import html
 
 import numpy as np
-from scipy import stats
 
 from tfvae.report.arguments import UNLABELED
 from tfvae.report.drawing.svg import Axes
+from tfvae.report.drawing.svg import line_class
 from tfvae.report.drawing.svg import number
 from tfvae.report.drawing.svg import padded
 from tfvae.report.drawing.svg import path
@@ -21,15 +21,15 @@ def line_chart(title: str, x: Sequence[float],
                alt: str = '') -> str:
   """Draws lines over a common x.
 
-  The scale is that of the last 95 % of the points: where training begins the
-  lines come from far away.
+  The scale is that of the last 95 % of the points, since the first epochs of
+  training can be far off.
 
   Args:
-    title: what is drawn, for the alternative text.
-    x: `[n]`, ascending.
-    lines: by name, `[n]`; a name is also the class of its line.
-    x_label: of the axis.
-    alt: the alternative text; by default where each line begins and ends.
+    title: Name of the quantity, for the alternative text.
+    x: Ascending values, `[n]`.
+    lines: Values `[n]` of each line by name; see `line_class` for its color.
+    x_label: Name of the horizontal axis.
+    alt: Alternative text; by default the first and the last value of each line.
   """
   x = np.asarray(x, np.float64)
   values = {name: np.asarray(y, np.float64) for name, y in lines.items()}
@@ -37,13 +37,14 @@ def line_chart(title: str, x: Sequence[float],
   axes = Axes(padded(x, 0.02), padded(np.concatenate(
       [y[settled:] for y in values.values()])), whole=True)
   parts, said = [], []
-  for name, y in values.items():
+  for index, (name, y) in enumerate(values.items()):
     finite = np.isfinite(y)
     points = axes.place(np.stack([x, y], axis=1)[finite])
     if not len(points):
       continue
-    parts.append(tag('path', class_=f'line {name}', d=path(points)))
-    parts.append(tag('circle', class_=f'dot {name}', r=3,
+    color = line_class(name, index)
+    parts.append(tag('path', class_=f'line {color}', d=path(points)))
+    parts.append(tag('circle', class_=f'dot {color}', r=3,
                      cx=f'{points[-1, 0]:.1f}', cy=f'{points[-1, 1]:.1f}'))
     said.append(f'{name} from {number(y[finite][0])} to '
                 f'{number(y[finite][-1])}')
@@ -53,17 +54,18 @@ def line_chart(title: str, x: Sequence[float],
       axes.frame(x_label) + axes.clip(''.join(parts)), 'chart')
 
 
-def elbo_waterfall(reconstruction: float, kl: Mapping[str, float]) -> str:
-  """Draws how the ELBO comes about: each part from where the last one ended.
+def elbo_waterfall(reconstruction: float, kl: Mapping[str, float],
+                   elbo: float) -> str:
+  """Draws the parts of the ELBO, each from the end of the previous one.
 
   Args:
     reconstruction: E_q[log p(x|z)], in nats.
-    kl: by latent, in nats.
+    kl: KL by latent, in nats.
+    elbo: ELBO, in nats.
   """
   steps = [('E[log p(x|z)]', 0.0, reconstruction, 'reconstruction')]
   for name, nats in kl.items():
     steps.append((f'− KL of {name}', steps[-1][2], steps[-1][2] - nats, 'kl'))
-  elbo = steps[-1][2]
   steps.append(('ELBO', 0.0, elbo, 'elbo'))
   width, row = 560, 34
   axes = Axes(padded([0, *(end for _, _, end, _ in steps)], 0.14), (0, 1),
@@ -87,12 +89,12 @@ def elbo_waterfall(reconstruction: float, kl: Mapping[str, float]) -> str:
 
 
 def kl_bars(name: str, nats: np.ndarray, active: np.ndarray) -> str:
-  """Draws the KL of each dimension, sorted, active units marked.
+  """Draws the KL of each dimension, sorted, with active dimensions marked.
 
   Args:
-    name: of the latent.
-    nats: `[size]`.
-    active: bool `[size]`.
+    name: Name of the latent.
+    nats: KL of each dimension, `[size]`.
+    active: Whether each dimension is active, bool `[size]`.
   """
   order = np.argsort(-nats, kind='stable')
   axes = Axes((-0.5, len(nats) - 0.5), (0, padded(nats)[1]), 560, 220)
@@ -114,22 +116,21 @@ def kl_bars(name: str, nats: np.ndarray, active: np.ndarray) -> str:
                        y=axes.height - axes.bottom + 15, text_anchor='middle'))
   alt = (f'KL of the {len(nats)} dimensions of {name}, from '
          f'{number(float(nats.max()), 3)} to {number(float(nats.min()), 3)} '
-         f'nats; {int(active.sum())} are active.')
+         f'nats; {int(active.sum())} of them active.')
   return picture(axes.width, axes.height, alt, ''.join(parts), 'chart wide')
 
 
-def rank_histogram(name: str, counts: np.ndarray) -> str:
-  """Draws a histogram of ranks over the band that 95 % of bins should lie in.
+def histogram(name: str, counts: np.ndarray,
+              band: tuple[float, float] | None = None) -> str:
+  """Draws a histogram.
 
   Args:
-    name: of the dimension.
-    counts: `[bins]`, of ranks that are uniform if the posterior is right.
+    name: Title below the bars.
+    counts: Count of each bin, `[bins]`.
+    band: Lowest and highest expected count, drawn over the bars.
   """
-  band = stats.binom.interval(0.95, counts.sum(), 1 / len(counts))
-  top = 1.15 * max(counts.max(), band[1])
+  top = 1.15 * max(1, counts.max(), *(band or ()))
   axes = Axes((0, len(counts)), (0, top), 180, 110, left=8, bottom=22, right=8)
-  (left, low), (right, high) = axes.place(
-      np.array([[0, band[0]], [len(counts), band[1]]]))
   parts = []
   for index, count in enumerate(counts):
     (x, y), (end, base) = axes.place(
@@ -137,18 +138,22 @@ def rank_histogram(name: str, counts: np.ndarray) -> str:
     parts.append(tag('rect', class_='rank', x=f'{x + 0.5:.1f}',
                      y=f'{y:.1f}', width=f'{end - x - 1:.1f}',
                      height=f'{base - y:.1f}'))
-  parts += [tag('rect', class_='band', x=left, y=f'{high:.1f}',
-                width=right - left, height=f'{low - high:.1f}'),
-            tag('text', html.escape(name), class_='label', x=90, y=106,
-                text_anchor='middle')]
-  outside = int(np.sum((counts < band[0]) | (counts > band[1])))
-  alt = (f'Ranks of {name}: {outside} of {len(counts)} bins lie outside the '
-         'band.')
+  alt = f'{name}: {len(counts)} bins of {counts.min()} to {counts.max()}'
+  if band:
+    (left, low), (right, high) = axes.place(
+        np.array([[0, band[0]], [len(counts), band[1]]]))
+    parts.append(tag('rect', class_='band', x=left, y=f'{high:.1f}',
+                     width=right - left, height=f'{low - high:.1f}'))
+    outside = int(np.sum((counts < band[0]) | (counts > band[1])))
+    alt += f', {outside} of them outside the band'
+  parts.append(tag('text', html.escape(name), class_='label', x=90, y=106,
+                   text_anchor='middle'))
+  alt += '.'
   return picture(180, 110, alt, ''.join(parts), 'chart small')
 
 
 def map_axes(plane: LatentMap, size: float = 480) -> Axes:
-  """Returns axes of one scale that hold the points and the prior's regions."""
+  """Returns axes of equal scale around the points and the prior's regions."""
   drawn = np.concatenate(
       [plane.points, *(np.concatenate(c) for c in plane.contours.values())])
   low, high = drawn.min(0), drawn.max(0)
@@ -167,9 +172,9 @@ def map_content(plane: LatentMap, axes: Axes, labels: np.ndarray | None,
   """Draws posterior means, colored by label, over the prior's regions.
 
   Args:
-    plane: what to draw.
-    axes: of `map_axes`.
-    labels: int `[n]`, −1 for an unlabeled image; or None.
+    plane: Map to draw.
+    axes: Axes from `map_axes`.
+    labels: Labels, int `[n]`, −1 for an unlabeled image; or None.
     names: Names of the labels 0, 1, …
   """
   parts, levels = [], []
@@ -188,7 +193,7 @@ def map_content(plane: LatentMap, axes: Axes, labels: np.ndarray | None,
     if UNLABELED in labels:
       groups = {UNLABELED: labels == UNLABELED} | groups
   for label, chosen in groups.items():
-    # Lines of no length with round ends: the shortest way to write dots.
+    # Lines of zero length with round ends are the shortest notation of dots.
     dots = ''.join(f'M{x:.1f} {y:.1f}h0' for x, y in places[chosen])
     parts.append(tag('path', class_=f'dots {dot_class(label)}', d=dots,
                      data_label=label))

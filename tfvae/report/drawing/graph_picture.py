@@ -1,9 +1,10 @@
 """A picture of the inference and the generative graph, side by side.
 
-The look is the field's: observed variables shaded, latents open with the space
-they live in, a plate round what is repeated for each of the N data, and the
-factorisation above. Both graphs place their variables alike, the datum below
-and every generative parent above its children, so that only the arrows differ.
+It follows the conventions of plate notation: observed variables are shaded,
+latents are open and show their space, a plate encloses what is repeated for
+each of the N data, and the factorization is above. Both graphs have the same
+layout, with the datum below and every generative parent above its children, so
+that only the arrows differ.
 """
 
 import re
@@ -18,7 +19,7 @@ from tfvae.graph import GraphicalModel
 
 _RADIUS = 0.42  # Of a node. Lengths are in units of the axes.
 _SPACING = np.array([1.7, 1.5])  # Between columns, between rows.
-_CLEARANCE = 0.15  # Between an arrow and what it does not touch.
+_CLEARANCE = 0.15  # Between an arrow and other elements.
 _PADDING = 0.35  # Inside the plate.
 _MARGIN = 0.15  # Outside the plate.
 _INCHES = 0.72  # On paper, of a unit.
@@ -36,15 +37,15 @@ def draw_graph(graph: GraphicalModel) -> Figure:
   """Draws q(z|x; φ) and p(x,z; θ) as graphs in plate notation.
 
   Args:
-    graph: The graphical model.
+    graph: Graphical model.
 
   Returns:
     A figure of two axes, inference and generation, for `figure.savefig`. It has
     an Agg canvas and nothing to do with pyplot.
   """
-  centres = _place(graph)
-  bends = {side: _route(graph, side, centres) for side in _SIDES}
-  plate = _enclose(centres, bends)
+  centers = _place(graph)
+  bends = {side: _route(graph, side, centers) for side in _SIDES}
+  plate = _enclose(centers, bends)
   terms = {side: _terms(graph, side) for side in _SIDES}
   width, height = plate[1] - plate[0] + 2 * _MARGIN
   width = max(width, _LEAST_WIDTH, *(
@@ -62,29 +63,29 @@ def draw_graph(graph: GraphicalModel) -> Figure:
     axes.set(xlim=(column - width / 2, column + width / 2),
              ylim=(row - height / 2, row + height / 2))
     axes.axis('off')
-    blank = [''] * (lines - len(titles[side]))  # The headings stand level.
+    blank = [''] * (lines - len(titles[side]))  # Aligns the headings.
     axes.set_title('\n'.join([_SIDES[side][1], *titles[side], *blank]),
                    fontsize=12, linespacing=1.3, **_MATH)
     _draw_plate(axes, plate)
-    _draw_side(axes, graph, side, centres, bends[side])
+    _draw_side(axes, graph, side, centers, bends[side])
   return figure
 
 
 def _place(graph):
-  """Centres `{name: [2]}`: a row above its children in p, `x` at the bottom."""
+  """Centers `{name: [2]}`: a row above its children in p, `x` at the bottom."""
   row = {'x': 0}
   for factor in reversed(graph.generative):  # Children before their parents.
     for parent in factor.parents:
       row[parent] = max(row.get(parent, 0), row[factor.variable] + 1)
   if graph.is_conditional:
     row['y'] = 0
-  centres = {}
+  centers = {}
   for level in set(row.values()):
     names = [n for n in (*graph.latent_names, 'x', 'y') if row.get(n) == level]
     for column, name in enumerate(names):
       position = np.array([column - (len(names) - 1) / 2, level])
-      centres[name] = _SPACING * position
-  return centres
+      centers[name] = _SPACING * position
+  return centers
 
 
 def _nodes(graph, side):
@@ -93,49 +94,49 @@ def _nodes(graph, side):
   return {'x'}.union(*((f.variable, *f.parents) for f in factors))
 
 
-def _route(graph, side, centres):
-  """A bend for each `(parent, child)` that keeps arrows off nodes and arrows.
+def _route(graph, side, centers):
+  """A bend for each `(parent, child)` that avoids nodes and other arrows.
 
   A bend is matplotlib's `rad`: the distance of the control point of a quadratic
   Bézier curve from the chord, over the length of the chord.
   """
-  nodes = {name: centres[name] for name in _nodes(graph, side)}
+  nodes = {name: centers[name] for name in _nodes(graph, side)}
   links = [(parent, factor.variable) for factor in getattr(graph, side)
            for parent in factor.parents]
   links.sort(key=lambda link: np.linalg.norm(nodes[link[0]] - nodes[link[1]]))
   curves = {(a, b): np.stack([_curve(nodes[a], nodes[b], bend)
                               for bend in _BENDS]) for a, b in links}
   best = {}
-  for link in links * 3:  # Coordinate descent, the shortest first; it settles.
+  for link in links * 3:  # Coordinate descent, shortest links first.
     others = {o: curves[o][best[o]] for o in best if o != link}
     best[link] = np.argmin(_costs(link, curves[link], others, nodes))
   return {link: _BENDS[index] for link, index in best.items()}
 
 
 def _costs(link, curves, others, nodes):
-  """The fault of each of `curves` `[bends, points, 2]`, `[bends]`."""
-  distances = {name: np.linalg.norm(curves - centre, axis=-1)
-               for name, centre in nodes.items()}
+  """The cost of each of `curves`, `[bends, points, 2]`, as `[bends]`."""
+  distances = {name: np.linalg.norm(curves - center, axis=-1)
+               for name, center in nodes.items()}
   costs = np.abs(_BENDS)
   for name in set(nodes).difference(link):
     costs += 100 * (distances[name].min(-1) < _RADIUS + _CLEARANCE)
   for other, curve in others.items():
     gaps = np.linalg.norm(curves[:, :, None] - curve, axis=-1).min(-1)
-    for name in set(link).intersection(other):  # There they do meet.
+    for name in set(link).intersection(other):  # They meet there.
       gaps[distances[name] < 2 * _RADIUS] = np.inf
     touching = gaps < _CLEARANCE
     costs += touching.any(-1) + touching.mean(-1)
   return costs
 
 
-def _enclose(centres, bends):
+def _enclose(centers, bends):
   """The plate's lower left and upper right corner, `[2, 2]`."""
-  ink = [_curve(centres[parent], centres[child], bend)
+  ink = [_curve(centers[parent], centers[child], bend)
          for links in bends.values() for (parent, child), bend in links.items()]
-  ink += [[c - _RADIUS, c + _RADIUS] for c in centres.values()]
+  ink += [[c - _RADIUS, c + _RADIUS] for c in centers.values()]
   ink = np.concatenate(ink)
   low, high = ink.min(0) - _PADDING, ink.max(0) + _PADDING
-  reach = max(-low[0], high[0])  # Rows are centred at 0, and so is the plate.
+  reach = max(-low[0], high[0])  # Rows are centerd at 0, and so is the plate.
   return np.array([[-reach, low[1]], [reach, high[1]]])
 
 
@@ -156,14 +157,14 @@ def _draw_plate(axes: Axes, plate):
             fontsize=11, **_MATH)
 
 
-def _draw_side(axes: Axes, graph, side, centres, bends):
+def _draw_side(axes: Axes, graph, side, centers, bends):
   """Draws the nodes and the arrows between them."""
   circles = {}
   for name in sorted(_nodes(graph, side)):
-    column, row = centres[name]
+    column, row = centers[name]
     latent = name in graph.latent_names
     circles[name] = axes.add_patch(patches.Circle(
-        centres[name], _RADIUS, facecolor='white' if latent else _SHADE,
+        centers[name], _RADIUS, facecolor='white' if latent else _SHADE,
         edgecolor=_INK, linewidth=1.2, zorder=2, gid=f'{side}.{name}'))
     axes.text(column, row + 0.11 * latent, f'${_symbol(name)}$', ha='center',
               va='center', fontsize=min(16, 80 / len(name)), **_MATH)
@@ -173,7 +174,7 @@ def _draw_side(axes: Axes, graph, side, centres, bends):
                 fontsize=10, **_MATH)
   for (parent, child), bend in bends.items():
     axes.add_patch(patches.FancyArrowPatch(
-        centres[parent], centres[child], arrowstyle='-|>', mutation_scale=13,
+        centers[parent], centers[child], arrowstyle='-|>', mutation_scale=13,
         connectionstyle=f'arc3,rad={bend}', patchA=circles[parent],
         patchB=circles[child], shrinkA=0, shrinkB=1, linewidth=1.3,
         color=_SIDES[side][2], zorder=1, gid=f'{side}.{parent}.{child}'))
@@ -213,5 +214,5 @@ def _wrap(terms, width):
 
 
 def _visible(mathtext):
-  """About how many characters wide it is."""
+  """The approximate width in characters."""
   return len(re.sub(r'\\mathrm|\\mid|\\,|[{}_$ ]', '', mathtext))

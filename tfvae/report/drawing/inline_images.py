@@ -1,4 +1,4 @@
-"""Images as text: tiled, encoded and put into the page itself."""
+"""Images as text: tiled, encoded and embedded in the page."""
 
 import base64
 import html
@@ -8,15 +8,15 @@ import tensorflow as tf
 
 
 def tile(images: np.ndarray, group: int = 1) -> np.ndarray:
-  """Tiles images with transparent gaps, which suit a light and a dark page.
+  """Tiles images with transparent gaps, for light and dark pages.
 
   Args:
-    images: `[rows, columns, h, w, c]` in [0, 1], clipped to it, with 1 or 3
-      channels.
-    group: rows that stand together; between groups the gap is wider.
+    images: Images `[rows, columns, h, w, c]` with 1 or 3 channels, clipped to
+      [0, 1].
+    group: Number of rows of a group; gaps between groups are wider.
 
   Returns:
-    A uint8 array `[height, width, c + 1]`, the last channel opacity.
+    A uint8 array `[height, width, c + 1]`, whose last channel is opacity.
   """
   rows, columns, height, width, channels = images.shape
   tops = np.arange(rows) * (height + 1)
@@ -33,12 +33,12 @@ def tile(images: np.ndarray, group: int = 1) -> np.ndarray:
 
 
 def to_bytes(images: np.ndarray) -> np.ndarray:
-  """Returns values in [0, 1] as uint8; what lies outside is clipped."""
+  """Returns values, clipped to [0, 1], as uint8."""
   return np.uint8(np.rint(255 * np.clip(images, 0, 1)))
 
 
 def data_uri(image: np.ndarray) -> str:
-  """Returns a uint8 image `[h, w, 1 to 4]` as the URI of a PNG, lossless."""
+  """Returns a uint8 image `[h, w, 1 to 4]` as the data URI of a PNG."""
   png = tf.io.encode_png(image, compression=6).numpy()
   return 'data:image/png;base64,' + base64.b64encode(png).decode()
 
@@ -47,9 +47,9 @@ def img(image: np.ndarray, alt: str, css: str = '') -> str:
   """Returns an `<img>` of a uint8 image `[h, w, 1 to 4]`.
 
   Args:
-    image: the pixels.
-    alt: what the image shows, for those who cannot see it.
-    css: names of classes.
+    image: Pixels.
+    alt: Alternative text.
+    css: Names of classes.
   """
   height, width = image.shape[:2]
   return (f'<img src="{data_uri(image)}" alt="{html.escape(alt)}" '

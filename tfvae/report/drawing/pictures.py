@@ -1,4 +1,4 @@
-"""Pictures of what a model makes of images."""
+"""Grids of images and of their reconstructions, as PNG files."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,19 +8,20 @@ from matplotlib.figure import Figure
 import numpy as np
 
 from tfvae.files import replacing
+from tfvae.inference import observed
 from tfvae.models import LatentVariableModel
 
 
 def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
-  """Tiles images row by row, one white pixel between them.
+  """Tiles images row by row, with one white pixel between them.
 
   Args:
-    images: `[n, h, w, c]`; values outside [0, 1] are clipped.
-    columns: images in a row.
+    images: Images `[n, h, w, c]`; values outside [0, 1] are clipped.
+    columns: Number of images in a row.
 
   Returns:
-    An array `[rows * (h + 1) − 1, columns * (w + 1) − 1, c]`; places that no
-    image fills are white.
+    An array `[rows * (h + 1) − 1, columns * (w + 1) − 1, c]`; empty places are
+    white.
   """
   images = np.clip(images, 0, 1)
   n, height, width, channels = images.shape
@@ -34,19 +35,20 @@ def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
 
 
 def reconstruction_grid(model: LatentVariableModel, inputs: Any) -> np.ndarray:
-  """Tiles originals over their reconstructions, pair by pair of rows.
+  """Tiles rows of originals, each above the row of its reconstructions.
 
   Args:
-    model: which reconstructs x as E[x|z] at the posterior mean of z.
-    inputs: x, `[n, h, w, c]`, or a dictionary of it and 'y'; ten a row.
+    model: Model; reconstructions are E[x|z] at the posterior mean of z.
+    inputs: Images x, `[n, h, w, c]`, or a dictionary of 'x' and 'y'; a row has
+      ten images.
 
   Returns:
-    An array as `image_grid` makes it.
+    An array as from `image_grid`.
   """
-  x = np.asarray(inputs['x'] if isinstance(inputs, dict) else inputs)
+  x = np.asarray(observed(inputs)['x'])
   columns = min(10, len(x))
   means = model(inputs, training=False).mean().numpy()
-  # White images fill the last row up. Counts are shown on the data's scale.
+  # White images complete the last row. Counts are scaled by the data's maximum.
   fill = np.ones((-len(x) % columns, *x.shape[1:]))
   pairs = [np.concatenate([part / max(1, x.max()), fill]).reshape(
       -1, columns, *x.shape[1:]) for part in (x, means)]
@@ -56,12 +58,12 @@ def reconstruction_grid(model: LatentVariableModel, inputs: Any) -> np.ndarray:
 
 
 def save_panels(path: str, panels: Sequence[tuple[str, np.ndarray]]):
-  """Writes grids side by side, each under its title, as a PNG.
+  """Writes grids side by side, each with its title, as a PNG.
 
   Args:
-    path: of the file; it is replaced whole.
-    panels: pairs of a title and an array `[h, w, c]` in [0, 1] with 1 or 3
-      channels (of any other number the first is shown).
+    path: Path of the file, which is replaced atomically.
+    panels: Pairs of a title and an array `[h, w, c]` in [0, 1] with 1 or 3
+      channels; of any other number of channels, only the first is shown.
   """
   figure = Figure(figsize=(4.6 * len(panels), 4.8), layout='constrained')
   FigureCanvasAgg(figure)
@@ -75,6 +77,6 @@ def save_panels(path: str, panels: Sequence[tuple[str, np.ndarray]]):
 
 
 def save_figure(path: str, figure: Figure):
-  """Writes a figure as a PNG, which is replaced whole."""
+  """Writes a figure as a PNG file, which is replaced atomically."""
   with replacing(path) as temporary:
     figure.savefig(temporary, format='png', dpi=150, bbox_inches='tight')

@@ -1,7 +1,7 @@
-"""Axes of a chart as inline SVG, whose colours the page's style sheet sets.
+"""Axes of a chart as inline SVG, colored by the page's style sheet.
 
-The page is light or dark, so that nothing here has a colour: elements have
-classes, and `report.css` gives those theirs.
+The page has a light and a dark mode, so elements have classes instead of
+colors; `report.css` defines the colors of the classes.
 """
 
 from collections.abc import Sequence
@@ -11,20 +11,23 @@ import html
 from matplotlib import ticker
 import numpy as np
 
+# Lines that `report.css` gives a color of their own.
+_NAMED_LINES = ('training', 'validation', 'means', 'prior')
+
 
 def number(value: float, digits: int = 4) -> str:
-  """Returns a number for people: `−22.92`, `116,096`, `0.5069`."""
+  """Returns a number as text: `−22.92`, `116,096`, `0.5069`."""
   if not np.isfinite(value):
     return 'not a number' if np.isnan(value) else '∞' if value > 0 else '−∞'
   if isinstance(value, int | np.integer) or abs(value) >= 10**digits:
     text = f'{value:,.0f}'
-  else:  # −23.90, but 0.5 where it was rounded before.
+  else:  # −23.90, but 0.5 if the value has no more digits.
     text = min(f'{value:#.{digits}g}'.rstrip('.'), str(value), key=len)
   return text.replace('-', '−')
 
 
 def tag(name: str, content: str = '', **attributes: object) -> str:
-  """Returns an element; `class_` and `text_anchor` lose their underscore."""
+  """Returns an element; `class_` and `text_anchor` are written as in SVG."""
   pairs = ''.join(
       f' {key.rstrip("_").replace("_", "-")}="{html.escape(str(value))}"'
       for key, value in attributes.items() if value not in (None, ''))
@@ -33,10 +36,29 @@ def tag(name: str, content: str = '', **attributes: object) -> str:
 
 def picture(width: float, height: float, alt: str, content: str,
             css: str = '', left: float = 0) -> str:
-  """Returns an `<svg>` with an alternative text; left is where it begins."""
+  """Returns an `<svg>` with alternative text.
+
+  Args:
+    width: Width of the view box.
+    height: Height of the view box.
+    alt: Alternative text.
+    content: Elements inside.
+    css: Names of classes.
+    left: Left edge of the view box.
+  """
   box = f'{left:g} 0 {width:g} {height:g}'
   return (f'<svg viewBox="{box}" class="{css}" role="img" '
           f'aria-label="{html.escape(alt)}">{content}</svg>')
+
+
+def line_class(name: str, index: int) -> str:
+  """Returns the class that colors a line.
+
+  Args:
+    name: Name of the line; a few names have a color of their own.
+    index: Number of the line in its chart.
+  """
+  return name if name in _NAMED_LINES else f'c{index % 10}'
 
 
 def path(points: np.ndarray) -> str:
@@ -46,18 +68,18 @@ def path(points: np.ndarray) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Axes:
-  """A frame of the picture with a linear scale each way.
+  """Frame of a picture with linear scales.
 
   Attributes:
-    x_range: the values at the frame's left and right.
-    y_range: the values at its bottom and top.
-    width: of the picture, in SVG units, which are about CSS pixels.
-    height: of the picture.
-    left: margin for the labels.
-    bottom: margin for the labels.
-    right: margin.
-    top: margin.
-    whole: whether x has ticks at whole numbers only.
+    x_range: Values at the left and at the right of the frame.
+    y_range: Values at the bottom and at the top of the frame.
+    width: Width of the picture in SVG units, about CSS pixels.
+    height: Height of the picture.
+    left: Left margin, for the labels.
+    bottom: Bottom margin, for the labels.
+    right: Right margin.
+    top: Top margin.
+    whole: Whether x has ticks at whole numbers only.
   """
 
   x_range: tuple[float, float]
@@ -99,14 +121,14 @@ class Axes:
     return ''.join(parts)
 
   def clip(self, content: str) -> str:
-    """Returns content of which only what is inside the frame shows."""
+    """Returns content that is clipped to the frame."""
     box = (self.left, 0, self.width - self.left, self.height - self.bottom)
     return tag('svg', content, x=box[0], y=box[1], width=box[2], height=box[3],
                viewBox=' '.join(f'{part:g}' for part in box))
 
 
 def padded(values: Sequence[float], part: float = 0.06) -> tuple[float, float]:
-  """Returns a range round the finite values, with a margin."""
+  """Returns the range of the finite values, with a margin."""
   values = np.asarray(values, np.float64)
   values = values[np.isfinite(values)]
   if not len(values):

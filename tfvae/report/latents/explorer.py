@@ -28,11 +28,11 @@ class Frames:
   """The decodings around one base.
 
   Attributes:
-    base: the point set out from.
-    values: the D sliders' positions, `[D, K]`, ascending: from −3 to 3, and in
+    base: Point set out from.
+    values: The D sliders' positions, `[D, K]`, ascending: from −3 to 3, and in
       place of the nearest the base's own value.
-    own: the position of the base's own value, `[D]`.
-    sprite: the frames, uint8 `[rows · h, K · w, c]`, in the order of `pairs`,
+    own: Position of the base's own value, `[D]`.
+    sprite: Frames, uint8 `[rows · h, K · w, c]`, in the order of `pairs`,
       within a pair by the first dimension's position (a row each), then by the
       second's.
   """
@@ -49,8 +49,8 @@ class Explorer:
 
   Attributes:
     dimensions: of the top latent, the D that the sliders move.
-    pairs: pairs of sliders, `(0, 1)`, `(0, 2)`, …; `(0,)` where D is 1.
-    bases: the frames of each base.
+    pairs: Pairs of sliders, `(0, 1)`, `(0, 2)`, …; `(0,)` where D is 1.
+    bases: Frames of each base.
   """
 
   dimensions: list[int]
@@ -63,9 +63,9 @@ def explorer(walk: LatentWalk, prior_title: str,
   """Decodes all frames.
 
   Args:
-    walk: the model.
+    walk: Model.
     prior_title: what the prior's mean is called, which is the first base.
-    images: index and title of images to set out from, in order of preference.
+    images: Index and title of images to set out from, in order of preference.
   """
   size = walk.top_means.shape[1]
   num_dimensions, steps, num_bases = _choose_size(walk.x[0].size, size)

@@ -20,10 +20,10 @@ class LatentMap:
   """A plane of the latent space.
 
   Attributes:
-    points: the posterior means in the plane, `[n, 2]`.
-    axes: two orthonormal directions, `[2, size]`.
+    points: Posterior means in the plane, `[n, 2]`.
+    axes: Two orthonormal directions, `[2, size]`.
     centre: what lies at the plane's origin, `[size]`.
-    explained: the part of the means' variance that the plane shows.
+    explained: Part of the means' variance that the plane shows.
     contours: by probability, the outlines `[points, 2]` of the smallest region
       of the plane with that much of the prior.
     inside: by probability, the part of the means within that region.

@@ -56,9 +56,9 @@ def interpolations(walk: LatentWalk, pairs: Sequence[tuple[int, int]],
   """From an image to another, by way of their posterior means.
 
   Args:
-    walk: the model.
-    pairs: indices of two images, for each row.
-    steps: decodings of z = (1 − t) z_a + t z_b, t from 0 to 1; of a conditional
+    walk: Model.
+    pairs: Indices of two images, for each row.
+    steps: Decodings of z = (1 − t) z_a + t z_b, t from 0 to 1; of a conditional
       model y goes the same way.
 
   Returns:
@@ -93,9 +93,9 @@ def manifold(walk: LatentWalk, base: Base, steps: int = 16) -> np.ndarray:
   appendix A).
 
   Args:
-    walk: the model.
+    walk: Model.
     base: what the rest is as.
-    steps: rows and columns; z_0 grows to the right and z_1 upwards.
+    steps: Rows and columns; z_0 grows to the right and z_1 upwards.
   """
   u = (np.arange(steps) + 0.5) / steps
   if walk.has_normal_prior:

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfvae.inference import observed
 from tfvae.models import LatentVariableModel
 
 tfd = tfp.distributions
@@ -23,7 +24,7 @@ class Base:
   Attributes:
     title: in words.
     roots: of each latent without latent parents in p, a value `[size]`.
-    y: the one-hot label, `[classes]`, of a conditional model.
+    y: One-hot label, `[classes]`, of a conditional model.
     image: what stands for it, `[h, w, c]` in [0, 1].
   """
 
@@ -40,13 +41,13 @@ class LatentWalk:
   latents below it, each is at its prior's mean given its parents.
 
   Attributes:
-    model: a trained model of images.
+    model: Trained model of images.
     inputs: x, `[n, h, w, c]`, or a dictionary of it and the one-hot 'y'.
-    x: the images to show, in [0, 1] with 1 or 3 channels.
-    top: the name of the top latent.
+    x: Images to show, in [0, 1] with 1 or 3 channels.
+    top: Name of the top latent.
     means: by name, E[z|x], `[n, size]`.
     prior: p(z) of the top latent.
-    order: the top latent's dimensions, those that vary most with x first:
+    order: Top latent's dimensions, those that vary most with x first:
       by A_d = Var_x(E[z_d|x]), the statistic of Burda et al. (2016).
   """
 
@@ -54,9 +55,9 @@ class LatentWalk:
     """Infers the latents.
 
     Raises:
-      ValueError: if the data are no images.
+      ValueError: If the data are no images.
     """
-    x = np.asarray(inputs['x'] if isinstance(inputs, dict) else inputs)
+    x = np.asarray(observed(inputs)['x'])
     if x.ndim != 4:
       raise ValueError('The report shows images; x must be [n, height, width, '
                        f'channels]. Received: x.shape={x.shape}')
@@ -70,7 +71,7 @@ class LatentWalk:
         name: np.concatenate([part.latents[name] for part in inferred])
         for name in inferred[0].latents}
     self._priors = inferred[0].priors
-    self._roots = _roots(model, list(self.means))
+    self._roots = _roots(model.graph)
     # Compiled, since p(z_j|…) of a hierarchy is slow to make again and again.
     self._decode = tf.function(
         self._mean_of_x, autograph=False, reduce_retracing=True)
@@ -90,7 +91,7 @@ class LatentWalk:
     Args:
       latents: by name, `[n, size]`; those left out are at their prior's mean
         given their parents.
-      y: one-hot labels `[n, classes]` of a conditional model.
+      y: One-hot labels `[n, classes]` of a conditional model.
     """
     rows = dict(latents) | ({} if y is None else {'y': y})
     rows = {name: tf.constant(row, tf.float32) for name, row in rows.items()}
@@ -126,7 +127,7 @@ class LatentWalk:
   @property
   def y(self) -> np.ndarray | None:
     """One-hot labels of a conditional model, `[n, classes]`."""
-    labels = self.inputs.get('y') if isinstance(self.inputs, dict) else None
+    labels = observed(self.inputs).get('y')
     return None if labels is None else np.asarray(labels)
 
   @property
@@ -140,7 +141,7 @@ class LatentWalk:
 
     Args:
       name: of the latent.
-      y: its label, `[classes]`; those of the data in turn by default.
+      y: Its label, `[classes]`; those of the data in turn by default.
     """
     labels = None
     if self.y is not None:
@@ -159,8 +160,7 @@ class LatentWalk:
   def _mean_of_x(self, rows):
     inputs = {'y': rows['y']} if 'y' in rows else None
     known = {name: row for name, row in rows.items() if name != 'y'}
-    graph = getattr(self.model, 'graph', None)
-    for name in graph.generative_order[:-1] if graph else ():
+    for name in self.model.graph.generative_order[:-1]:
       if name not in known:
         given, _ = self.model.prior_distribution(inputs).sample_distributions(
             seed=[self.seed, 0], **known)
@@ -185,9 +185,6 @@ def batches(rows: Any) -> Iterator[Any]:
         lambda part, start=start: part[start:start + _BATCH], rows)
 
 
-def _roots(model, names):
-  graph = getattr(model, 'graph', None)
-  if graph is None:
-    return names
+def _roots(graph):
   return [name for name in graph.generative_order[:-1]
           if not set(graph.parents('generative', name)) - {'y'}]

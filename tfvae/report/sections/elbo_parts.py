@@ -1,81 +1,51 @@
-"""The parts of a model's ELBO: those of its metrics, or estimates."""
+"""The parts of a model's ELBO, from its metrics or from an estimate."""
 
 from collections.abc import Mapping, Sequence
 import dataclasses
 from typing import Any
 
-import numpy as np
-import tensorflow as tf
-
-from tfvae.layers import SeededSample
-from tfvae.models import LatentVariableModel
-from tfvae.report.latents.latent_walk import batches
-from tfvae.report.latents.latent_walk import is_normal
+from tfvae import evaluation
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class ElboParts:
-  """The parts of ELBO = E_q[log p(x|z)] − Σ_j KL_j, in nats per image.
+class ElboFigures:
+  """ELBO = E_q[log p(x|z)] − Σ_j KL_j, in nats per image.
 
   Attributes:
-    num_images: Images that the parts are means over.
+    num_images: Number of images that the figures are means over; None if it is
+      unknown.
+    elbo: ELBO.
     reconstruction: E_q[log p(x|z)].
     kl: KL_j by name.
-    kl_per_dimension: Summands of KL_j by name, `[size]`, of the latents whose
-      posterior and prior are normals with diagonal covariance, and whose KL is
-      exact.
   """
 
-  num_images: int
+  num_images: int | None
+  elbo: float
   reconstruction: float
   kl: Mapping[str, float]
-  kl_per_dimension: Mapping[str, np.ndarray]
 
 
-def parts_of_metrics(test: Mapping[str, Any],
-                     names: Sequence[str]) -> ElboParts | None:
-  """Returns the parts that the metrics of a test set have, if they are there.
+def figures_of_metrics(test: Mapping[str, Any],
+                       names: Sequence[str]) -> ElboFigures | None:
+  """Returns the figures of a test set if its metrics have all parts.
 
   Args:
     test: Block 'test' of `metrics.json`.
     names: Names of the latents. Where there are several and `kl_by_latent` is
       missing, as in metrics of earlier versions, their KLs are one part.
   """
-  total, count = test.get('kl'), test.get('examples')
-  by_latent = test.get('kl_by_latent', {', '.join(names): total})
+  by_latent = test.get('kl_by_latent', {', '.join(names): test.get('kl')})
   kl = {name: nats for name, nats in by_latent.items()
         if not name.endswith('_standard_error')}
-  figures = [test.get('reconstruction'), count, *kl.values()]
+  figures = [test.get('elbo'), test.get('reconstruction'), *kl.values()]
   if any(figure is None for figure in figures):
     return None
-  return ElboParts(count, test['reconstruction'], kl, {})
+  return ElboFigures(
+      test.get('examples'), test['elbo'], test['reconstruction'], kl)
 
 
-def elbo_parts(model: LatentVariableModel, inputs: Any,
-               seed: int = 0) -> ElboParts:
-  """Estimates the parts of the ELBO with one draw of z for each image."""
-  reconstruction, kl, per_dimension = [], {}, {}
-  graph = getattr(model, 'graph', None)
-  for index, rows in enumerate(batches(inputs)):
-    inference = model.infer(rows, SeededSample(tf.constant([seed, index])))
-    x = rows['x'] if isinstance(rows, dict) else rows
-    reconstruction.append(
-        model.log_likelihood(inference.latents, tf.cast(x, tf.float32), rows))
-    for name, nats in inference.kl.items():
-      kl.setdefault(name, []).append(nats)
-      q, p = inference.posteriors[name], inference.priors[name]
-      exact = graph is None or graph.allows_exact_kl(name)
-      if exact and is_normal(q) and is_normal(p):
-        per_dimension.setdefault(name, []).append(_normal_kl(q, p))
-  mean = lambda parts: np.concatenate(parts).mean(axis=0, dtype=np.float64)
-  return ElboParts(sum(map(len, reconstruction)), float(mean(reconstruction)),
-                   {name: float(mean(parts)) for name, parts in kl.items()},
-                   {name: mean(parts) for name, parts in per_dimension.items()})
-
-
-def _normal_kl(q, p):
-  """KL(N(μ, diag σ²) ‖ N(m, diag s²)) of each dimension, `[b, size]`."""
-  # ½ (σ²/s² + (μ − m)²/s² − 1 − log σ²/s²)
-  ratio = tf.square(q.stddev() / p.stddev())
-  distance = tf.square((q.mean() - p.mean()) / p.stddev())
-  return 0.5 * (ratio + distance - 1 - tf.math.log(ratio))
+def figures_of(elbo: evaluation.Elbo) -> ElboFigures:
+  """Returns the figures of an estimate."""
+  return ElboFigures(
+      len(elbo.elbo.values), elbo.elbo.mean, elbo.reconstruction.mean,
+      {name: kl.mean for name, kl in elbo.kl_by_latent.items()})

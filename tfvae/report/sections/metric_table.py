@@ -1,41 +1,47 @@
-"""Tables of the figures of a run, each explained in one sentence."""
+"""Tables of the figures of a run, each with a one-sentence explanation."""
 
 from collections.abc import Mapping, Sequence
 import html
 import re
 from typing import Any
 
+from tfvae import evaluation
 from tfvae.report.drawing.svg import number
-from tfvae.report.sections.explanations import EXPLANATIONS
+from tfvae.report.page import words
+from tfvae.report.sections.explanations import explanations
 
 _SPLITS = ('test', 'validation', 'train')
 _ERRORS = ('_standard_error', '_error')
-_ABBREVIATIONS = {word.lower(): word for word in (
-    'AIS', 'DCI', 'ELBO', 'FactorVAE', 'IWAE', 'KL', 'kNN', 'MIG', 'NLL',
-    'SAP')}
-_CHARTED = ('rank_histograms',)  # And in no table.
-_MISSING = 'not available'  # Of a NaN or an infinity, null in JSON.
-_FEW = 8  # Numbers of a list that are written out.
-_LINE = 40  # Characters; what is longer is set as words, in several lines.
+_ABBREVIATIONS = ('ELBO', 'KL')  # Of the figures that belong to no measure.
+_MISSING = 'not available'  # For a NaN or an infinity, null in JSON.
+_FEW = 8  # Longest list of numbers that is written out.
+_LINE = 40  # Characters; longer text is wrapped.
 
 
 def metric_tables(metrics: Mapping[str, Any]) -> str:
   """Returns tables of nested figures: splits side by side, then each block.
 
   Args:
-    metrics: Nested figures as in `metrics.json`; 'versions' are left out. A key
-      that ends in `_standard_error` or `_error` is shown behind its figure.
+    metrics: Nested figures as in `metrics.json`, except 'versions'. A standard
+      error, whose key ends in `_standard_error` or `_error`, is shown after its
+      figure.
   """
+  measures = evaluation.measures_of(metrics)
   metrics = {key: value for key, value in metrics.items() if key != 'versions'}
   splits = {name: _flat(metrics.pop(name)) for name in _SPLITS
             if isinstance(metrics.get(name), Mapping)}
-  blocks = {name: _flat(metrics.pop(name)) for name in list(metrics)
-            if isinstance(metrics[name], Mapping)}
-  if metrics:  # What is in no block.
+  blocks = {}
+  for name in list(metrics):
+    if isinstance(metrics[name], Mapping):
+      charted = measures[name].charted if name in measures else ()
+      blocks[name] = _flat({key: value for key, value in metrics.pop(
+          name).items() if key not in charted})
+  if metrics:  # Figures outside of blocks.
     blocks['the_run'] = _flat(metrics)
-  first = _table('Likelihood', splits) if splits else ''
-  others = ''.join(_table(_words(name), {'value': values})
-                   for name, values in blocks.items() if values)
+  first = _table('Likelihood', splits, explanations()) if splits else ''
+  others = ''.join(
+      _table(_words(name), {'value': values}, explanations(name))
+      for name, values in blocks.items() if values)
   return f'{first}<div class="columns">{others}</div>'
 
 
@@ -44,8 +50,6 @@ def _flat(block: Mapping[str, Any],
   """Nested figures by their path of keys, in order."""
   flat = {}
   for key, value in block.items():
-    if key in _CHARTED:
-      continue
     if isinstance(value, Mapping):
       flat |= _flat(value, (*path, str(key)))
     else:
@@ -53,12 +57,13 @@ def _flat(block: Mapping[str, Any],
   return flat
 
 
-def _table(title: str, columns: Mapping[str, Mapping]) -> str:
+def _table(title: str, columns: Mapping[str, Mapping],
+           sentences: Mapping[str, str]) -> str:
   rows = []
   for key in dict.fromkeys(key for values in columns.values()
                            for key in values):
     if _base(key, columns) is None:
-      name, explanation = _name(key)
+      name, explanation = _name(key, sentences)
       cells = ''.join(_cell(values, key) for values in columns.values())
       rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
       if explanation:
@@ -81,7 +86,7 @@ def _base(key, columns):
 
 
 def _cell(values, key):
-  """A figure, and its standard error behind it where there is one."""
+  """A figure, followed by its standard error if there is one."""
   shown = text(values.get(key, ''))
   css = ' class="words"' if len(shown) > _LINE else ''
   for suffix in _ERRORS:
@@ -92,11 +97,11 @@ def _cell(values, key):
   return f'<td{css}>{shown}</td>'
 
 
-def _name(key):
+def _name(key, sentences):
   """A figure's name as HTML, and its explanation or None."""
-  # Of the coverage at a level, say, the explanation is that of coverage.
-  explanation = next((EXPLANATIONS[part] for part in reversed(key)
-                      if part in EXPLANATIONS), None)
+  # The coverage at a level has the explanation of 'coverage', for example.
+  explanation = next(
+      (sentences[part] for part in reversed(key) if part in sentences), None)
   if key[-2:-1] == ('kl_by_latent',):
     return f'KL of {html.escape(key[-1])}', explanation
   *path, last = (part for part in key if part != 'latents')
@@ -110,9 +115,11 @@ def _name(key):
 
 
 def _words(key):
-  first, *rest = (_ABBREVIATIONS.get(word, word)
-                  for word in str(key).split('_'))
-  if first not in _ABBREVIATIONS.values():
+  known = {word.lower(): word for word in (*_ABBREVIATIONS, *(
+      word for name in evaluation.MEASURES
+      for word in evaluation.MEASURES.make(name).abbreviations))}
+  first, *rest = (known.get(word, word) for word in str(key).split('_'))
+  if first not in known.values():
     first = first[:1].upper() + first[1:]
   return html.escape(' '.join([first, *rest]))
 
@@ -124,7 +131,7 @@ def text(value: Any, digits: int = 4) -> str:
   if isinstance(value, bool):
     return 'yes' if value else 'no'
   if isinstance(value, str):
-    return html.escape(value)
+    return words(value)
   if not isinstance(value, Sequence):
     return number(value, digits)
   known = [v for v in value if v is not None]

@@ -26,10 +26,7 @@ _GRAPH_COLOURS = {
 
 
 def _graph(content: Content) -> GraphicalModel:
-  graph = content.graph or getattr(content.model, 'graph', None)
-  if graph is None:  # A `VAE`.
-    graph = GraphicalModel.parse(f'z:{content.walk.top_means.shape[1]}')
-  return graph
+  return content.graph or content.model.graph
 
 
 def header(content: Content) -> str:
@@ -56,9 +53,8 @@ def _headline(content):
       ('kl', 'KL(q ‖ p)', nats)):
     if key in test:
       yield name, text(test[key]), note
-  units = np.concatenate([content.is_active(z) for z in content.walk.means])
-  yield ('Active units', text(test.get('active_units', int(units.sum()))),
-         f'of {len(units)} dimensions')
+  units = np.concatenate(list(content.is_active.values()))
+  yield 'Active units', text(int(units.sum())), f'of {len(units)} dimensions'
   if 'parameters' in metrics:
     seconds = metrics.get('seconds', {}).get('train')
     note = f'trained in {_duration(seconds)}' if seconds else 'learned'
@@ -130,8 +126,12 @@ def learning_curves(content: Content) -> Section | None:
   lead = ''
   if np.isfinite(validated).any():
     best = np.nanargmax(validated)
-    lead = (f'The validation ELBO was best, {number(validated[best])} nats, in '
-            f'epoch {epochs[best]:.0f}. {_kept_epoch(content)}')
+    figure = '' if content.has_elbo else f', {number(validated[best])} nats'
+    lead = (f'The validation ELBO is highest in epoch {epochs[best]:.0f}'
+            f'{figure}. {_kept_epoch(content)}Training curves are averages '
+            'over an epoch, during which the weights change; validation curves '
+            'are measured after it, with other draws of z than the tables '
+            'below.')
   return section('learning', 'Learning', 'Learning curves', lead,
                  line_legend('training', 'validation')
                  + f'<div class="row">{"".join(figures)}</div>')
@@ -143,29 +143,28 @@ def _kept_epoch(content: Content) -> str:
   if epoch is None:
     return ''
   rule = {
-      'objective': 'whose validation objective, the loss that is trained, was '
-                   'best',
+      'objective': 'whose validation objective, the trained loss, is lowest',
       'last': 'the last one'}.get(
-          content.metrics.get('select_by', 'elbo'), 'whose ELBO was best')
-  loss = [row.get('val_loss') for row in content.history
-          if str(row.get('epoch')) == str(epoch)]
-  figure = f' ({number(float(loss[0]))} nats)' if loss and loss[0] else ''
-  return f'The model has the weights of epoch {epoch}, {rule}{figure}.'
+          content.metrics.get('select_by', 'elbo'),
+          'whose validation ELBO is highest')
+  return f'The model has the weights of epoch {epoch}, {rule}. '
 
 
-def elbo(content: Content) -> Section:
+def elbo(content: Content) -> Section | None:
   """Draws the parts of the ELBO: those of the metrics, or estimates."""
-  parts = content.test_parts or content.own_parts
-  source = (f'The figures of the {parts.num_images:,} test images, as in the '
-            'tables below.' if content.test_parts else
-            f'Estimated from {parts.num_images:,} images, with one draw of z '
-            'for each.')
+  parts = content.elbo
+  if parts is None:
+    return None
+  images = f'{parts.num_images:,} ' if parts.num_images else ''
+  source = (f'Means over the {images}test images, as in the tables below.'
+            if content.has_elbo else
+            f'Estimated from {images}images, with one draw of z for each.')
   return section(
       'elbo', 'ELBO', 'Parts of the ELBO',
-      'ELBO = E[log p(x|z)] − KL(q(z|x) ‖ p(z)): the fit to the data, less '
-      f'the nats that the latents cost. {source}',
-      '<figure class="card wide">'
-      + charts.elbo_waterfall(parts.reconstruction, parts.kl) + '</figure>')
+      'ELBO = E[log p(x|z)] − KL(q(z|x) ‖ p(z)): the fit to the data minus the '
+      f'cost of the latents. {source}',
+      '<figure class="card wide">' + charts.elbo_waterfall(
+          parts.reconstruction, parts.kl, parts.elbo) + '</figure>')
 
 
 def kl_per_dimension(content: Content) -> Section | None:
@@ -174,7 +173,7 @@ def kl_per_dimension(content: Content) -> Section | None:
     return None
   figures = ''.join(
       '<figure class="card wide">'
-      + charts.kl_bars(name, nats, content.is_active(name)) + '</figure>'
+      + charts.kl_bars(name, nats, content.is_active[name]) + '</figure>'
       for name, nats in content.kl.items())
   legend = ('<ul class="legend">' + ''.join(
       f'<li><svg viewBox="0 0 28 12" aria-hidden="true"><rect width="28" '
@@ -185,6 +184,6 @@ def kl_per_dimension(content: Content) -> Section | None:
       'dimensions', 'Dimensions', 'KL of each dimension',
       'The nats that each latent dimension spends on an image. One near 0 is '
       'unused: its posterior is the prior.' + (
-          f' Means over {content.own_parts.num_images:,} images.'
+          f' Means over {content.num_images:,} images.'
           if content.estimates_kl else ''),
       f'{legend}<div class="row">{figures}</div>')

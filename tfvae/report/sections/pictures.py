@@ -56,7 +56,7 @@ def interpolations(content: Content) -> Section | None:
 def traversals(content: Content) -> Section:
   """The most active dimensions, one at a time."""
   walk = content.walk
-  active = content.is_active(walk.top)
+  active = content.is_active[walk.top]
   dimensions = walk.order[:_TRAVERSED]
   images = latent_pictures.traversals(walk, content.first_image, dimensions)
   rows = ''.join(

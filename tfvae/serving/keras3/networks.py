@@ -1,4 +1,4 @@
-"""From a `tf_keras` model to one of Keras 3, layer by layer."""
+"""Conversion of a `tf_keras` model to Keras 3, layer by layer."""
 
 import inspect
 from typing import Any
@@ -17,29 +17,29 @@ from tfvae.serving.keras3.posteriors import posterior_moments
 def convert_network(network: tf_keras.Model) -> keras.Model:
   """Returns a Keras 3 model of the same layers and weights, in float32.
 
-  Layers that are called several times stay shared, but not those that two
-  models within each other share: Keras 3 does not load such files.
+  Layers that are called more than once stay shared, except layers shared by a
+  model and a model inside it: Keras 3 does not load such files.
 
   Args:
-    network: a functional or Sequential model of layers that Keras 3 has too,
-      such models, and the layers of `tfvae.models.export.moments`.
+    network: Functional or Sequential model of layers that Keras 3 also has, of
+      such models, and of the layers of `tfvae.models.export.moments`.
 
   Raises:
-    ValueError: if Keras 3 has no such layer, or not with these settings.
+    ValueError: If Keras 3 lacks a layer, or does not support its settings.
   """
   if not getattr(network, 'inputs', None) or type(network).__name__ not in (
       'Functional', 'Sequential'):
     raise ValueError(
         f'Keras 3 needs {network.name!r} to be a functional or Sequential '
-        'model that knows the shape of its input: give it an Input. Received: '
+        'model with a known input shape; begin it with an Input. Received: '
         f'{type(network).__name__}')
   inputs = tf.nest.map_structure(_input, network.input)
-  # By the id of a tensor of tf_keras, that of Keras 3.
+  # Tensors of Keras 3 by the id of their counterparts in tf_keras.
   tensors = {id(old): new for old, new in zip(
       tf.nest.flatten(network.input), tf.nest.flatten(inputs), strict=True)}
-  layers = {}  # Those of Keras 3 by the id of the layer that each stands for.
+  layers = {}  # Layers of Keras 3 by the id of their counterparts in tf_keras.
   unknown = tf.nest.flatten(network.output)
-  while unknown:  # Depth first; recursion would end at some hundred layers.
+  while unknown:  # Depth first; recursion has a limit of about 1,000 layers.
     node = unknown[-1].node
     missing = [tensor for tensor in node.keras_inputs
                if id(tensor) not in tensors]
@@ -59,7 +59,7 @@ def _input(tensor: Any) -> Tensor:
 
 def _repeat(node: Any, tensors: dict[int, Tensor],
             layers: dict[int, keras.layers.Layer]) -> dict[int, Tensor]:
-  """Repeats a call of a layer; returns its outputs by the old ones' ids."""
+  """Repeats a call of a layer; returns new outputs by the ids of the old."""
   args, kwargs = tf.nest.map_structure(
       lambda value: tensors.get(id(value), value),
       (node.call_args, node.call_kwargs))
@@ -80,13 +80,13 @@ def _repeat(node: Any, tensors: dict[int, Tensor],
 
 def _call(layer: tf_keras.layers.Layer, args: Any, kwargs: Any,
           layers: dict[int, keras.layers.Layer]) -> Any:
-  """Returns what the layer's counterpart gives, with the same weights."""
+  """Returns the outputs of the counterpart of a layer, with its weights."""
   kind = type(layer).__name__
   if (type(layer) is not getattr(tf_keras.layers, kind, None)
       or not hasattr(keras.layers, kind) or kind == 'Lambda'):
-    raise ValueError(f'Keras 3 has no layer like {layer.name!r}: build the '
-                     'network of layers that tf_keras.layers and keras.layers '
-                     f'both have. Received: {layer}')
+    raise ValueError(f'Keras 3 has no layer like {layer.name!r}; build the '
+                     'network from layers that are in both tf_keras.layers and '
+                     f'keras.layers. Received: {layer}')
   try:
     if id(layer) not in layers:
       layers[id(layer)] = _counterpart(layer)
@@ -94,16 +94,17 @@ def _call(layer: tf_keras.layers.Layer, args: Any, kwargs: Any,
     layers[id(layer)].set_weights(layer.get_weights())
   except (TypeError, ValueError) as error:
     raise ValueError(
-        f'The {kind} of Keras 3 cannot do what {layer.name!r} does: change its '
-        f'settings, or use another layer. Received: {error}') from error
+        f'The {kind} of Keras 3 does not support the settings of '
+        f'{layer.name!r}; change them, or use another layer. Received: {error}'
+    ) from error
   return outputs
 
 
 def _counterpart(layer: tf_keras.layers.Layer) -> keras.layers.Layer:
   """Returns the layer of Keras 3 of the same class and settings."""
   kind = getattr(keras.layers, type(layer).__name__)
-  # Settings that Keras 3 gave up are left out (`to_keras3` checks that it makes
-  # no difference), and initializers too, since the weights are copied.
+  # Settings that Keras 3 no longer has are left out (`to_keras3` compares the
+  # outputs), and initializers too, since the weights are copied.
   config = {name: value for name, value in layer.get_config().items()
             if name in _settings(kind) and not name.endswith('_initializer')}
   if isinstance(layer, tf_keras.layers.BatchNormalization):
@@ -114,7 +115,7 @@ def _counterpart(layer: tf_keras.layers.Layer) -> keras.layers.Layer:
 
 
 def _settings(kind: type) -> set[str]:
-  """Returns what a layer's constructor takes, by name."""
+  """Returns the names of the constructor arguments of a layer."""
   names = set()
   for base in kind.__mro__:
     if '__init__' in vars(base):
@@ -126,4 +127,4 @@ def _settings(kind: type) -> set[str]:
 
 
 def _name(layer: tf_keras.layers.Layer) -> str:
-  return layer.name.replace('/', '_')  # Which Keras 3 does not allow.
+  return layer.name.replace('/', '_')  # Keras 3 does not allow slashes.

@@ -1,4 +1,4 @@
-"""Exports a model as a SavedModel that TF Serving serves."""
+"""Export of a model as a SavedModel for TF Serving."""
 
 from collections.abc import Iterable
 import os
@@ -20,32 +20,32 @@ def export_saved_model(model: LatentVariableModel,
                        batch_sizes: Iterable[int] | None = None) -> str:
   """Writes a model as the next version under a base path.
 
-  The version has the functions of `serving.signatures` and the warm-up requests
-  of `serving.warm_up`, has passed `serving.lint`, and appears whole or not at
-  all, whatever happens (`serving.publishing`). TensorFlow alone runs it, also
-  its C++ without Python; see `docs/serving.md`.
+  The version has the functions of `signatures` and warm-up requests, has passed
+  `check_saved_model`, and appears complete or not at all, also after a kill. It
+  needs TensorFlow alone, or its C++ library without Python; see
+  `docs/serving.md`.
 
   Args:
-    model: `GraphVAE` or `VAE` that knows the shape of x. One in mixed precision
-      is exported with float32 networks.
-    base_path: Directory of the model, the `base_path` of a server's config.
-    keep: Number of versions that stay, this one and those before it; None keeps
-      all. At least 2 where exports follow each other faster than a server
-      loads them.
-    batch_sizes: Numbers of rows of the warm-up requests. None is 1 and 256, the
-      largest batch with `serving/batching.config`, fewer for large images
-      (`serving.warm_up`). A server with --enable_batching and a
-      `max_batch_size` below 256 does not load the model: give (1,) for it.
+    model: `GraphVAE` or `VAE` with a known shape of x. A model in mixed
+      precision is exported with float32 networks.
+    base_path: Directory of the model, the `base_path` in the configuration of a
+      server.
+    keep: Number of versions to keep, including this one; by default all. Keep
+      at least 2 if exports follow each other faster than a server loads them.
+    batch_sizes: Numbers of rows of the warm-up requests. By default 1 and 256,
+      the largest batch with `serving/batching.config`, or fewer for large
+      images. A server with batching enabled and a `max_batch_size` below 256
+      does not load such a model: use (1,) for it.
 
   Returns:
     The path of the version, `<base_path>/<N>`.
 
   Raises:
-    ValueError: if the model cannot be served, such as for Python code in a
-      network; `keep` or a batch size is below 1; or the base path cannot be
-      written.
-    OSError: if the disk is full or broken. The versions stay as they were
-      after any of these.
+    ValueError: If the model cannot be served, for example because a network
+      runs Python code; `keep` or a batch size is below 1; or the base path
+      cannot be written.
+    OSError: If the disk is full or broken. After any error the versions are
+      unchanged.
   """
   model = in_float32(model)
   functions = signatures(model)
@@ -57,7 +57,7 @@ def export_saved_model(model: LatentVariableModel,
       lint.check_saved_model(path)
       warm_up.write_warm_up_requests(
           path, warm_up.default_requests(path, batch_sizes))
-    except tf.errors.OpError as error:  # Of the file system, in TensorFlow.
+    except tf.errors.OpError as error:  # From TensorFlow's file system.
       raise OSError('Cannot write the export; no version has changed: '
                     f'{error.message}') from error
 

@@ -1,6 +1,6 @@
-"""What TF Serving would refuse, or fail at, in a SavedModel that is written.
+"""Checks that TF Serving can serve a SavedModel.
 
-A server loads most of these as AVAILABLE and fails at the first request.
+A server loads most faulty models as AVAILABLE and fails at the first request.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,12 +14,13 @@ from tfvae.serving.saved_model.meta_graph import Signature
 
 _DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
-# Those that TF Serving's REST interface reads and writes.
+# Types that the REST interface of TF Serving reads and writes.
 _DTYPES = frozenset({
     'float32', 'float64', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint32',
     'uint64', 'bool', 'string'})
 _PYTHON_OPS = frozenset({'EagerPyFunc', 'PyFunc', 'PyFuncStateless'})
-# They draw from a state of the server's, not from a seed of the request's.
+# Operations that draw from a state of the server, not from a seed of the
+# request.
 _RANDOM_OPS = frozenset({
     'Multinomial', 'NonDeterministicInts', 'ParameterizedTruncatedNormal',
     'RandomCrop', 'RandomGamma', 'RandomPoisson', 'RandomPoissonV2',
@@ -32,28 +33,32 @@ _RANDOM_OPS = frozenset({
 
 
 def check_saved_model(path: str):
-  """Raises a ValueError that lists what `lint_saved_model` finds, if any."""
+  """Raises a ValueError that lists the problems of `lint_saved_model`, if any.
+
+  Args:
+    path: Directory of a SavedModel.
+  """
   if problems := lint_saved_model(path):
-    raise ValueError('TF Serving could not serve this model:\n'
+    raise ValueError('TF Serving cannot serve this model:\n'
                      + '\n'.join(f'  {problem}' for problem in problems)
                      + f'\nReceived: path={path}')
 
 
 def lint_saved_model(path: str) -> list[str]:
-  """Returns what TF Serving could not serve, each with its remedy.
+  """Returns the problems that TF Serving would have, each with its remedy.
 
-  It looks for Python, for functions that must be compiled by XLA, which the
-  server switches off, for random operations without a seed, and for inputs and
-  outputs that have no rows or a type that cannot be sent.
+  The problems are operations in Python, functions that must be compiled by XLA,
+  which the server disables, random operations without a seed, and inputs and
+  outputs without rows or of a type that cannot be sent.
 
   Args:
-    path: directory of a SavedModel.
+    path: Directory of a SavedModel.
 
   Returns:
-    The problems in words; empty if it will serve.
+    Descriptions of the problems; empty if there are none.
 
   Raises:
-    ValueError: if there is no SavedModel with the tag 'serve'.
+    ValueError: If there is no SavedModel with the tag 'serve'.
   """
   meta_graph = meta_graph_lib.read_meta_graph(path)
   signatures = meta_graph_lib.signatures_of(meta_graph)
@@ -65,10 +70,11 @@ def lint_saved_model(path: str) -> list[str]:
 
 def _naming_problems(signatures: Mapping[str, Signature]) -> Iterator[str]:
   if not signatures:
-    yield 'there are no signatures; pass signatures= to tf.saved_model.save'
+    yield 'there are no signatures; set `signatures` of tf.saved_model.save'
   elif _DEFAULT not in signatures:
-    yield (f'no signature is named {_DEFAULT!r}, which is what a request that '
-           f'names none gets; give {next(iter(signatures))!r} that name too')
+    yield (f'no signature has the name {_DEFAULT!r}, which serves requests '
+           'without a signature name; add one, for example the function of '
+           f'{next(iter(signatures))!r}')
 
 
 def _tensor_problems(name: str, signature: Signature) -> Iterator[str]:
@@ -80,19 +86,19 @@ def _tensor_problems(name: str, signature: Signature) -> Iterator[str]:
 
 
 def _info_problems(info: meta_graph_pb2.TensorInfo) -> Iterator[str]:
-  """Says what is wrong with an input or output."""
+  """Yields the problems of an input or an output."""
   if (encoding := info.WhichOneof('encoding')) != 'name':
     kind = info.composite_tensor.type_spec.type_spec_class_name or encoding
-    yield (f'is no tensor but a {kind}, which cannot be fed or fetched; use '
-           'dense tensors, of a distribution the mean or a sample')
+    yield (f'is a {kind} instead of a tensor and cannot be fed or fetched; use '
+           'dense tensors, such as the mean or a sample of a distribution')
     return
   if (dtype := tf.as_dtype(info.dtype).name) not in _DTYPES:
-    yield f'is {dtype}, which cannot be sent; cast it, such as to float32'
+    yield f'is {dtype}, which cannot be sent; cast it, for example to float32'
   shape = tf.TensorShape(info.tensor_shape)
   if shape.rank is None:
-    yield 'has no known rank; set it, by tf.ensure_shape'
+    yield 'has no known rank; set it with tf.ensure_shape'
   elif shape.rank == 0:
-    yield 'is a scalar; give it rows, a leading dimension None'
+    yield 'is a scalar; add rows, a leading dimension None'
   elif shape[0] is not None:
     yield (f'has the shape {shape.as_list()}, a fixed number of rows; make its '
            'leading dimension None')
@@ -110,12 +116,12 @@ def _operation_problems(graph: FunctionGraph,
     if function in users:
       where += f' (of {", ".join(users[function])})'
     if function in must_compile:
-      yield (f'{where} must be compiled by XLA, which a server switches off; '
-             'make it without jit_compile=True')
+      yield (f'{where} must be compiled by XLA, which a server disables; '
+             'trace it without jit_compile=True')
     for node in nodes:
       if node.op in _PYTHON_OPS:
         yield (f'{where} has {node.op} {node.name!r}, which runs Python, and a '
-               "server has none; use TensorFlow's operations")
+               'server has no Python; use operations of TensorFlow')
       elif node.op in _RANDOM_OPS and function in users:
-        yield (f'{where} has {node.op} {node.name!r}, whose draws no client '
-               'can repeat; use tf.random.stateless_* with a seed a row')
+        yield (f'{where} has {node.op} {node.name!r}, whose draws a client '
+               'cannot repeat; use tf.random.stateless_* with a seed per row')

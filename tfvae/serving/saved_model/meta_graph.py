@@ -1,4 +1,4 @@
-"""What a written SavedModel says of itself: its signatures and functions."""
+"""Signatures and functions of a SavedModel, read from its files."""
 
 from collections.abc import Iterable, Mapping
 import os
@@ -11,14 +11,17 @@ from tensorflow.core.protobuf import meta_graph_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 Signature = meta_graph_pb2.SignatureDef
-_INITIALIZER = '__saved_model_init_op'  # TensorFlow's own, not for clients.
+_INITIALIZER = '__saved_model_init_op'  # Internal to TensorFlow.
 
 
 def read_meta_graph(path: str) -> meta_graph_pb2.MetaGraphDef:
-  """Returns what a server loads of the SavedModel in a directory.
+  """Returns the graph of a SavedModel that a server loads.
+
+  Args:
+    path: Directory of the SavedModel.
 
   Raises:
-    ValueError: if there is no SavedModel with the tag 'serve'.
+    ValueError: If there is no SavedModel with the tag 'serve'.
   """
   saved_model = saved_model_pb2.SavedModel()
   try:
@@ -30,8 +33,8 @@ def read_meta_graph(path: str) -> meta_graph_pb2.MetaGraphDef:
   for meta_graph in saved_model.meta_graphs:
     if set(meta_graph.meta_info_def.tags) == {tf.saved_model.SERVING}:
       return meta_graph
-  raise ValueError('The SavedModel has no graph tagged to be served; write it '
-                   f'by tf.saved_model.save. Received: path={path}')
+  raise ValueError("The SavedModel has no graph with the tag 'serve'; write it "
+                   f'with tf.saved_model.save. Received: path={path}')
 
 
 def signatures_of(
@@ -43,10 +46,10 @@ def signatures_of(
 
 
 class FunctionGraph:
-  """The functions of a graph, and which of them call which.
+  """The functions of a graph and their calls.
 
   Args:
-    graph: the graph with its library of functions.
+    graph: Graph with its library of functions.
   """
 
   def __init__(self, graph: graph_pb2.GraphDef):
@@ -55,12 +58,12 @@ class FunctionGraph:
                        for function in graph.library.function}
 
   def bodies(self) -> dict[str, Iterable[node_def_pb2.NodeDef]]:
-    """Returns the nodes of each function by its name, '' the graph itself."""
+    """Returns the nodes of each function by name, and of the graph by ''."""
     return {'': self._main.values()} | {
         name: function.node_def for name, function in self._functions.items()}
 
   def marked(self, attribute: str) -> set[str]:
-    """Returns the functions that have an attribute, or are called with it."""
+    """Returns the functions that have an attribute or are called with it."""
     marked = {name for name, function in self._functions.items()
               if attribute in function.attr and function.attr[attribute].b}
     return marked.union(*(

@@ -1,8 +1,8 @@
-"""Checks in a signature's graph of the requests that it answers.
+"""Checks of requests, as operations in the graph of a signature.
 
-Only Python compares a request with the signature's shapes. TF Serving and the
-C++ loader feed whatever a client sends, and a network that begins with a
-`Flatten` answers `[1, 64]` or `[2, 8, 4, 1]` in place of `[1, 8, 8, 1]`.
+Only Python compares a request with the shapes of the signature. TF Serving and
+the C++ loader feed any shape that a client sends, and a network that begins
+with `Flatten` answers `[1, 64]` or `[2, 8, 4, 1]` in place of `[1, 8, 8, 1]`.
 """
 
 import tensorflow as tf
@@ -16,20 +16,19 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 def checked_inputs(inputs: Tensors, shapes: Shapes) -> Tensors:
-  """Returns the inputs; whatever is computed from them runs after the checks.
+  """Returns inputs whose use depends on checks of their shapes.
 
   Args:
     inputs: Tensors by name.
     shapes: Shape of one row of each input, by the same names.
 
   Returns:
-    Tensors of the same values. A request that has another shape, or not the
-    same number of rows in every input, fails with an InvalidArgumentError that
-    names the inputs, with the expected and the received shape or the numbers
-    of rows.
+    Tensors of the same values. A request with another shape, or with different
+    numbers of rows in its inputs, fails with an InvalidArgumentError that names
+    the inputs and shows the shapes or the numbers of rows.
   """
-  # The error says 'check_shape_of_x: Shape of tensor … [1,64] is not compatible
-  # with expected shape [?,8,8,1].'
+  # Error: 'check_shape_of_x: Shape of tensor … [1,64] is not compatible with
+  # expected shape [?,8,8,1].'
   inputs = {
       name: tf.ensure_shape(
           value, (None, *shapes[name]), name=f'check_shape_of_{name}')
@@ -46,16 +45,16 @@ def checked_inputs(inputs: Tensors, shapes: Shapes) -> Tensors:
 
 
 def checked_support(x: tf.Tensor, likelihood: Likelihood) -> tf.Tensor:
-  """Returns x; whatever is computed from it runs after a check of its values.
+  """Returns x, whose use depends on a check of its values.
 
   Args:
     x: Data, `[b, *event_shape]`.
-    likelihood: Layer that makes p(x|z).
+    likelihood: Layer of p(x|z).
 
   Returns:
-    A tensor of the same values. A request with a value that is not finite, or
+    Tensor of the same values. A request with a value that is not finite, or is
     outside the support of the likelihood, fails with an InvalidArgumentError
-    that says what the likelihood takes.
+    that describes the support.
   """
   kind, name = SUPPORTS[likelihood.support], type(likelihood).__name__
   inside = is_inside(x, likelihood.support)

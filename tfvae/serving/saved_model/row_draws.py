@@ -1,4 +1,4 @@
-"""Draws of a batch in which each row has a seed of its own."""
+"""Draws of a batch in which each row has its own seed."""
 
 from collections.abc import Callable
 
@@ -11,25 +11,25 @@ tfd = tfp.distributions
 class RowSeededSample:
   """A `Draw` of `tfvae.models` whose row i depends on seed row i alone.
 
-  A server joins requests to batches as they happen to come, so that with one
-  seed a batch the same request would get another draw each time. Here a row
-  draws the noise of its own seed, whatever batch it is in and at what place.
+  A server combines requests into batches, so that with one seed per batch the
+  same request would get a different draw each time. Here a row draws the noise
+  of its own seed, in any batch and at any position.
 
-  The noise is the same to the last bit. What a network or a flow makes of it,
-  or of an example, is computed for the whole batch, and may differ in the last
-  bit from one batch size to another, as a matrix product may add up in another
-  order. A discrete draw then differs where its noise lies between the two
-  roundings, which is one pixel in some ten millions.
+  The noise is the same to the last bit. Networks and flows compute their
+  outputs for the whole batch. These may differ in the last bit between batch
+  sizes, as a matrix product may add in a different order. A discrete draw then
+  differs if its noise lies between the two rounded values, which happens for
+  about one pixel in ten million.
 
-  Distributions drawn from one after the other get seeds folded in with their
-  position, as by `layers.SeededSample`.
+  Successive distributions get seeds that are folded with their position, as in
+  `layers.SeededSample`.
   """
 
   def __init__(self, seeds: tf.Tensor):
-    """Initialises the draw.
+    """Initializes the draw.
 
     Args:
-      seeds: int tensor `[b, 2]`.
+      seeds: Seeds, int tensor `[b, 2]`.
     """
     self._seeds = tf.cast(seeds, tf.int32)
     self._position = 0
@@ -38,13 +38,13 @@ class RowSeededSample:
     """Returns a draw for each seed.
 
     Args:
-      distribution: Distribution of batch shape `[b]`, row i for seed i, or
-        `[]`, for all of them. Signatures check that there are b seeds.
+      distribution: Distribution of batch shape `[b]`, with row i for seed i, or
+        `[]`, for all seeds. Signatures check that there are b seeds.
 
     Returns:
-      A tensor `[b, *event_shape]`.
+      Tensor `[b, *event_shape]`.
     """
-    # A Keras layer's distribution is wrapped so as to pass for a tensor.
+    # A Keras layer wraps its distribution to behave like a tensor.
     distribution = getattr(distribution, 'tensor_distribution', distribution)
     position, self._position = self._position, self._position + 1
     return self._draw(distribution, position)
@@ -58,10 +58,10 @@ class RowSeededSample:
           distribution.event_shape, seed, dtype=distribution.dtype,
           alg='philox'))
       return distribution.bijector.forward(noise)  # z = μ + L ε, ε ~ N(0, I)
-    # By its attribute: not all transformed distributions of TFP have the class
-    # `tfd.TransformedDistribution`.
+    # By the attribute: not all transformed distributions of TFP are instances
+    # of `tfd.TransformedDistribution`.
     if hasattr(distribution, 'bijector'):
-      # Of the whole batch, since a flow may hold a context for each row.
+      # For the whole batch, as a flow may have a context for each row.
       return distribution.bijector.forward(
           self._draw(distribution.distribution, position))
     if distribution.batch_shape.rank:

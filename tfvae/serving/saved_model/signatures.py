@@ -30,9 +30,8 @@ import tf_keras
 
 from tfvae.layers.base import conversion
 from tfvae.layers.likelihoods.likelihood import Likelihood
-from tfvae.models import GraphVAE
 from tfvae.models import LatentVariableModel
-from tfvae.models import VAE
+from tfvae.models import TrainableModel
 from tfvae.serving.saved_model import request_checks
 from tfvae.serving.saved_model.request_checks import Shapes
 from tfvae.serving.saved_model.request_checks import Tensors
@@ -103,18 +102,16 @@ def input_shapes(model: LatentVariableModel) -> dict[str, Shapes]:
   Raises:
     ValueError: as `signatures` does.
   """
-  if isinstance(model, GraphVAE):
-    graph, y = model.graph, {'y': (model.num_classes,)}
-    sizes = dict(graph.latents) | {'y': model.num_classes}
-    x = {'x': _shape_of(model.features)} | (y if graph.is_conditional else {})
-    z = {name: (sizes[name],) for name in graph.parents('generative', 'x')}
-    given = y if any('y' in f.parents for f in graph.generative) else {}
-  elif isinstance(model, VAE):
-    x, z = {'x': _shape_of(model.encoder)}, {'z': _shape_of(model.decoder)}
-    given = {}
-  else:
+  if not isinstance(model, TrainableModel):
     raise ValueError('Only a VAE or a GraphVAE can be served. Received: '
                      f'model={model!r}')
+  _shape_of(model.decoder)  # Raises before it is built.
+  graph, y = model.graph, {'y': (model.num_classes,)}
+  sizes = dict(graph.latents) | {'y': model.num_classes}
+  x = {'x': _shape_of(model.inference_network())} | (
+      y if graph.is_conditional else {})
+  z = {name: (sizes[name],) for name in graph.parents('generative', 'x')}
+  given = y if any('y' in f.parents for f in graph.generative) else {}
   seed = {'seed': (2,)}
   return {'serving_default': x, 'reconstruct': x, 'encode': x, 'decode': z,
           'generate': seed | given, 'score': x | seed,
@@ -185,9 +182,7 @@ def _score(model: LatentVariableModel, seed: tf.Tensor, **inputs) -> Tensors:
   with conversion.convert_with(tfd.Distribution.mean):
     reconstruction = model.log_likelihood(
         inference.latents, inputs['x'], _given(inputs))
-  kl = tf.add_n(list(inference.kl.values()))
-  return {'elbo': reconstruction - kl, 'reconstruction': reconstruction,
-          'kl': kl}
+  return inference.elbo_parts(reconstruction).per_example()
 
 
 def _parse_example(reconstruct: Callable[..., Tensors], shapes: Shapes,

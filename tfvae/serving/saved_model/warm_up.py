@@ -1,11 +1,11 @@
-"""Requests that TF Serving answers while it loads a model.
+"""Warm-up requests, which TF Serving answers while it loads a model.
 
-TensorFlow optimises a graph at its first request, which takes a thousand times
-as long as the next. A server has this done before it calls a version AVAILABLE,
-by the requests in `assets.extra/tf_serving_warmup_requests`. One of them that
-fails keeps the version from loading, so each is checked, and answered, first.
-One row is not enough: the first larger request would allocate and choose its
-kernels while a client waits.
+TensorFlow optimizes a graph at its first request, which takes a thousand times
+as long as the next one. A server therefore answers the requests in
+`assets.extra/tf_serving_warmup_requests` before a version is AVAILABLE. A
+request that fails keeps the version from loading, so each request is checked
+and answered before it is written. One row is not enough: with the first larger
+request, TensorFlow allocates memory and selects kernels while a client waits.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,45 +18,48 @@ from tensorflow.core.protobuf import meta_graph_pb2
 
 from tfvae.serving.saved_model import meta_graph as meta_graph_lib
 from tfvae.serving.saved_model.meta_graph import Signature
+from tfvae.serving.saved_model.prediction_log import prediction_log
+from tfvae.serving.saved_model.prediction_log import tensor_proto
 
-# Array-likes by signature and by input.
+# Name of a signature, and array-likes by input.
 Request = tuple[str, Mapping[str, np.typing.ArrayLike]]
 
-# Rows of the largest batch that a server runs with `serving/batching.config`.
+# Rows of the largest batch of a server with `serving/batching.config`.
 MAX_EXECUTION_BATCH_SIZE = 256
 
-# Of an input in the larger of the default requests: 16 MB as float32.
+# Elements of an input in the larger default request: 16 MiB as float32.
 _MAX_ELEMENTS = 2**22
 
 _FILE = os.path.join('assets.extra', 'tf_serving_warmup_requests')
 _DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
-_MAX_REQUESTS = 1000  # The server refuses more.
+_MAX_REQUESTS = 1000  # Limit of the server.
 
 
 def default_requests(
     path: str, batch_sizes: Iterable[int] | None = None) -> list[Request]:
   """Returns a request of zeros for each signature and batch size.
 
-  Strings are serialized `tf.Example`s of zeros for `serving_default`'s inputs.
+  Strings are serialized `tf.Example`s of zeros for the inputs of
+  `serving_default`.
 
   Args:
     path: Directory of a SavedModel.
-    batch_sizes: Numbers of rows. None is 1 and `MAX_EXECUTION_BATCH_SIZE`, or
-      for large images as many rows as have 2**22 elements, since a server needs
-      the memory of such a batch to load the model. A server with
-      --enable_batching does not load a model that has a request larger than
-      its `max_batch_size`: give smaller numbers to export for one below 256.
+    batch_sizes: Numbers of rows. By default 1 and `MAX_EXECUTION_BATCH_SIZE`,
+      or fewer for large images, at most 2**22 elements, because a server needs
+      the memory of such a batch to load the model. A server with batching
+      enabled does not load a model with a request larger than its
+      `max_batch_size`: for a limit below 256, choose smaller numbers.
 
   Raises:
-    ValueError: If an input has unknown sizes besides its rows, or a batch is
-      empty.
+    ValueError: If an input has unknown dimensions besides the rows, or a batch
+      is empty.
   """
   signatures = meta_graph_lib.signatures_of(
       meta_graph_lib.read_meta_graph(path))
   batch_sizes = (_default_batch_sizes(signatures) if batch_sizes is None
                  else list(batch_sizes))
   if min(batch_sizes, default=1) < 1:
-    raise ValueError('A warm-up request has at least one row. Received: '
+    raise ValueError('`batch_sizes` must be at least 1. Received: '
                      f'batch_sizes={batch_sizes}')
   example = _serialized_example(signatures)
   return [
@@ -67,7 +70,7 @@ def default_requests(
 
 
 def _default_batch_sizes(signatures: Mapping[str, Signature]) -> list[int]:
-  """Returns 1 and the rows of the larger request, if that is another number."""
+  """Returns 1 and the number of rows of the larger request, if it differs."""
   elements = max((
       _zeros(name, key, info, rows=1).size
       for name, signature in signatures.items()
@@ -77,36 +80,36 @@ def _default_batch_sizes(signatures: Mapping[str, Signature]) -> list[int]:
 
 
 def write_warm_up_requests(path: str, requests: Iterable[Request]):
-  """Adds warm-up requests to a SavedModel, after it has answered each once.
+  """Adds warm-up requests to a SavedModel, which must answer each of them.
 
-  A tensor whose elements are all equal takes the bytes of one of them.
+  A tensor whose elements are all equal is stored as one element.
 
   Args:
     path: Directory of the SavedModel, before it is published.
     requests: Name of the signature and inputs by name, for each request.
 
   Raises:
-    ValueError: If a request does not fit its signature or cannot be answered,
-      or there are more than a server takes.
+    ValueError: If a request does not match its signature or cannot be answered,
+      or there are more requests than a server accepts.
   """
   requests = list(requests)
   if len(requests) > _MAX_REQUESTS:
-    raise ValueError(f'A server takes at most {_MAX_REQUESTS} warm-up requests.'
-                     f' Received: {len(requests)}')
+    raise ValueError(f'A server accepts at most {_MAX_REQUESTS} warm-up '
+                     f'requests. Received: {len(requests)}')
   signatures = meta_graph_lib.signatures_of(
       meta_graph_lib.read_meta_graph(path))
   functions = tf.saved_model.load(path).signatures
   records = []
   for position, (name, inputs) in enumerate(requests):
     try:
-      tensors = {key: _tensor_proto(inputs[key]) for key in sorted(inputs)}
+      tensors = {key: tensor_proto(inputs[key]) for key in sorted(inputs)}
       _check_request(signatures, name, tensors)
       functions[name](**{key: tf.constant(tf.make_ndarray(tensor))
                          for key, tensor in tensors.items()})
     except (TypeError, ValueError, tf.errors.OpError) as error:
-      raise ValueError(f'Warm-up request {position}, of signature {name!r}, '
+      raise ValueError(f'Warm-up request {position} of signature {name!r} '
                        f'would keep the model from loading: {error}') from error
-    records.append(_prediction_log(name, tensors))
+    records.append(prediction_log(name, tensors))
   os.makedirs(os.path.dirname(os.path.join(path, _FILE)), exist_ok=True)
   with tf.io.TFRecordWriter(os.path.join(path, _FILE)) as writer:
     for record in records:
@@ -121,8 +124,8 @@ def _zeros(name: str, key: str, info: meta_graph_pb2.TensorInfo,
            rows: int) -> np.ndarray:
   shape = tf.TensorShape(info.tensor_shape)
   if not shape.rank or not shape[1:].is_fully_defined():
-    raise ValueError(f'Input {key!r} of signature {name!r} has sizes that '
-                     'nobody knows; give warm-up requests that have them. '
+    raise ValueError(f'Input {key!r} of signature {name!r} has unknown '
+                     'dimensions; write warm-up requests that define them. '
                      f'Received: shape={shape}')
   return np.zeros([rows, *shape[1:]], tf.as_dtype(info.dtype).as_numpy_dtype)
 
@@ -140,7 +143,7 @@ def _serialized_example(signatures: Mapping[str, Signature]) -> bytes:
 
 def _check_request(signatures: Mapping[str, Signature], name: str,
                    tensors: Mapping[str, tensor_pb2.TensorProto]):
-  """Raises a ValueError unless a signature takes these inputs."""
+  """Raises a ValueError unless a signature accepts these inputs."""
   if name not in signatures:
     raise ValueError(f'the signatures are {sorted(signatures)}')
   expected = signatures[name].inputs
@@ -154,36 +157,3 @@ def _check_request(signatures: Mapping[str, Signature], name: str,
     if dtypes[0] != dtypes[1] or not shapes[0].is_compatible_with(shapes[1]):
       raise ValueError(f'input {key!r} is {dtypes[0]} {shapes[0]}. Received: '
                        f'{dtypes[1]} {shapes[1]}')
-
-
-def _tensor_proto(value: np.typing.ArrayLike) -> tensor_pb2.TensorProto:
-  """Returns a tensor, compressed if all of its elements are equal."""
-  proto = tf.make_tensor_proto(value)
-  array = tf.make_ndarray(proto)
-  values = array.ravel()  # Of bytes, NumPy scalars lose the zeros at the end.
-  if array.size < 2 or (values != values[:1]).any():
-    return proto
-  # Readers repeat the last value that is given until the shape is filled.
-  return tf.make_tensor_proto(values[0], proto.dtype, array.shape)
-
-
-def _prediction_log(
-    name: str, tensors: Mapping[str, tensor_pb2.TensorProto]) -> bytes:
-  """Returns a serialized `tensorflow.serving.PredictionLog`.
-
-  tensorflow-serving-api, which has the class, is not needed for this.
-  """
-  model_spec = _field(3, name.encode())  # signature_name
-  request = _field(1, model_spec) + b''.join(
-      _field(2, _field(1, key.encode()) + _field(2, tensor.SerializeToString()))
-      for key, tensor in tensors.items())
-  return _field(6, _field(1, request))  # PredictionLog.predict_log.request
-
-
-def _field(number: int, content: bytes) -> bytes:
-  """Returns a protobuf field of bytes: its tag, length and content."""
-  length, rest = b'', len(content)
-  while rest > 0x7f:
-    length += bytes([rest & 0x7f | 0x80])
-    rest >>= 7
-  return bytes([number << 3 | 2]) + length + bytes([rest]) + content

@@ -10,14 +10,14 @@ import tf_keras
 
 @contextlib.contextmanager
 def averaged(model: tf_keras.Model) -> Iterator[None]:
-  """Gives a model its averaged weights inside the block, then its own back.
+  """Sets a model to its averaged weights inside the block.
 
     average_t = γ average_{t−1} + (1 − γ) weight_t, the initial weight at t = 0.
 
-  Nothing happens where the optimizer keeps no average.
+  Does nothing if the optimizer keeps no average.
 
   Args:
-    model: compiled, and its optimizer built.
+    model: Compiled model whose optimizer is built.
 
   Yields:
     Nothing.
@@ -30,29 +30,29 @@ def averaged(model: tf_keras.Model) -> Iterator[None]:
 
 
 class AveragedValidation(tf_keras.callbacks.Callback):
-  """Has `fit` validate with the averaged weights, and train on with its own.
+  """Makes `fit` validate with the averaged weights, and train with its own.
 
-  At its end `fit` leaves the averages in the place of the weights, which a
-  further `fit` would begin with; the weights are put back there too.
+  `fit` ends by replacing the weights with their averages, from which a further
+  `fit` would start; the callback restores the weights there too.
   """
 
   _own: Sequence[tf.Tensor] = ()
 
   def on_test_begin(self, logs: dict[str, Any] | None = None):
-    """Gives the model its averaged weights."""
+    """Sets the model to its averaged weights."""
     self._own = _swap_in(self.model)
 
   def on_test_end(self, logs: dict[str, Any] | None = None):
-    """Gives the model its own weights back."""
+    """Restores the weights of the model."""
     _put_back(self.model, self._own)
 
   def on_train_end(self, logs: dict[str, Any] | None = None):
-    """Gives the model its own weights back, which are those of validation."""
+    """Restores the weights of the model after the last validation."""
     _put_back(self.model, self._own)
 
 
 def _swap_in(model: tf_keras.Model) -> list[tf.Tensor]:
-  """Returns the weights, in the place of which their averages are then."""
+  """Replaces the weights with their averages, and returns the weights."""
   if not model.optimizer.use_ema:
     return []
   own = [tf.identity(weight) for weight in model.trainable_variables]

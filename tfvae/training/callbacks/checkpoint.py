@@ -1,4 +1,4 @@
-"""Callbacks: checkpoints and history."""
+"""Checkpoints of a training, and the weights that it keeps."""
 
 import contextlib
 import math
@@ -13,92 +13,43 @@ import tf_keras
 
 from tfvae.models.steps.skipped_steps import check_finite
 from tfvae.training import strategies
-from tfvae.training import workdir as workdir_lib
 from tfvae.training.callbacks.averaging import averaged
 from tfvae.training.callbacks.checkpoints import CheckpointStore
+from tfvae.training.callbacks.history import History
 from tfvae.training.callbacks.interruption import Interruption
 from tfvae.training.callbacks.interruption import TrainingInterruptedError
 from tfvae.training.config import TrainingConfig
 
 
-class History(tf_keras.callbacks.Callback):
-  """Writes a row an epoch to `history.csv`."""
-
-  def __init__(self, workdir: str, num_images: int, writes: bool = True):
-    """Initialises the callback.
-
-    Args:
-      workdir: gets the file.
-      num_images: of an epoch.
-      writes: whether it does; only one of several workers is to.
-    """
-    super().__init__()
-    self._workdir, self._num_images = workdir, num_images
-    self._writes, self._rows = writes, []
-    self._seconds_before = self._train_seconds = 0.0
-    self._start = time.monotonic()
-
-  def resume(self, epochs_done: int, seconds: float):
-    """Goes on in an epoch; rows of epochs not done are dropped.
-
-    Args:
-      epochs_done: before it.
-      seconds: that it has taken already.
-    """
-    self._rows = workdir_lib.read_history(self._workdir, epochs_done)
-    self._seconds_before = seconds
-
-  @property
-  def epoch_seconds(self) -> float:
-    """The time that the present epoch has taken so far."""
-    return self._seconds_before + time.monotonic() - self._start
-
-  def total(self, column: str) -> float:
-    """Returns the sum of a column over all epochs, resumed ones included."""
-    return sum(float(row[column]) for row in self._rows)
-
-  def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None):
-    """Notes the time."""
-    self._start = time.monotonic()
-
-  def on_test_begin(self, logs: dict[str, Any] | None = None):
-    """Notes the time that the epoch's training took."""
-    self._train_seconds = self.epoch_seconds
-
-  def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
-    """Adds the epoch's row and replaces the file."""
-    self._rows.append(
-        {'epoch': epoch + 1} | logs | {
-            'learning_rate': float(
-                self.model.optimizer.learning_rate.numpy()),
-            'images_per_second': round(
-                self._num_images / max(self._train_seconds, 1e-9)),
-            'seconds': round(self.epoch_seconds, 3)})
-    self._seconds_before = 0.0
-    if self._writes:
-      workdir_lib.write_history(self._workdir, self._rows)
-
-
 class Checkpoint(tf_keras.callbacks.Callback):
-  """Keeps what resuming needs, and the weights that are delivered.
+  """Saves the state of the training, and selects the weights of the run.
 
-  A checkpoint holds the model, the optimizer's state, the number of steps done,
-  the means of the epoch so far, and the weights of the epoch that is best by
-  `--select_by`, averaged where the optimizer averages them. Data order,
-  noise and schedules are functions of the seed and the step, so nothing of them
-  needs saving. There is one after each epoch, and within epochs as often as the
-  settings say and when a signal ends the run.
+  A checkpoint holds the model, the state of the optimizer, the number of steps,
+  the means of the current epoch, and the weights of the best epoch by
+  `select_by`, averaged if the optimizer averages them. Data order, noise and
+  schedules are functions of the seed and the step, so they have no state. A
+  checkpoint is written after each epoch, within epochs as often as the settings
+  require, and when a signal ends the run.
 
-  With several workers all of them take part, as some variables are summed when
-  they are saved, and the chief's stays. They need one workdir. Where they train
-  at their own pace, the epochs' ends alone are moments of which all is known.
+  With several workers all of them take part, since some variables are summed
+  when they are saved, and the checkpoint of the chief is kept. They need one
+  workdir. Workers of a parameter server have a common state only at the end of
+  an epoch.
   """
 
   def __init__(self, model: tf_keras.Model, workdir: str,
                config: TrainingConfig, steps_per_epoch: int, history: History):
-    """Initialises the callback for a compiled model."""
+    """Initializes the callback.
+
+    Args:
+      model: Compiled model.
+      workdir: Directory that receives `checkpoints/`.
+      config: Settings of the training.
+      steps_per_epoch: Training steps per epoch.
+      history: History, which resumes with the checkpoint.
+    """
     super().__init__()
-    self._supports_tf_logs = True  # Which are not copied for each batch then.
+    self._supports_tf_logs = True  # Avoids a copy of the logs per batch.
     self._config, self._history = config, history
     self._steps_per_epoch = steps_per_epoch
     self._strategy = model.distribute_strategy
@@ -114,7 +65,7 @@ class Checkpoint(tf_keras.callbacks.Callback):
       self._best = [tf.Variable(weight.numpy()) for weight in model.weights]
     self._checkpoint = tf.train.Checkpoint(
         model=model, step=self.step, best_epoch=self.best_epoch,
-        # Under the name it had when the ELBO was the only score.
+        # The name from when the ELBO was the only score.
         best_elbo=self.best_score, best=self._best, means=list(model.metrics),
         seconds=self._seconds)
     self._stores = contextlib.ExitStack()
@@ -127,15 +78,16 @@ class Checkpoint(tf_keras.callbacks.Callback):
     steps = int(self.step)
     if strategies.sum_over_workers(self._strategy, [steps])[0] != (
         steps * strategies.num_workers(self._strategy)):
-      raise ValueError('Several workers need one workdir, on a file system '
-                       'that they share; this one found other checkpoints than '
-                       f'the others. Received: a checkpoint of step {steps}')
+      raise ValueError(
+          'Several workers need one `workdir`, on a shared file system; this '
+          'worker found other checkpoints than the others. Received: a '
+          f'checkpoint of step {steps}')
     epoch, steps_in_epoch = divmod(steps, self._steps_per_epoch)
     self._history.resume(epoch, float(self._seconds))
     if steps_in_epoch:
       self._means = [v.numpy() for m in model.metrics for v in m.variables]
     if strategies.is_chief(self._strategy):
-      self._store.remove_leftovers()  # It holds the workdir.
+      self._store.remove_leftovers()  # The chief holds the workdir.
     else:
       self._store = CheckpointStore(self._stores.enter_context(
           tempfile.TemporaryDirectory()), keep=1)
@@ -143,16 +95,16 @@ class Checkpoint(tf_keras.callbacks.Callback):
 
   @contextlib.contextmanager
   def awaiting_signals(self):
-    """Saves and raises `TrainingInterruptedError` if a signal comes inside."""
+    """Makes a signal inside save and raise `TrainingInterruptedError`."""
     with self._stores, self._interruption.awaited():
       yield
 
   def best_weights(self) -> list[np.ndarray]:
-    """Returns the weights of the epoch that is kept."""
+    """Returns the weights of the selected epoch."""
     return [weight.numpy() for weight in self._best]
 
   def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None):
-    """Takes up the means of an epoch that was broken off."""
+    """Restores the means of an interrupted epoch."""
     self._first_step = self._steps_per_epoch * epoch
     if self._means is not None:
       self._first_step = int(self.step)
@@ -162,7 +114,7 @@ class Checkpoint(tf_keras.callbacks.Callback):
       self._means = None
 
   def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None):
-    """Saves if it is time, or if a signal is to end the run."""
+    """Saves when a checkpoint is due, and ends the run after a signal."""
     step = self._first_step + batch + 1
     if strategies.is_asynchronous(self._strategy):
       if self._interruption.signal is not None:
@@ -177,7 +129,7 @@ class Checkpoint(tf_keras.callbacks.Callback):
       self._stop(step)
 
   def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
-    """Saves; a kill at any moment leaves the last state or this."""
+    """Saves; a kill at any moment leaves the previous checkpoint or this."""
     check_finite(self.model)
     score = self._score(epoch, logs)
     if score > float(self.best_score):
@@ -193,7 +145,7 @@ class Checkpoint(tf_keras.callbacks.Callback):
       self._stop(step)
 
   def _score(self, epoch: int, logs: dict[str, Any]) -> float:
-    """Returns the figure by which the epoch with the highest is kept."""
+    """Returns the score of an epoch; the epoch with the highest is selected."""
     match self._config.select_by:
       case 'objective':
         return -logs['val_loss']
@@ -218,4 +170,4 @@ class Checkpoint(tf_keras.callbacks.Callback):
     epoch = -(-step // self._steps_per_epoch)
     raise TrainingInterruptedError(
         f'stopped by a signal after step {step}, in epoch {epoch} of '
-        f'{self._config.epochs}; run the same command to go on from there')
+        f'{self._config.epochs}; the same command resumes from there')

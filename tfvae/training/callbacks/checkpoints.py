@@ -1,4 +1,4 @@
-"""The states of a training on the disk: whole, or skipped."""
+"""Checkpoints of a training on the disk."""
 
 import contextlib
 import logging
@@ -12,27 +12,27 @@ from tfvae import files
 
 _LOGGER = logging.getLogger(__name__)
 
-_FILES = 'state'  # What TensorFlow puts its suffixes to.
+_FILES = 'state'  # TensorFlow adds suffixes.
 
-# What TensorFlow raises of a damaged file; of a shortened one an IndexError.
+# Errors of TensorFlow for a damaged file; IndexError for a truncated one.
 _UNREADABLE = (tf.errors.OpError, ValueError, IndexError)
 
 
 class CheckpointStore:
-  """Numbered checkpoints in a directory, each of them whole or not there.
+  """Numbered checkpoints in a directory, each complete or absent.
 
-  A checkpoint is written to a temporary sibling, brought to the disk and then
-  renamed, so that a kill leaves the one before. One that cannot be read all the
-  same, since the disk failed, is put aside as `<number>.corrupt`, and the one
-  before is taken.
+  A checkpoint is written to a temporary directory, flushed to the disk and then
+  renamed, so that a kill leaves the previous one. A checkpoint that cannot be
+  read, because the disk failed, is renamed to `<number>.corrupt`, and the
+  previous one is used.
   """
 
   def __init__(self, directory: str, keep: int):
-    """Initialises the store.
+    """Initializes the store.
 
     Args:
-      directory: made when it is first written to.
-      keep: how many checkpoints stay, the newest.
+      directory: Path of the directory, which the first checkpoint creates.
+      keep: Number of checkpoints to keep, the newest.
     """
     self._directory, self._keep = directory, keep
 
@@ -40,11 +40,11 @@ class CheckpointStore:
     """Writes a checkpoint.
 
     Args:
-      checkpoint: what is saved.
-      number: its number, higher than that of the ones there.
+      checkpoint: Checkpoint to save.
+      number: Number of the checkpoint, higher than those in the directory.
 
     Raises:
-      OSError: if it cannot be written; those there stay.
+      OSError: If it cannot be written; the previous checkpoints stay.
     """
     os.makedirs(self._directory, exist_ok=True)
     temporary = os.path.join(self._directory, f'.{number}.tmp')
@@ -60,13 +60,13 @@ class CheckpointStore:
     """Restores the newest checkpoint that can be read.
 
     Args:
-      checkpoint: what is restored.
+      checkpoint: Checkpoint to restore.
 
     Returns:
       Its number; None if there are no checkpoints.
 
     Raises:
-      ValueError: if there are some, and none can be read.
+      ValueError: If there are checkpoints, and none can be read.
     """
     numbers, torn = self._numbers(), []
     for number in reversed(numbers):
@@ -75,8 +75,8 @@ class CheckpointStore:
         _read_through(prefix)
       except _UNREADABLE as error:
         _LOGGER.warning(
-            'Skipping the checkpoint %s, which cannot be read (%s); the one '
-            'before is taken.', self._path(number), _first_line(error))
+            'Skipping the checkpoint %s, which cannot be read (%s); resuming '
+            'from the previous one.', self._path(number), _first_line(error))
         torn.append(number)
         continue
       checkpoint.read(prefix).assert_existing_objects_matched()
@@ -84,16 +84,15 @@ class CheckpointStore:
       return number
     if numbers:
       raise ValueError(
-          'None of the checkpoints can be read; remove the workdir to begin '
-          f'anew, or choose another. Received: {self._directory}')
+          'None of the checkpoints can be read; remove the workdir, or choose '
+          f'another `workdir`. Received: directory={self._directory}')
     return None
 
   def remove_leftovers(self):
-    """Removes what writers that were killed left, and old corrupt checkpoints.
+    """Removes temporary files of killed processes, and corrupt checkpoints.
 
-    Of those that were put aside the newest stays, as a witness of the disk.
-    Nobody may be writing meanwhile: it is for the process that holds the
-    workdir, after `restore_latest`.
+    The newest corrupt checkpoint stays, for a diagnosis of the disk. Only the
+    process that holds the workdir may call this, after `restore_latest`.
     """
     leftovers = [f'.{number}.tmp' for number in self._numbers(r'\.(\d+)\.tmp')]
     corrupt = [f'{number}.corrupt'
@@ -102,11 +101,11 @@ class CheckpointStore:
       shutil.rmtree(os.path.join(self._directory, name), ignore_errors=True)
 
   def _put_aside(self, numbers: list[int]):
-    """Makes room for the checkpoints that will have these numbers."""
+    """Renames checkpoints whose numbers will be used again."""
     for number in numbers:
       aside = f'{self._path(number)}.corrupt'
       shutil.rmtree(aside, ignore_errors=True)
-      # Another worker may have been faster.
+      # Another worker may have renamed it.
       with contextlib.suppress(FileNotFoundError):
         os.rename(self._path(number), aside)
 
@@ -125,12 +124,12 @@ class CheckpointStore:
 def _write(checkpoint: tf.train.Checkpoint, prefix: str):
   try:
     checkpoint.write(prefix)
-  except tf.errors.OpError as error:  # TensorFlow's, of a full disk.
+  except tf.errors.OpError as error:  # A full disk, for example.
     raise OSError(None, _first_line(error), prefix) from error
 
 
 def _read_through(prefix: str):
-  """Reads every tensor of a checkpoint, which compares its checksums."""
+  """Reads every tensor of a checkpoint, which validates the checksums."""
   reader = tf.train.load_checkpoint(prefix)
   for name in reader.get_variable_to_shape_map():
     reader.get_tensor(name)
@@ -138,4 +137,4 @@ def _read_through(prefix: str):
 
 def _first_line(error: Exception) -> str:
   line = str(getattr(error, 'message', error)).split('\n', 1)[0]
-  return re.sub(r'^\{\{.*?\}\} ?', '', line)  # TensorFlow's node.
+  return re.sub(r'^\{\{.*?\}\} ?', '', line)  # Name of the node.

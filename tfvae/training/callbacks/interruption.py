@@ -1,32 +1,32 @@
-"""Signals that end a run: first its state is saved."""
+"""Signals that end a run after its state is saved."""
 
 from collections.abc import Iterator
 import contextlib
 import signal
 import threading
 
-# Of sysexits.h, EX_TEMPFAIL: the same command may be run again, and goes on.
+# EX_TEMPFAIL of sysexits.h: the same command may be run again, and resumes.
 REQUEUE_EXIT_CODE = 75
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class TrainingInterruptedError(Exception):
-  """A signal has ended the run, and the same command goes on from there."""
+  """A signal ended the run, and the same command resumes it."""
 
 
 class Interruption:
-  """Whether a signal to end has come, which does not end the process here."""
+  """Record of a signal, which does not end the process at once."""
 
   def __init__(self):
-    """Initialises it: none has come."""
+    """Initializes the record: no signal."""
     self.signal: signal.Signals | None = None
 
   @contextlib.contextmanager
   def awaited(self) -> Iterator[None]:
-    """Takes SIGTERM and SIGINT inside the block; the second one ends it.
+    """Records SIGTERM and SIGINT inside the block; a second one ends it.
 
-    Does nothing outside the main thread, where Python handles no signals.
+    Does nothing outside the main thread, where Python cannot handle signals.
 
     Yields:
       Nothing.

@@ -1,4 +1,4 @@
-"""Validation in one process, where workers train at their own pace."""
+"""Validation in the coordinator of a parameter server."""
 
 from concurrent import futures
 from typing import Any
@@ -10,28 +10,29 @@ from tfvae.training.callbacks.averaging import averaged
 
 
 class CoordinatorValidation(tf_keras.callbacks.Callback):
-  """Validates at the end of an epoch as `fit` does, but here.
+  """Validates in this process at the end of an epoch.
 
-  The `val_` means are put among the epoch's logs, for the callbacks that
+  The `val_` means are added to the logs of the epoch, for the callbacks that
   follow.
   """
 
   def __init__(self, plain_model: tf_keras.Model, batches: tf.data.Dataset):
-    """Initialises the callback.
+    """Initializes the callback.
 
     Args:
-      plain_model: a compiled model of the same kind, whose variables are here.
-      batches: of the validation split.
+      plain_model: Compiled model of the same architecture, whose variables are
+        in this process.
+      batches: Batches of the validation split.
     """
     super().__init__()
     self._plain_model, self._batches = plain_model, batches
 
   def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
-    """Adds the means."""
+    """Adds the means to the logs."""
     with averaged(self.model):
       self._plain_model.set_weights(self.model.get_weights())
-    # In a thread of its own: `fit` is in the scope of its strategy, where
-    # `evaluate` would have the workers do it.
+    # In a separate thread: inside the strategy scope of `fit`, `evaluate` would
+    # run on the workers.
     with futures.ThreadPoolExecutor(1) as thread:
       means = thread.submit(self._plain_model.evaluate, self._batches,
                             return_dict=True, verbose=0).result()

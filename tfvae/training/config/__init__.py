@@ -5,7 +5,6 @@ from tfvae.training.config.config import FIELDS
 from tfvae.training.config.config import GROUPS
 from tfvae.training.config.data import DataConfig
 from tfvae.training.config.evaluation import EvaluationConfig
-from tfvae.training.config.evaluation import EVALUATIONS
 from tfvae.training.config.model import ModelConfig
 from tfvae.training.config.serving import ServingConfig
 from tfvae.training.config.training import TrainingConfig
@@ -13,7 +12,6 @@ from tfvae.training.config.training import TrainingConfig
 __all__ = [
     'Config',
     'DataConfig',
-    'EVALUATIONS',
     'EvaluationConfig',
     'FIELDS',
     'GROUPS',

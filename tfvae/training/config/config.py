@@ -5,7 +5,7 @@ import dataclasses
 import difflib
 from typing import Any
 
-from tfvae.models.choices import SUPPORT
+from tfvae.layers import LIKELIHOODS
 from tfvae.settings import flag_text
 from tfvae.training.config.data import DataConfig
 from tfvae.training.config.evaluation import EvaluationConfig
@@ -88,7 +88,7 @@ class Config:
              if _GROUP_OF[key] == name}
       object.__setattr__(self, name, dataclasses.replace(group, **own)
                          if group else kind(**own))
-    _check_batch_size(self)
+    self.model.make_objective().check_batch_size(self.training.batch_size)
     _check_cache(self)
     _check_strategy(self)
 
@@ -101,7 +101,8 @@ class Config:
     """Returns the binarization, with 'auto' resolved by the likelihood."""
     if self.data.binarization != 'auto':
       return self.data.binarization
-    return 'dynamic' if SUPPORT[self.model.likelihood] == 'binary' else 'none'
+    data = LIKELIHOODS[self.model.likelihood].kind_of_data()
+    return 'dynamic' if data.is_binary else 'none'
 
   def to_flags(self) -> dict[str, str]:
     """Returns the text of each flag by name; settings of None are left out."""
@@ -123,31 +124,22 @@ def _check_strategy(config: Config):
   settings = config.flat()
   for name, refused, reason, remedy in (
       ('cache', ('disk', 'none'), 'sends each worker the images in memory',
-       '--cache=memory'),
+       "`cache='memory'`"),
       ('jit', ('true',), 'keeps the weights where XLA does not reach them',
-       '--jit=auto'),
+       "`jit='auto'`"),
       ('precision', ('float16',), 'has no loss scaling in Keras',
-       '--precision=bfloat16')):
+       "`precision='bfloat16'`")):
     if settings[name] in refused:
       raise ValueError(
-          f'--strategy=parameter_server {reason}; use {remedy}, or '
-          '--strategy=multi_worker. Received: strategy=parameter_server, '
+          f"`strategy='parameter_server'` {reason}; use {remedy}, or "
+          "`strategy='multi_worker'`. Received: strategy=parameter_server, "
           f'{name}={settings[name]}')
-
-
-def _check_batch_size(config: Config):
-  """Raises if an objective compares examples, and a batch has only one."""
-  objective, size = config.model.objective, config.training.batch_size
-  if objective in ('beta_tc', 'info_vae') and size < 2:
-    raise ValueError(f'--objective={objective} compares the examples of a '
-                     'batch, so --batch_size must be at least 2. Received: '
-                     f'batch_size={size}')
 
 
 def _check_cache(config: Config):
   """Raises if a draw of the pixels is to be kept, and no cache keeps it."""
   if config.data.cache == 'none' and config.data_binarization() == 'static':
-    raise ValueError('--binarization=static keeps what is drawn, and '
-                     '--cache=none keeps nothing; use --cache=disk, or '
-                     '--binarization=dynamic. Received: binarization=static, '
-                     'cache=none')
+    raise ValueError(
+        "`binarization='static'` keeps the drawn pixels, and `cache='none'` "
+        "keeps nothing; use `cache='disk'`, or `binarization='dynamic'`. "
+        'Received: binarization=static, cache=none')

@@ -18,45 +18,45 @@ class DataConfig:
   """
 
   dataset: str = setting(
-      'digits', 'any image data set of TensorFlow Datasets, such as '
-      'mnist or fashion_mnist; digits is bundled and needs no network')
+      'digits', 'image data set of TensorFlow Datasets, such as mnist or '
+      'fashion_mnist; digits comes with tfvae and needs no download')
   data_dir: str | None = setting(
-      None, 'where TensorFlow Datasets keeps its files; by default '
+      None, 'directory of TensorFlow Datasets; by default '
       '~/tensorflow_datasets', changes_result=False)
   train_split: str = setting(
       'train', "split to train on, such as 'train[:90%]'")
   validation_split: str | None = setting(
-      None, 'split to choose the best epoch on; by default carved from '
-      'the train split, see --validation_fraction')
+      None, 'split that selects the best epoch; by default a part of the '
+      'training split, see `validation_fraction`')
   test_split: str = setting(
-      'test', 'split for the final numbers, used for nothing else')
+      'test', 'split of the final metrics, used for nothing else')
   validation_fraction: float = setting(
-      0.1, 'part of the train split to validate on', above=0, below=1)
-  image_key: str = setting('image', 'feature that holds the image')
+      0.1, 'fraction of the training split that is held out for validation',
+      above=0, below=1)
+  image_key: str = setting('image', 'name of the image feature')
   label_key: str = setting(
-      'label', 'feature that holds y, for models that have it')
+      'label', 'name of the label feature, for models with y')
   binarization: str = setting(
-      'auto', 'x ~ Bernoulli(pixel): dynamic draws anew every epoch, '
-      'static once, none keeps the pixels; auto is dynamic for the bernoulli '
-      'likelihood, none for others. Evaluation is on one fixed draw, that of '
-      '--eval_seed',
-      choices=('auto', *BINARIZATIONS))
+      'auto', 'binarization of the pixels, x ~ Bernoulli(pixel): new draws in '
+      'every epoch (dynamic), one fixed draw (static), or none; auto is '
+      'dynamic for the likelihood bernoulli and none for the others. '
+      'Evaluation always uses one fixed draw, with the seed `eval_seed`',
+      ('auto', *BINARIZATIONS))
   cache: str = setting(
-      'memory', 'where the decoded images are: in memory; on the disk, '
-      'in files written once and read as they are needed, with the same '
-      'results; or nowhere, when each epoch reads the training images from '
-      'the data set anew, shuffled within --shuffle_buffer',
-      choices=CACHES, same_result=('memory', 'disk'))
+      'memory', 'storage of the decoded images: memory; disk, in files that '
+      'are written once, with the same results; or none, which reads the '
+      'training images from the data set in every epoch and shuffles them '
+      'within `shuffle_buffer`', CACHES, same_result=('memory', 'disk'))
   cache_dir: str | None = setting(
-      None, 'directory for the files of --cache=disk; by default in '
-      "the data set's own, in --data_dir", only_with={'cache': ('disk',)},
+      None, "directory of the files of `cache='disk'`; by default that of the "
+      'data set in `data_dir`', only_with={'cache': ('disk',)},
       changes_result=False)
   shuffle_buffer: int = setting(
-      10_000, 'images, as they are in the files, that are shuffled at '
-      'a time', only_with={'cache': ('none',)}, at_least=1)
+      10_000, 'number of encoded images in the shuffle buffer',
+      only_with={'cache': ('none',)}, at_least=1)
   deterministic: bool = setting(
-      True, 'the same order for the same --seed; without it the files '
-      'are read as they come, which is faster where they are slow',
+      True, 'same order of the images for the same `seed`; false reads the '
+      'files in any order, which is faster on slow storage',
       only_with={'cache': ('none',)})
 
   def __post_init__(self):

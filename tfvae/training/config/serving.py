@@ -16,13 +16,13 @@ class ServingConfig:
   """
 
   export: bool = setting(
-      True, 'write a SavedModel for TensorFlow Serving at the end '
-      'of the training', changes_result=False)
+      True, 'export of a SavedModel for TensorFlow Serving after the training',
+      changes_result=False)
   export_dir: str | None = setting(
-      None, 'gets the next version, a directory named by a number; '
-      'by default export in --workdir', changes_result=False)
+      None, 'directory of the exported versions, each a subdirectory named by '
+      'a number; by default export in `workdir`', changes_result=False)
   export_keep: int | None = setting(
-      None, 'versions to keep there, the newest; by default all',
+      None, 'number of exported versions to keep, the newest; by default all',
       changes_result=False, at_least=1)
 
   def __post_init__(self):

@@ -16,70 +16,71 @@ class TrainingConfig:
   """
 
   select_by: str = setting(
-      'objective', 'validation figure whose best epoch is kept: '
-      'the objective that is trained, at the end of its KL schedule; the ELBO '
-      'at β = 1, whatever is trained; or last, which keeps the last epoch',
-      choices=('objective', 'elbo', 'last'))
-  epochs: int = setting(100, 'passes over the data', at_least=1)
-  batch_size: int = setting(100, 'examples a step', at_least=1)
+      'objective', 'criterion of the epoch whose weights are kept: the best '
+      'validation value of the trained objective, at the end of its KL '
+      'schedule; the best validation elbo, at β = 1; or the last epoch',
+      ('objective', 'elbo', 'last'))
+  epochs: int = setting(100, 'passes over the training data', at_least=1)
+  batch_size: int = setting(
+      100, 'examples per training step, on all devices together', at_least=1)
   optimizer: str = setting(
-      'adam', 'adamw is adam with weight decay of its own, adamax '
-      'adam with the largest of the past gradients for their mean square',
-      choices=('adam', 'adamw', 'adamax'))
+      'adam', 'optimizer: Adam; adamw, with decoupled weight decay; or adamax, '
+      'with the infinity norm instead of the second moment',
+      ('adam', 'adamw', 'adamax'))
   weight_decay: float = setting(
-      0.004, 'part of every weight that adamw takes off in a step, '
-      'times the learning rate', only_with={'optimizer': ('adamw',)},
-      at_least=0)
+      0.004, 'fraction of each weight that adamw subtracts per step, times the '
+      'learning rate', only_with={'optimizer': ('adamw',)}, at_least=0)
   learning_rate: float = setting(
-      1e-3, 'of the optimizer, after the warm-up', above=0)
+      1e-3, 'learning rate of the optimizer, after the warm-up', above=0)
   learning_rate_schedule: str = setting(
-      'constant', 'cosine falls to 0 over the epochs; burda falls '
-      'to a tenth in seven steps, each rate three times as long as the one '
-      'before, as in Burda et al. 2016',
-      choices=('constant', 'cosine', 'burda'))
+      'constant', 'schedule of the learning rate: constant; cosine, which '
+      'decays to 0 over the epochs; or burda, which decays to a tenth in seven '
+      'steps, each rate three times as long as the previous one (Burda et al., '
+      '2016)', ('constant', 'cosine', 'burda'))
   learning_rate_warm_up_steps: int = setting(
-      0, 'steps in which the learning rate first rises linearly',
-      at_least=0)
+      0, 'steps of a linear warm-up of the learning rate', at_least=0)
   clip_norm: float | None = setting(
-      None, 'scales gradients down to this global norm; by default '
-      'they are left alone', above=0)
+      None, 'global norm to which gradients are clipped; by default they are '
+      'not clipped', above=0)
   ema_decay: float | None = setting(
-      None, 'evaluate, save and export the moving average of the '
-      'weights: at each step decay * average + (1 - decay) * weight, from the '
-      'initial weights on, which fade in a few times 1 / (1 - decay) steps; '
-      'none by default', above=0, below=1)
+      None, 'decay of a moving average of the weights that is evaluated, saved '
+      'and exported instead of them: at each step decay * average + (1 - '
+      'decay) * weight, starting at the initial weights, whose share falls '
+      'below 2 % after 4 / (1 - decay) steps; no average by default',
+      above=0, below=1)
   max_skipped_steps: int = setting(
-      10, 'steps in a row that may be skipped, their loss or '
-      'gradient being NaN or infinite, before training stops', at_least=1,
+      10, 'consecutive steps that may be skipped because their loss or '
+      'gradient is NaN or infinite, before training stops', at_least=1,
       changes_result=False)
   precision: str = setting(
-      'float32', 'in which the networks compute; weights and '
-      'distributions are float32 always, and exports compute in it',
-      choices=('float32', 'bfloat16', 'float16'))
+      'float32', 'precision of the computations in the networks; weights, '
+      'distributions and exports are always float32',
+      ('float32', 'bfloat16', 'float16'))
   seed: int = setting(
-      0, 'seed of data order, binarization in training, initial '
-      'weights and noise; evaluation has --eval_seed', at_least=0, below=2**31)
+      0, 'seed of the data order, binarization in training, initial weights '
+      'and noise; evaluation has `eval_seed`', at_least=0, below=2**31)
   jit: str = setting(
-      'auto', 'compile the step with XLA, whose random normals are '
-      'others; auto does, but on a CPU not for convolutions',
-      choices=('auto', 'true', 'false'))
+      'auto', 'compilation of the training step with XLA, which draws other '
+      'random normals; auto compiles, except for convolutions on a CPU',
+      ('auto', 'true', 'false'))
   steps_per_execution: str = setting(
-      'auto', 'steps between two returns to Python, a number; auto '
-      'is 50', changes_result=False)
+      'auto', 'number of training steps per call from Python; auto is 50',
+      changes_result=False)
   strategy: str = setting(
-      'auto', 'mirrored trains on all GPUs of this machine, '
+      'auto', 'devices: mirrored trains on all GPUs of this machine, '
       'multi_worker on several machines in step, parameter_server on several '
-      'at their own pace, both as TF_CONFIG says; auto is mirrored where there '
-      'are several GPUs, else default. The batch size is that of all together',
-      choices=('auto', 'default', 'one_device', 'mirrored', 'multi_worker',
-               'parameter_server'), changes_result=False)
+      'machines at their own pace; the latter two read TF_CONFIG; auto is '
+      'mirrored if there are several GPUs, otherwise default',
+      ('auto', 'default', 'one_device', 'mirrored', 'multi_worker',
+       'parameter_server'), changes_result=False)
   checkpoint_every_steps: int | None = setting(
-      None, 'steps between two checkpoints within an epoch; there '
-      'is one after each epoch in any case', changes_result=False, at_least=1)
+      None, 'steps between checkpoints within an epoch; each epoch ends with a '
+      'checkpoint in any case', changes_result=False, at_least=1)
   checkpoint_every_minutes: float | None = setting(
-      10.0, 'the same, in minutes', changes_result=False, above=0)
+      10.0, 'minutes between checkpoints within an epoch',
+      changes_result=False, above=0)
   checkpoint_keep: int = setting(
-      2, 'checkpoints to keep, the newest', changes_result=False,
+      2, 'number of checkpoints to keep, the newest', changes_result=False,
       at_least=1)
 
   def __post_init__(self):
@@ -89,8 +90,8 @@ class TrainingConfig:
 
 
 def _check_steps_per_execution(config: TrainingConfig):
-  """Refuses what is neither auto nor a number."""
+  """Raises for a text that is neither 'auto' nor a number."""
   steps = config.steps_per_execution
   if steps != 'auto' and not (steps.isdecimal() and int(steps) >= 1):
-    raise ValueError('--steps_per_execution must be auto or at least 1. '
+    raise ValueError('`steps_per_execution` must be auto or at least 1. '
                      f'Received: steps_per_execution={steps}')

@@ -1,1 +1,1 @@
-"""From settings to a fitted model."""
+"""Fitting: data, model, optimizer and the training itself."""

@@ -1,4 +1,4 @@
-"""The batches of a run's splits, as its settings have them."""
+"""Batches of the splits of a run."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,31 +8,31 @@ import tensorflow as tf
 import tf_keras
 
 from tfvae import data
-from tfvae.models.choices import SUPPORT
+from tfvae.layers import LIKELIHOODS
 from tfvae.models.steps.global_batch import GlobalBatch
 from tfvae.training import strategies
 from tfvae.training.config import Config
 
 
 class TrainingInput:
-  """The training split as steps, and what makes the batch of a step.
+  """Training split as a data set of steps.
 
-  Where one device has the images in memory, a step is given the numbers of its
-  rows, and gathers and binarises them itself, which is then part of the
-  compiled step. Else `tf.data` reads the batch. Both draw the same bits.
+  If one device has the images in memory, a step receives the indices of its
+  rows, and gathers and binarizes them itself, inside the compiled step.
+  Otherwise `tf.data` reads the batch. Both draw the same bits.
 
   Attributes:
-    steps_per_epoch: of the global batch size.
+    steps_per_epoch: Steps per epoch, of the global batch size.
   """
 
   def __init__(self, images: data.ImageData, config: Config,
                strategy: tf.distribute.Strategy):
-    """Initialises the input.
+    """Initializes the input.
 
     Args:
-      images: the data of the run.
-      config: its settings.
-      strategy: whose replicas share each batch.
+      images: Data of the run.
+      config: Settings of the run.
+      strategy: Strategy whose replicas divide each batch.
     """
     self._images, self._config, self._strategy = images, config, strategy
     train = images.train.images
@@ -49,7 +49,7 @@ class TrainingInput:
           'GPU' if gpus and self._reads_in_step else 'CPU')
 
   def batch_fn(self, element: Any, replica_id: int) -> GlobalBatch:
-    """Makes the batch of an element of the data sets; see `BatchFn`."""
+    """Returns the batch of an element of the data sets; see `BatchFn`."""
     del replica_id
     if 'rows' not in element:
       return _as_batch(element)
@@ -58,10 +58,10 @@ class TrainingInput:
                        tf.shape(rows)[0])
 
   def dataset(self, start_step: int) -> Any:
-    """Returns the endless steps from one on, each replica's part of them.
+    """Returns an infinite data set of steps, distributed over the replicas.
 
     Args:
-      start_step: counted from 0 through all epochs.
+      start_step: First step, counted from 0 through all epochs.
     """
     config, train = self._config, self._images.train.images
     if isinstance(train, data.StreamedImages):
@@ -82,7 +82,7 @@ class TrainingInput:
 
   def _parts(self, steps: tf.data.Dataset, part: int,
              parts: int) -> tf.data.Dataset:
-    """Returns what a replica takes of each step, read."""
+    """Returns the part of a replica of each step, with its images."""
     def read(step):
       size = tf.size(step['rows'])
       start, end = _bounds(size, part, parts)
@@ -94,7 +94,7 @@ class TrainingInput:
 
   def _streamed(self, start_step: int, part: int,
                 parts: int) -> tf.data.Dataset:
-    """Returns what a replica takes of each step, streamed from the files."""
+    """Returns the part of a replica of each step, streamed from the files."""
     config, train = self._config, self._images.train.images
     batch_size = config.training.batch_size
     epoch, step = divmod(start_step, self.steps_per_epoch)
@@ -116,9 +116,9 @@ class TrainingInput:
 
 def distributed_evaluation(images: data.ImageData, split: str, config: Config,
                            strategy: tf.distribute.Strategy) -> Any:
-  """Returns the batches of a split, each replica's part of them.
+  """Returns `evaluation_batches` distributed over the replicas.
 
-  They are those of `evaluation_batches`, for a model with a `BatchFn`.
+  The model needs a `BatchFn`.
   """
   def parts_of_batches(part, parts):
     def part_of(start, batch):
@@ -128,7 +128,7 @@ def distributed_evaluation(images: data.ImageData, split: str, config: Config,
                       start, first, size)
 
     return tf.data.Dataset.zip(
-        # The examples before a batch number it, as in `evaluate`.
+        # A batch is numbered by the examples before it, as in `evaluate`.
         tf.data.Dataset.counter(0, config.evaluation.eval_batch_size),
         evaluation_batches(images, split, config)).map(part_of)
 
@@ -137,7 +137,7 @@ def distributed_evaluation(images: data.ImageData, split: str, config: Config,
 
 def evaluation_batches(images: data.ImageData, split: str,
                        config: Config) -> tf.data.Dataset:
-  """Returns the batches of a split, the same for every training seed."""
+  """Returns the batches of a split, which no training seed changes."""
   settings = config.evaluation
   return data.evaluation_batches(
       getattr(images, split).images, settings.eval_batch_size,
@@ -148,22 +148,22 @@ def evaluation_batches(images: data.ImageData, split: str,
 
 def labels_where_needed(images: data.ImageData, split: str,
                         config: Config) -> np.ndarray | None:
-  """Returns one-hot labels where the graphical model has y."""
+  """Returns one-hot labels if the graphical model has y, else None."""
   if not config.model.graph().is_conditional:
     return None
   return getattr(images, split).one_hot(images.num_classes)
 
 
 def as_counts(config: Config) -> bool:
-  """Returns whether the likelihood takes the stored numbers for counts."""
-  return SUPPORT[config.model.likelihood] == 'counts'
+  """Returns whether the likelihood treats the stored numbers as counts."""
+  return LIKELIHOODS[config.model.likelihood].kind_of_data().is_count
 
 
 def _bounds(size: Any, part: int, parts: int) -> tuple[Any, Any]:
-  """Returns where a part of so many rows begins and ends.
+  """Returns the first row of a part of `size` rows, and the row after it.
 
-  The first `size mod parts` of them have one row more than the others, which is
-  how `data.streamed_batches` divides a batch too.
+  The first `size mod parts` parts have one more row than the others, as in
+  `data.streamed_batches`.
   """
   least, more = size // parts, size % parts
   start = part * least + tf.minimum(part, more)
@@ -172,7 +172,7 @@ def _bounds(size: Any, part: int, parts: int) -> tuple[Any, Any]:
 
 def _element(inputs: Any, step: tf.Tensor, start: tf.Tensor,
              size: tf.Tensor) -> dict[str, Any]:
-  """Returns a `GlobalBatch` for a data set; its size is that of a tensor."""
+  """Returns a `GlobalBatch` as an element; `like` has its size as a shape."""
   return {'inputs': inputs, 'step': step, 'start': start,
           'like': tf.zeros([size], tf.int8)}
 
@@ -183,13 +183,13 @@ def _as_batch(element: dict[str, Any]) -> GlobalBatch:
 
 
 def _clock() -> tf.Tensor:
-  """Returns a seed of the moment, in which no two workers begin."""
+  """Returns a seed from the clock, which differs between workers."""
   return tf.cast(tf.timestamp() * 1e6, tf.int64)
 
 
 def _distributed(strategy: tf.distribute.Strategy,
                  make: Callable[[int, int], tf.data.Dataset]) -> Any:
-  """Returns `make(part, parts)` for each of the replicas in one data set."""
+  """Returns a data set of `make(part, parts)` for each replica."""
   replicas = strategy.num_replicas_in_sync
   if replicas == 1:
     return make(0, 1)
@@ -197,7 +197,7 @@ def _distributed(strategy: tf.distribute.Strategy,
   def for_worker(context: tf.distribute.InputContext) -> tf.data.Dataset:
     here = replicas // context.num_input_pipelines
     first = context.input_pipeline_id * here
-    # The replicas of a worker are fed one after the other.
+    # The replicas of a worker take elements in turn.
     return tf.data.Dataset.choose_from_datasets(
         [make(first + i, replicas) for i in range(here)],
         tf.data.Dataset.range(here).repeat())

@@ -11,7 +11,6 @@ from tfvae import objectives
 from tfvae.models import image_vae
 from tfvae.models import LatentVariableModel
 from tfvae.models.steps.global_batch import BatchFn
-from tfvae.priors import VampPrior
 from tfvae.schedules import Schedule
 from tfvae.training import strategies
 from tfvae.training.config import Config
@@ -40,16 +39,12 @@ def compiled_model(config: Config, image_shape: Sequence[int],
     ValueError: If the batch cannot be divided among the replicas.
   """
   replicas = tf.distribute.get_strategy().num_replicas_in_sync
-  objective, batch_size = config.model.objective, config.training.batch_size
-  if objective in ('beta_tc', 'info_vae') and replicas > 1:
-    raise ValueError(
-        f'--objective={objective} compares the examples of a batch, '
-        'which replicas share out; use --strategy=one_device. Received: '
-        f'objective={objective}, {replicas} replicas')
+  batch_size = config.training.batch_size
+  config.model.make_objective().check_replicas(replicas)
   if batch_size < replicas:
     raise ValueError(
-        'A batch holds at least one image for each replica; raise '
-        f'--batch_size. Received: batch_size={batch_size}, {replicas} replicas')
+        'A batch needs at least one image for each replica; raise '
+        f'`batch_size`. Received: batch_size={batch_size}, {replicas} replicas')
   model = build_model(config.model, image_shape, num_classes,
                       config.training.seed, config.training.precision)
   compile_model(model, config, num_examples, batch_fn=batch_fn)
@@ -73,15 +68,13 @@ def build_model(config: ModelConfig, image_shape: Sequence[int],
       config.graph(), image_shape, network=config.network,
       hidden_units=config.hidden_units, factor_units=config.factor_units,
       activation=config.activation, num_classes=num_classes,
-      likelihood=config.likelihood,
-      likelihood_components=config.likelihood_components,
-      likelihood_scale=config.likelihood_scale, prior=config.prior,
-      prior_components=config.prior_components, posterior=config.posterior,
-      merging=config.merging, kl_weight=config.kl_weight,
+      likelihood=config.likelihood, prior=config.prior,
+      posterior=config.posterior, merging=config.merging,
+      kl_weight=config.kl_weight,
       kl_controls={
           'free_bits': config.free_bits, 'capacity': config.kl_capacity,
           'free_bits_per': config.free_bits_per},
-      seed=seed, dtype=POLICIES[precision])
+      seed=seed, dtype=POLICIES[precision], settings=vars(config))
 
 
 def compile_model(model: LatentVariableModel, config: Config,
@@ -102,55 +95,37 @@ def compile_model(model: LatentVariableModel, config: Config,
   is_local = not strategies.is_asynchronous(model.distribute_strategy)
   model.compile(
       optimizer or make_optimizer(training, training.epochs * steps),
-      jit_compile=is_local and execution.uses_jit(config), batch_fn=batch_fn,
-      objective=make_objective(config.model, num_examples),
+      jit_compile=is_local and execution.uses_jit(training, model),
+      batch_fn=batch_fn,
+      objective=config.model.make_objective().for_training_set(num_examples),
       kl_schedule=make_kl_schedule(config.model, steps),
       steps_per_execution=execution.steps_per_execution(training, steps))
 
 
 def initialize_priors(model: LatentVariableModel, images: data.Images):
-  """Gives each VampPrior of a model training images for pseudo-inputs.
+  """Initializes each prior that needs it from the first training images.
 
   Args:
-    model: whose priors they are.
-    images: of the training set, as they are stored.
+    model: Model whose priors they are.
+    images: Images of the training set, as they are stored.
 
   Raises:
-    ValueError: if there are fewer images than pseudo-inputs.
+    ValueError: If a prior needs more images than there are.
   """
   for prior in model.priors.values():
-    if not isinstance(prior, VampPrior):
+    count = getattr(prior, 'num_initial_examples', 0)  # A factor needs none.
+    if not count:
       continue
-    if len(images) < prior.num_components:
-      raise ValueError('--prior_components of vamp must not be more than the '
-                       f'training images, {len(images)}. Received: '
-                       f'prior_components={prior.num_components}')
+    if len(images) < count:
+      raise ValueError(
+          f'A {type(prior).__name__} begins with a training image for each '
+          'component; lower the number of components (`prior_components`), or '
+          f'train on more images. Received: {len(images)} training images, '
+          f'{count} components')
     prior.initialize_from(
-        images[:prior.num_components] if prior.input_range is None
-        else data.unit_interval(
-            data.stored(images).full_range()[:prior.num_components]))
-
-
-def make_objective(config: ModelConfig,
-                   num_examples: int) -> objectives.Objective | None:
-  """Returns what `compile` takes as its objective; None is the ELBO.
-
-  Args:
-    config: Settings of the model.
-    num_examples: Number of training examples.
-  """
-  match config.objective:
-    case 'iwae' | 'dreg':
-      return objectives.ImportanceWeighted(
-          config.importance_samples,
-          doubly_reparameterized=config.objective == 'dreg')
-    case 'beta_tc':
-      return objectives.BetaTC(config.tc_weight, num_examples)
-    case 'info_vae':
-      return objectives.InfoVAE(
-          config.info_alpha, config.info_lambda, config.mmd_kernel,
-          config.mmd_bandwidth)
-  return None
+        images[:count]
+        if model.decoder.layers[-1].kind_of_data().is_count
+        else data.unit_interval(data.stored(images).full_range()[:count]))
 
 
 def make_kl_schedule(config: ModelConfig,

@@ -1,28 +1,28 @@
-"""How a training step is compiled, and how many run between two returns."""
+"""Compilation of the training step, and the steps per execution."""
 
-import tensorflow as tf
+import tf_keras
 
-from tfvae.training.config import Config
+from tfvae.models.networks.acceleration import xla_pays_off
 from tfvae.training.config import TrainingConfig
 
-# Of `--steps_per_execution=auto`: after so many the way back to Python is a
-# small part of the time even of the smallest models.
+# Steps for `steps_per_execution='auto'`: with 50, the return to Python takes a
+# small part of the time even in the smallest models.
 _STEPS = 50
 
 
-def uses_jit(config: Config) -> bool:
+def uses_jit(config: TrainingConfig, model: tf_keras.Model) -> bool:
   """Returns whether XLA compiles the training step.
 
-  `auto` is what `benchmarks/training_settings.py` found to be faster: XLA, but
-  for convolutions on a CPU, which are slower with it.
+  With 'auto' it does where `benchmarks/training_settings.py` found it to be
+  faster; see `xla_pays_off`.
 
   Args:
-    config: the settings.
+    config: Settings of the training.
+    model: Model that is trained.
   """
-  if config.training.jit != 'auto':
-    return config.training.jit == 'true'
-  return bool(
-      config.model.network == 'mlp' or tf.config.list_logical_devices('GPU'))
+  if config.jit != 'auto':
+    return config.jit == 'true'
+  return xla_pays_off(model)
 
 
 def steps_per_execution(config: TrainingConfig, steps_per_epoch: int) -> int:
@@ -30,7 +30,7 @@ def steps_per_execution(config: TrainingConfig, steps_per_epoch: int) -> int:
 
   Args:
     config: Settings of the training.
-    steps_per_epoch: at which a return is needed.
+    steps_per_epoch: Steps after which a return is needed.
   """
   chosen = config.steps_per_execution
   return min(_STEPS if chosen == 'auto' else int(chosen), steps_per_epoch)

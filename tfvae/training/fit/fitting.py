@@ -1,4 +1,4 @@
-"""The training itself: from a built model to its best weights."""
+"""Training, from a new model to its best weights."""
 
 import logging
 import sys
@@ -10,8 +10,8 @@ from tfvae import data
 from tfvae.models import LatentVariableModel
 from tfvae.models.steps.global_batch import BatchFn
 from tfvae.models.steps.skipped_steps import SkippedSteps
+from tfvae.training import callbacks
 from tfvae.training import strategies
-from tfvae.training.callbacks import checkpoint as callbacks
 from tfvae.training.callbacks.averaging import AveragedValidation
 from tfvae.training.callbacks.tensorboard import TensorBoard
 from tfvae.training.callbacks.validation import CoordinatorValidation
@@ -25,10 +25,11 @@ from tfvae.training.fit.building import initialize_priors
 
 _LOGGER = logging.getLogger(__name__)
 
-# What ends the messages of steps that are not finite.
+# Remedy in the messages about steps that are not finite.
 SKIPPED_REMEDY = (
-    'The last good checkpoint is kept. Try a lower --learning_rate, or '
-    '--clip_norm=1, in a new workdir; with --precision=float16, bfloat16.')
+    'The last good checkpoint is kept. Try a lower `learning_rate` or '
+    "`clip_norm=1` in a new workdir; instead of `precision='float16'`, try "
+    "`precision='bfloat16'`.")
 
 # Images of the validation split that TensorBoard shows.
 _PICTURE_IMAGES = 10
@@ -36,15 +37,15 @@ _PICTURE_IMAGES = 10
 
 def build(config: Config, images: data.ImageData,
           batch_fn: BatchFn | None = None) -> LatentVariableModel:
-  """Returns the run's compiled model, its priors given images where need be.
+  """Returns the compiled model of a run, with initialized priors.
 
   Args:
-    config: the settings.
-    images: the data of the run.
-    batch_fn: what `compile` takes.
+    config: Settings of the run.
+    images: Data of the run.
+    batch_fn: Argument of `compile`.
 
   Raises:
-    ValueError: as `compiled_model` and `initialize_priors` do.
+    ValueError: See `compiled_model` and `initialize_priors`.
   """
   model = compiled_model(
       config, images.image_shape, len(images.train.images), images.num_classes,
@@ -56,21 +57,22 @@ def build(config: Config, images: data.ImageData,
 def fit(model: LatentVariableModel, config: Config, images: data.ImageData,
         train_input: TrainingInput,
         workdir: str) -> tuple[callbacks.Checkpoint, callbacks.History]:
-  """Trains from the last checkpoint, if there is one, to the last epoch.
+  """Trains to the last epoch, from the last checkpoint if there is one.
 
   Args:
-    model: of `build`, with the `batch_fn` of `train_input`.
-    config: the settings.
-    images: the data of the run.
-    train_input: its training split, shared out by the strategy of the model.
-    workdir: gets `history.csv`, `checkpoints/` and `tensorboard/`.
+    model: Model of `build`, with the `batch_fn` of `train_input`.
+    config: Settings of the run.
+    images: Data of the run.
+    train_input: Training split, distributed by the strategy of the model.
+    workdir: Directory that receives `history.csv`, `checkpoints/` and
+      `tensorboard/`.
 
   Returns:
-    What saved the states and has the best weights, and the epochs' rows.
+    The callbacks with the best weights and with the rows of the epochs.
 
   Raises:
-    TrainingInterruptedError: if a signal ended the training.
-    FloatingPointError: after --max_skipped_steps skipped steps in a row.
+    TrainingInterruptedError: If a signal ended the training.
+    FloatingPointError: After `max_skipped_steps` skipped steps in a row.
   """
   steps, epochs = train_input.steps_per_epoch, config.training.epochs
   is_chief = strategies.is_chief(model.distribute_strategy)
@@ -92,7 +94,7 @@ def fit(model: LatentVariableModel, config: Config, images: data.ImageData,
         workdir, _pictures(images, config), epoch, config.training.seed)
     callback_list.append(board)
   with checkpoint.awaiting_signals():
-    # The rest of an epoch that was broken off, then whole ones.
+    # The rest of an interrupted epoch, then complete epochs.
     for first, last, count in ((epoch, epoch + bool(step), steps - step),
                                (epoch + bool(step), epochs, steps)):
       if first < last:
@@ -109,13 +111,13 @@ def fit(model: LatentVariableModel, config: Config, images: data.ImageData,
 
 def best(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
          config: Config, images: data.ImageData) -> LatentVariableModel:
-  """Returns the model with the weights that are kept, on one device.
+  """Returns the model with the selected weights, on one device.
 
   Args:
-    model: which `fit` trained.
-    checkpoint: which it returned.
-    config: the settings.
-    images: the data of the run.
+    model: Model that `fit` trained.
+    checkpoint: Callback that `fit` returned.
+    config: Settings of the run.
+    images: Data of the run.
   """
   strategy = model.distribute_strategy
   if strategy.num_replicas_in_sync > 1 or strategies.is_asynchronous(strategy):
@@ -129,7 +131,7 @@ def best(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
 def _validation(
     model: LatentVariableModel, config: Config, images: data.ImageData
 ) -> tuple[dict[str, Any], list[tf_keras.callbacks.Callback]]:
-  """Returns what `fit` takes to validate, and the callbacks it needs."""
+  """Returns arguments of `fit` for the validation, and its callbacks."""
   strategy = model.distribute_strategy
   if strategies.is_asynchronous(strategy):
     return {}, [CoordinatorValidation(

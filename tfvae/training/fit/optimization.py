@@ -1,4 +1,4 @@
-"""The optimizer of a run, with the schedule of its learning rate."""
+"""Optimizer of a run, with the schedule of its learning rate."""
 
 import tf_keras
 
@@ -18,10 +18,10 @@ def make_optimizer(config: TrainingConfig,
 
   Args:
     config: Settings of the training.
-    num_steps: of the whole training.
+    num_steps: Number of training steps.
 
   Raises:
-    ValueError: if the warm-up takes all of these steps.
+    ValueError: If the warm-up takes all steps.
   """
   settings = {'global_clipnorm': config.clip_norm}
   if config.optimizer == 'adamw':
@@ -41,9 +41,9 @@ def make_learning_rate(config: TrainingConfig,
   warm_up_steps = config.learning_rate_warm_up_steps
   rest = num_steps - warm_up_steps
   if rest < 1:
-    raise ValueError('--learning_rate_warm_up_steps must be fewer than the '
-                     f'steps of the training, {num_steps}; lower it, or raise '
-                     '--epochs. Received: '
+    raise ValueError('`learning_rate_warm_up_steps` must be below the number '
+                     f'of training steps, {num_steps}; lower it, or raise '
+                     '`epochs`. Received: '
                      f'learning_rate_warm_up_steps={warm_up_steps}')
   rate = config.learning_rate
   if config.learning_rate_schedule == 'cosine':

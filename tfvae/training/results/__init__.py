@@ -1,1 +1,1 @@
-"""What a finished training leaves: evaluations and the report."""
+"""Results of a trained run: evaluations and the report."""

@@ -1,4 +1,4 @@
-"""Files that are replaced atomically, and JSON without NaN."""
+"""Text files and JSON files that are replaced atomically; JSON has no NaN."""
 
 from collections.abc import Mapping
 import json
@@ -12,7 +12,7 @@ from tfvae.files import replacing
 
 
 def write_text(path: str, text: str):
-  """Replaces a file atomically: a kill leaves the old one or the new."""
+  """Replaces a file atomically: a kill leaves the old or the new one."""
   with (replacing(path) as temporary,
         open(temporary, 'w', encoding='utf-8') as file):
     file.write(text)
@@ -21,8 +21,8 @@ def write_text(path: str, text: str):
 def read_json(path: str) -> Any:
   """Returns the content of a JSON file, or None if there is no such file.
 
-  NaN and infinities, which JSON does not have and earlier versions wrote, are
-  read as None.
+  NaN and infinities, which are no JSON but were written by earlier versions,
+  become None.
 
   Args:
     path: Path of the file.
@@ -42,7 +42,7 @@ def write_json(path: str, content: Any) -> Any:
       infinity becomes null.
 
   Returns:
-    The content as `read_json` reads it back.
+    The content as `read_json` returns it.
   """
   content = plain(content)
   write_text(path, json.dumps(content, indent=2, allow_nan=False) + '\n')
@@ -50,7 +50,7 @@ def write_json(path: str, content: Any) -> Any:
 
 
 def plain(value: Any) -> Any:
-  """Returns nested values as JSON has them: None for NaN and infinities."""
+  """Returns nested values as plain data, with None for NaN and infinities."""
   if isinstance(value, Mapping):
     return {str(key): plain(part) for key, part in value.items()}
   if isinstance(value, np.ndarray | np.generic):

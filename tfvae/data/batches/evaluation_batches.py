@@ -1,0 +1,88 @@
+"""Evaluation batches, of images read in order."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.data.batches.checks import check_batch_size
+from tfvae.data.batches.checks import check_images
+from tfvae.data.batches.checks import gray_scale
+from tfvae.data.binarization.fixed import evaluation_stream
+from tfvae.data.binarization.fixed import fixed_binarization
+from tfvae.data.binarization.fixed import fixed_chunk
+from tfvae.data.binarization.fixed import fixed_draw
+from tfvae.data.storage.stored_images import Images
+from tfvae.data.storage.stored_images import is_in_memory
+from tfvae.data.storage.stored_images import sliced
+from tfvae.data.storage.stored_images import stored
+from tfvae.data.storage.stored_images import StoredImages
+
+# Bits of more pixels are drawn in each pass of an evaluation: at one byte each,
+# they take as much memory as the images.
+_KEPT_BITS = 2**27
+
+
+def evaluation_batches(images: Images, batch_size: int, seed: int,
+                       binarization: str,
+                       labels: np.ndarray | None = None,
+                       as_counts: bool = False,
+                       split: str = 'test') -> tf.data.Dataset:
+  """Returns the images once, in order, the same in every pass.
+
+  With 'dynamic' and with 'static' the pixels are those of
+  `fixed_binarization(images, seed, split)`, for any batch size. If they were
+  drawn again, scores of two passes or of two models would differ by the draw.
+
+  Args:
+    images: Images, uint8, or floating in [0, 1], `[n, height, width,
+      channels]`.
+    batch_size: Images per batch; the last batch has the rest.
+    seed: Integer that fixes the binarization, with `split`.
+    binarization: 'dynamic', 'static', or 'none' for gray values in [0, 1].
+    labels: One-hot labels `[n, classes]`, or None.
+    as_counts: Whether pixels are counts, which are not scaled; only with
+      'none'.
+    split: Name of the split, as for `fixed_binarization`.
+
+  Returns:
+    Data set of float32 `[b, height, width, channels]`, `b <= batch_size`; with
+    labels, of dictionaries of these as 'x' and float32 `[b, classes]` as 'y'.
+
+  Raises:
+    ValueError: If an argument is not as described.
+  """
+  check_batch_size(batch_size)
+  check_images(images, binarization)
+  scale = gray_scale(binarization, as_counts)
+  if binarization != 'none' and is_in_memory(images) and (
+      images.size <= _KEPT_BITS):
+    images, binarization = fixed_binarization(images, seed, split), 'none'
+  images = stored(images) if as_counts else stored(images).full_range()
+  batches = (
+      _drawn(images, batch_size, seed, split) if binarization != 'none'
+      else images.dataset(batch_size).map(
+          scale, num_parallel_calls=tf.data.AUTOTUNE))
+  if labels is not None:
+    one_hot = sliced(np.asarray(labels, np.float32), batch_size)
+    batches = tf.data.Dataset.zip(batches, one_hot).map(
+        lambda x, y: {'x': x, 'y': y})
+  steps = -(-len(images) // batch_size)
+  options = tf.data.Options()
+  options.deterministic = True
+  # They copy everything that a map captures, such as the array.
+  options.experimental_optimization.apply_default_optimizations = False
+  # AUTOTUNE would prefetch batches up to half of the memory.
+  return batches.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(
+      1).with_options(options)
+
+
+def _drawn(images: StoredImages, batch_size: int, seed: int,
+           split: str) -> tf.data.Dataset:
+  """Returns batches of fixed bits, which are drawn in each pass.
+
+  The bits are drawn in the chunks of `fixed_binarization`, so that they are the
+  same, and are then cut into batches.
+  """
+  stream = evaluation_stream(split)
+  return images.dataset(fixed_chunk(images)).enumerate().map(
+      lambda chunk, x: fixed_draw(x, seed, stream, chunk),
+      num_parallel_calls=tf.data.AUTOTUNE).rebatch(batch_size)

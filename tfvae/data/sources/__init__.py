@@ -1,0 +1,1 @@
+"""Sources of images: a module or room for each kind, behind one interface."""

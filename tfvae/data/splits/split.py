@@ -1,0 +1,90 @@
+"""One split of a data set: images with their labels and factors."""
+
+import dataclasses
+
+import numpy as np
+
+from tfvae.data.sources.source import Source
+from tfvae.data.storage.stored_images import Images
+from tfvae.data.storage.stored_images import is_in_memory
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Split:
+  """Images and, if the data set has them, their labels and factors.
+
+  Attributes:
+    images: Images `[n, height, width, channels]`, uint8, or float32 in [0, 1]:
+      an array, which is read-only as tensors share its memory, or
+      `StoredImages`, which are read when they are needed.
+    labels: Labels, int64 `[n]`, or None.
+    factors: Generative factors, int64 `[n, f]`, one column each, or None.
+  """
+
+  images: Images
+  labels: np.ndarray | None = None
+  factors: np.ndarray | None = None
+
+  @classmethod
+  def of(cls, source: Source, images: Images, integers: np.ndarray) -> 'Split':
+    """Returns a split of a source.
+
+    Args:
+      source: Source of the images.
+      images: Images, `[n, height, width, channels]`.
+      integers: Label and factors, int64 `[n, k]` in the order of
+        `source.integer_keys`.
+    """
+    columns = [source.integer_keys.index(key) for key in source.factors]
+    return cls(images, integers[:, 0].copy() if source.label else None,
+               integers[:, columns] if columns else None)
+
+  def one_hot(self, num_classes: int) -> np.ndarray:
+    """Returns the labels as float32 `[n, num_classes]`.
+
+    Raises:
+      ValueError: If there are no labels, or a label is not one of the classes.
+    """
+    self.check_labels(num_classes)
+    return np.eye(num_classes, dtype=np.float32)[self.labels]
+
+  def check_labels(self, num_classes: int, name: str = 'the images') -> None:
+    """Raises a ValueError unless each image has one of the classes.
+
+    Args:
+      num_classes: Number of classes, the labels 0, ..., num_classes - 1.
+      name: Name of the images in the message.
+    """
+    if self.labels is None:
+      raise ValueError(
+          'A conditional model needs labels. Set `label_key` to their feature, '
+          f'or choose a model without y. Received: {name} without labels')
+    wrong = (self.labels < 0) | (self.labels >= num_classes)
+    if not wrong.any():
+      return
+    count, fault = np.count_nonzero(wrong), 'outside the classes'
+    if (self.labels[wrong] == -1).all():  # The convention of TFDS.
+      fault = '-1, which means unlabeled'
+    raise ValueError(
+        f'A conditional model needs one of the classes 0 to {num_classes - 1} '
+        f'for each image. Labels that are {fault}: {count:,} of {len(wrong):,} '
+        f'of {name}. Choose a split without them, another `label_key`, or a '
+        f'model without y. Received: num_classes={num_classes}, labels from '
+        f'{self.labels.min()} to {self.labels.max()}')
+
+  def rows(self, chosen: np.ndarray) -> 'Split':
+    """Returns the chosen rows: copies of an array, a view of stored images.
+
+    Args:
+      chosen: Mask, bool `[n]`, or indices.
+    """
+    return Split(self.images[chosen] if is_in_memory(self.images)
+                 else self.images.rows(chosen),
+                 None if self.labels is None else self.labels[chosen],
+                 None if self.factors is None else self.factors[chosen])
+
+  def in_memory(self) -> 'Split':
+    """Returns the split with its images read into an array."""
+    images = self.images[:]
+    images.setflags(write=False)
+    return dataclasses.replace(self, images=images)

@@ -1,0 +1,11 @@
+"""Latent variable models as probability: q(z|x), p(z), p(x|z) and the ELBO."""
+
+from tfvae.inference.batches import observed
+from tfvae.inference.batches import unpack_batch
+from tfvae.inference.inference import Draw
+from tfvae.inference.inference import ElboParts
+from tfvae.inference.inference import Inference
+from tfvae.inference.latent_variable_model import LatentVariableModel
+from tfvae.registry import public_names
+
+__all__ = public_names(globals())

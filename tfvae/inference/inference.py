@@ -1,0 +1,85 @@
+"""Draws from the posterior, their densities, and the parts of the ELBO."""
+
+from collections.abc import Callable, Mapping
+import dataclasses
+import functools
+import operator
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+tfd = tfp.distributions
+
+# Function from a posterior or a prior to a draw from it, or to its mean.
+Draw = Callable[[tfd.Distribution], tf.Tensor]
+
+
+class ElboParts(NamedTuple):
+  """Parts of the ELBO at draws of z, in nats: elbo = reconstruction − kl.
+
+  The fields are tensors or arrays, and `tf.nest` maps over them.
+
+  Attributes:
+    reconstruction: Values of log p(x|z), `[*sample_shape, b]`.
+    kl_by_latent: KL(q_j ‖ p_j), or its estimate at the draw, by name;
+      `[*sample_shape, b]`, or `[b]` where it is the same at each draw.
+  """
+
+  reconstruction: Any
+  kl_by_latent: Mapping[str, Any]
+
+  @property
+  def kl(self) -> Any:
+    """Σ_j KL_j."""
+    return functools.reduce(operator.add, self.kl_by_latent.values())
+
+  @property
+  def elbo(self) -> Any:
+    """Log p(x|z) − Σ_j KL_j."""
+    return self.reconstruction - self.kl
+
+  def per_example(self) -> dict[str, tf.Tensor]:
+    """Returns 'elbo', 'reconstruction' and 'kl', means over draws, `[b]`."""
+    parts = tf.nest.map_structure(_mean_over_draws, self)
+    return {'elbo': parts.elbo, 'reconstruction': parts.reconstruction,
+            'kl': parts.kl}
+
+
+@dataclasses.dataclass(frozen=True)
+class Inference:
+  """Latents z_j ~ q(z_j|Pa_q(z_j)), with their posteriors and priors.
+
+  Attributes:
+    latents: Draws by name, `[*sample_shape, b, size]`.
+    posteriors: q(z_j|Pa_q(z_j)) given the drawn parents, by name.
+    priors: p(z_j|Pa_p(z_j)) given the drawn parents, by name.
+    kl: KL(q_j ‖ p_j), or its estimate at the draw, in nats, by name:
+      `[*sample_shape, b]`, or `[b]` where it is the same at each draw. See
+      `GraphicalModel.allows_exact_kl`.
+  """
+
+  latents: Mapping[str, tf.Tensor]
+  posteriors: Mapping[str, tfd.Distribution]
+  priors: Mapping[str, tfd.Distribution]
+  kl: Mapping[str, tf.Tensor]
+
+  def log_ratio(self) -> tf.Tensor:
+    """Returns log p(z) − log q(z|x) at the draw, `[*sample_shape, b]`."""
+    return tf.add_n([
+        self.priors[name].log_prob(z) - self.posteriors[name].log_prob(z)
+        for name, z in self.latents.items()])
+
+  def elbo_parts(self, log_likelihood: tf.Tensor) -> ElboParts:
+    """Returns the parts of the ELBO at the draw.
+
+    Args:
+      log_likelihood: Values of log p(x|z) at the draw, `[*sample_shape, b]`,
+        as `LatentVariableModel.log_likelihood` returns them.
+    """
+    return ElboParts(log_likelihood, dict(self.kl))
+
+
+def _mean_over_draws(nats: tf.Tensor) -> tf.Tensor:
+  """Averages `[k, b]` to `[b]`; leaves `[b]` as it is."""
+  return tf.reduce_mean(nats, axis=0) if nats.shape.rank > 1 else nats

@@ -1,0 +1,335 @@
+"""The probability interface of a latent variable model."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfvae import losses
+from tfvae.graph import Factor
+from tfvae.graph import GraphicalModel
+from tfvae.inference import batches
+from tfvae.inference.inference import Draw
+from tfvae.inference.inference import Inference
+from tfvae.inference.joint import joint_distribution
+from tfvae.regularizers import kl_per_dimension
+from tfvae.regularizers import KLDivergenceRegularizer
+
+tfd = tfp.distributions
+
+
+class LatentVariableModel:
+  """A model p(x, z; θ) with an amortized posterior q(z|x; φ).
+
+    q(z|x; φ) = Π_j q(z_j|Pa_q(z_j); φ)
+    p(x, z; θ) = p(x|Pa_p(x); θ) Π_j p(z_j|Pa_p(z_j); θ)
+    ELBO(x) = E_q[log p(x|Pa_p(x))] − Σ_j E_q[KL(q(z_j|Pa_q) ‖ p(z_j|Pa_p))]
+
+  in nats, with the log-ratio log q(z_j|Pa_q) − log p(z_j|Pa_p) at the draw in
+  place of the KL where `GraphicalModel.allows_exact_kl` is false. Kingma and
+  Welling, Auto-Encoding Variational Bayes, 2014.
+
+  In all methods `inputs` is a batch of x, or a dictionary of 'x' and, for a
+  conditional model, the one-hot label 'y'; latents are dictionaries of tensors
+  `[*sample_shape, b, size]` by name. This class neither trains nor saves.
+
+  A subclass sets `graph` and defines `observed_shapes`, `kl_regularizers`,
+  `posterior_factor`, `prior_factor` and `decode`.
+
+  Attributes:
+    graph: Factorizations of q and p, a `GraphicalModel`.
+    num_classes: Length of the one-hot label y; None where the graph has no y.
+  """
+
+  graph: GraphicalModel
+  num_classes: int | None = None
+
+  @property
+  def observed_shapes(self) -> batches.Shapes:
+    """Shape of one x and of one y, by name; None where it is unknown."""
+    raise NotImplementedError
+
+  @property
+  def kl_regularizers(self) -> Mapping[str, KLDivergenceRegularizer]:
+    """Regularizer of each latent, by name."""
+    raise NotImplementedError
+
+  def posterior_factor(self, name: str, values: Mapping[str, Any],
+                       training: bool = False) -> tfd.Distribution:
+    """Returns q(z_j|Pa_q(z_j)).
+
+    Args:
+      name: Name of the latent.
+      values: Values by name, of its parents at least; for x what
+        `inference_values` makes of it.
+      training: Whether networks run in training mode.
+    """
+    raise NotImplementedError
+
+  def prior_factor(self, name: str,
+                   values: Mapping[str, Any]) -> tfd.Distribution:
+    """Returns p(z_j|Pa_p(z_j)); batch shape `[]` without parents.
+
+    Args:
+      name: Name of the latent.
+      values: Values by name, of its parents at least.
+    """
+    raise NotImplementedError
+
+  def decode(self, latents: Mapping[str, tf.Tensor], inputs: Any = None,
+             training: bool = False) -> tfd.Distribution:
+    """Returns p(x|Pa_p(x)), batch shape `[b]`.
+
+    Args:
+      latents: Tensors `[b, size]` by name.
+      inputs: Inputs of `infer`; needed where y is a parent of x.
+      training: Whether networks run in training mode.
+    """
+    raise NotImplementedError
+
+  def infer(self, inputs: Any, draw: Draw,
+            training: bool = False) -> Inference:
+    """Draws the latents from q(z|x), each after its parents in q.
+
+    Args:
+      inputs: Batch of x, or a dictionary of 'x' and 'y'.
+      draw: Function from a posterior to a draw, such as `layers.SeededSample`.
+      training: Whether networks run in training mode.
+
+    Returns:
+      Draws, posteriors, priors and KL divergences by name.
+    """
+    latents, posteriors = self.draw_posterior(inputs, draw, training)
+    values = self.observed_values(inputs, self._prior_factors) | latents
+    priors = {name: self.prior_factor(name, values) for name in latents}
+    return Inference(latents, posteriors, priors, {
+        name: self.kl_regularizers[name].kl(
+            posteriors[name], latents[name], priors[name])
+        for name in latents})
+
+  def draw_posterior(
+      self, inputs: Any, draw: Draw, training: bool = False,
+  ) -> tuple[dict[str, tf.Tensor], dict[str, tfd.Distribution]]:
+    """Draws the latents as `infer` does, without priors and divergences.
+
+    Args:
+      inputs: Inputs of `infer`.
+      draw: Function from a posterior to a draw.
+      training: Whether networks run in training mode.
+
+    Returns:
+      Draws by name, and the posteriors they are from.
+    """
+    values = self.inference_values(inputs, training)
+    posteriors, latents = {}, {}
+    for name in self.graph.inference_order:
+      q = self.posterior_factor(name, values, training)
+      posteriors[name] = q
+      values[name] = latents[name] = draw(q)
+    return latents, posteriors
+
+  def posterior(self, inputs: Any) -> tfd.Distribution:
+    """Returns q(z|x) as one distribution with a part for each latent."""
+    return joint_distribution(
+        self.graph.inference, self.inference_values(inputs),
+        self.posterior_factor)
+
+  def prior_distribution(self, inputs: Any = None) -> tfd.Distribution:
+    """Returns p(z) as one distribution with a part for each latent."""
+    values = self.observed_values(inputs, self._prior_factors)
+    by_label = any('y' in factor.parents for factor in self._prior_factors)
+
+    def density(name, known):
+      prior = self.prior_factor(name, known)
+      # Where y is a parent p(z) has a batch, and so has each part.
+      if by_label and not self.graph.parents('generative', name):
+        prior = tfd.BatchBroadcast(prior, tf.shape(known['y'])[:1])
+      return prior
+
+    return joint_distribution(self._prior_factors, values, density)
+
+  def draw_prior(self, draw: Draw, inputs: Any = None) -> dict[str, tf.Tensor]:
+    """Draws the latents from p(z), each after its parents in p.
+
+    Args:
+      draw: Function from a prior to a draw: the prior's batch shape is `[]`
+        without parents, else that of their draws.
+      inputs: Inputs of `infer`; needed where y is a parent of a latent in p.
+
+    Returns:
+      Draws by name.
+    """
+    values = self.observed_values(inputs, self._prior_factors)
+    latents = {}
+    for factor in self._prior_factors:
+      name = factor.variable
+      values[name] = latents[name] = draw(self.prior_factor(name, values))
+    return latents
+
+  def sample_prior(self, n: int, seed: tf.Tensor,
+                   inputs: Any = None) -> dict[str, tf.Tensor]:
+    """Returns n draws of p(z) by name, `[n, size]`.
+
+    Args:
+      n: Number of draws.
+      seed: Stateless seed, int tensor `[2]`.
+      inputs: Inputs of `infer`, n rows; needed where y is a parent in p.
+
+    Raises:
+      ValueError: If y has another number of rows than n.
+    """
+    values = self.observed_values(inputs, self._prior_factors)
+    rows = values['y'].shape[0] if 'y' in values else None
+    # In a graph n may be a tensor whose value is unknown.
+    if rows not in (None, tf.get_static_value(n) or rows):
+      raise ValueError('y must have a row for each sample. Received: '
+                       f"n={n}, inputs['y'].shape={values['y'].shape}")
+    seeds = iter(tfp.random.split_seed(seed, n=len(self.graph.latents)))
+    # The prior of a latent with parents has a batch, that of their draws.
+    return self.draw_prior(
+        lambda p: p.sample([] if p.batch_shape.rank else [n], seed=next(seeds)),
+        inputs)
+
+  def sample(self, n: int, seed: int | None = None, mean: bool = False,
+             inputs: Any = None) -> tf.Tensor:
+    """Draws from the model: z ~ p(z), then x ~ p(x|z).
+
+    Args:
+      n: Number of samples, at least 1.
+      seed: Integer that makes the draws reproducible.
+      mean: Whether to return E[x|z] in place of a draw of x; pictures of it
+        are clearer.
+      inputs: For a conditional model, a dictionary of the one-hot labels 'y',
+        `[n, classes]`.
+
+    Returns:
+      A tensor `[n, *event_shape]`.
+
+    Raises:
+      ValueError: If `n` is not a positive integer, or the labels are not n
+        one-hot rows.
+    """
+    batches.check_sample(n, inputs, self.observed_shapes)
+    seed = tfp.random.sanitize_seed(None if seed is None else [seed, 0])
+    z_seed, x_seed = tfp.random.split_seed(seed, n=2)
+    likelihood = self.decode(self.sample_prior(n, z_seed, inputs), inputs)
+    return likelihood.mean() if mean else likelihood.sample(seed=x_seed)
+
+  def log_prior(self, latents: Mapping[str, tf.Tensor],
+                inputs: Any = None) -> tf.Tensor:
+    """Returns log p(z) = Σ_j log p(z_j|Pa_p(z_j)), `[*sample_shape, b]`.
+
+    Args:
+      latents: Tensors `[*sample_shape, b, size]` by name.
+      inputs: Inputs of `infer`; needed where y is a parent of a latent in p.
+    """
+    values = self.observed_values(inputs, self._prior_factors) | dict(latents)
+    return tf.add_n([self.prior_factor(name, values).log_prob(z)
+                     for name, z in latents.items()])
+
+  def log_posterior(self, latents: Mapping[str, tf.Tensor],
+                    inputs: Any) -> tf.Tensor:
+    """Returns log q(z|x) = Σ_j log q(z_j|Pa_q(z_j)), `[*sample_shape, b]`.
+
+    Args:
+      latents: Tensors `[*sample_shape, b, size]` by name, of any values.
+      inputs: Inputs of `infer`.
+    """
+    values = self.inference_values(inputs) | dict(latents)
+    return tf.add_n([self.posterior_factor(name, values).log_prob(z)
+                     for name, z in latents.items()])
+
+  def log_likelihood(self, latents: Mapping[str, tf.Tensor], target: tf.Tensor,
+                     inputs: Any = None, training: bool = False) -> tf.Tensor:
+    """Returns log p(x|z), `[*sample_shape, b]`.
+
+    Args:
+      latents: Tensors `[*sample_shape, b, size]` by name.
+      target: x that p(x|z) explains, `[b, *event_shape]`.
+      inputs: Inputs of `infer`.
+      training: Whether networks run in training mode.
+    """
+    shape = tf.shape(next(iter(latents.values())))[:-1]
+    if next(iter(latents.values())).shape.rank > 2:
+      copies = tf.reduce_prod(shape[:-1])
+      latents = {name: tf.reshape(z, [-1, z.shape[-1]])
+                 for name, z in latents.items()}
+      inputs, target = tf.nest.map_structure(
+          lambda rows: _repeat(rows, copies), (inputs, target))
+    likelihood = self.decode(latents, inputs, training)
+    return tf.reshape(losses.log_likelihood(target, likelihood), shape)
+
+  def kl_penalty(self, inference: Inference) -> tf.Tensor:
+    """Returns Σ_j penalty(KL_j) of the regularizers, `[*sample_shape, b]`.
+
+    It is the KL as the model trains on it: weighted, with free bits or a
+    capacity, in nats.
+
+    Args:
+      inference: Result of `infer`.
+    """
+    return tf.add_n([
+        self.kl_regularizers[name].penalty(
+            kl, inference.posteriors[name], inference.priors[name])
+        for name, kl in inference.kl.items()])
+
+  def kl_per_dimension(self, inference: Inference) -> dict[str, tf.Tensor]:
+    """Returns the summands of KL_j by dimension, where KL_j has them.
+
+    Args:
+      inference: Result of `infer`.
+
+    Returns:
+      Tensors `[*sample_shape, b, size]` in nats, by name, of the latents whose
+      KL is exact and whose posterior and prior are diagonal normals.
+    """
+    return {
+        name: kl_per_dimension(q, inference.priors[name])
+        for name, q in inference.posteriors.items()
+        if self.graph.allows_exact_kl(name) and all(
+            isinstance(side, tfd.MultivariateNormalDiag)
+            for side in (q, inference.priors[name]))}
+
+  def observed_values(self, inputs: Any,
+                      factors: Sequence[Factor] = ()) -> dict[str, Any]:
+    """Returns x and y by name, with checked shapes.
+
+    Args:
+      inputs: Inputs of `infer`.
+      factors: Factors that are evaluated; y must be given where it is a parent
+        of one of them.
+
+    Raises:
+      ValueError: If y is missing, or a shape is not that of the model.
+    """
+    values = batches.observed(inputs)
+    if 'y' not in values and any('y' in f.parents for f in factors):
+      raise ValueError(
+          f"The model {self.graph} is conditional; its inputs are {{'x': …, "
+          f"'y': one-hot labels}}. Received: inputs of {sorted(values)}")
+    batches.check_observed(values, self.observed_shapes)
+    return values
+
+  def inference_values(self, inputs: Any,
+                       training: bool = False) -> dict[str, Any]:
+    """Returns x and y by name as `posterior_factor` takes them.
+
+    Args:
+      inputs: Inputs of `infer`.
+      training: Whether networks run in training mode.
+    """
+    del training
+    return self.observed_values(inputs, self.graph.inference)
+
+  @property
+  def _prior_factors(self) -> tuple[Factor, ...]:
+    return self.graph.generative[:-1]  # Without that of x.
+
+
+def _repeat(rows: tf.Tensor | None, copies: tf.Tensor) -> tf.Tensor | None:
+  """Returns `copies` copies of the rows, one after the other."""
+  if rows is None:
+    return None
+  return tf.tile(rows, tf.concat(
+      [[copies], tf.ones([tf.rank(rows) - 1], tf.int32)], axis=0))

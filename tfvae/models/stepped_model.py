@@ -1,0 +1,157 @@
+"""Training and evaluation steps of an objective, in Keras."""
+
+import functools
+import types
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+
+from tfvae import objectives
+from tfvae.inference import unpack_batch
+from tfvae.layers.base.noise import part_of_batch
+from tfvae.models.checked_model import CheckedModel
+from tfvae.models.steps import global_batch
+from tfvae.models.steps.finite_steps import FiniteSteps
+
+# Streams of stateless seeds, so that an evaluation between two training steps
+# does not change their noise.
+_TRAINING, _EVALUATION = 0, 1
+
+
+class SteppedModel(CheckedModel):
+  """A model whose training and evaluation steps compute an objective.
+
+  Each replica's loss is weighted by its share of the global batch, so the
+  objective is the same under every strategy and for a batch that does not
+  divide. The noise of a step is a function of the seed and the step. Steps
+  whose loss or gradient is not finite are skipped and counted.
+
+  A subclass calls `_initialize_steps` before it is compiled, and its `compile`
+  sets the attributes that follow there.
+  """
+
+  def _initialize_steps(self, seed: int):
+    """Initializes the state of the steps.
+
+    Args:
+      seed: Seed of the noise in training and evaluation.
+    """
+    self.seed = seed
+    # In a namespace, which Keras does not track: metrics are no weights.
+    self._trackers = types.SimpleNamespace(**{
+        name: _Mean(name=name)
+        for name in ('loss', 'elbo', 'reconstruction', 'kl')})
+    # Counts are no weights either, but checkpoints hold them.
+    self._steps = types.SimpleNamespace(finite=FiniteSteps())
+    self._track_trackable(self._steps.finite, 'finite_steps')
+    self._compile_in_replica(False)
+    self._objective, self._kl_schedule = objectives.ELBO(), None
+    self._final_kl_factor = 1.0
+    self._batch_fn = None
+
+  @property
+  def finite_steps(self) -> FiniteSteps:
+    """Counts of the training steps that were skipped."""
+    return self._steps.finite
+
+  @property
+  def skipped_steps(self) -> tf.Variable:
+    """Number of training steps skipped as NaN or infinite, int64."""
+    return self.finite_steps.skipped
+
+  @property
+  def metrics(self) -> list[tf_keras.metrics.Metric]:
+    """Means that Keras resets at the start of an epoch."""
+    return list(vars(self._trackers).values())
+
+  def train_step(self, data: Any) -> dict[str, tf.Tensor]:
+    """Takes one gradient step; see `tf_keras.Model.train_step`.
+
+    If the loss or the gradient is not finite, nothing changes except
+    `skipped_steps`.
+    """
+    iterations = self.optimizer.iterations
+    kept = [tf.identity(v) for v in self.non_trainable_variables]
+    kl_factor = (1.0 if self._kl_schedule is None else tf.cast(
+        self._kl_schedule(iterations), tf.float32))
+    share = global_batch.share(data) if self._batch_fn is None else 1.0
+    gradients, values = self._loss_and_gradients_fn(
+        data, global_batch.replica_id(), iterations.read_value(), kl_factor,
+        share)
+    is_taken = self.finite_steps.take(self, values['loss'], gradients, kept)
+    return self._update_metrics(values, is_taken)
+
+  def test_step(self, data: Any) -> dict[str, tf.Tensor]:
+    """Estimates the ELBO of one batch; see `tf_keras.Model.test_step`."""
+    # The count of examples in this pass numbers its batches without state.
+    step = self._trackers.elbo.count.read_value()
+    return self._update_metrics(
+        self._evaluation_values_fn(data, global_batch.replica_id(), step))
+
+  def _values(self, inputs, target, seed, kl_factor, training=False):
+    """Returns the loss, a scalar, and the ELBO's parts, `[b]` each."""
+    self._clear_losses()  # Those of a call from outside have no part in it.
+    values = dict(self._objective(
+        self, inputs, target, seed, kl_factor, training))
+    nats = values.pop('objective')
+    count = tf.cast(tf.size(nats), nats.dtype)
+    others = [tf.cast(part, nats.dtype) for part in self.losses]
+    values['loss'] = tf.add_n(
+        [tf.math.divide_no_nan(tf.reduce_sum(nats), count), *others])
+    return values
+
+  def _compile_in_replica(self, jit_compile: bool):
+    """Sets what each replica computes by itself, compiled by XLA or not."""
+    compiled = (functools.partial(
+        tf.function, jit_compile=True, reduce_retracing=True) if jit_compile
+                else lambda function: function)
+    self._loss_and_gradients_fn = compiled(self._loss_and_gradients)
+    self._evaluation_values_fn = compiled(self._evaluation_values)
+
+  def _evaluation_values(self, data, replica_id, step):
+    batch = self._part(data, replica_id, step)
+    with part_of_batch(batch.start, batch.size):
+      return self._values(
+          *unpack_batch(batch.inputs), self._seed(batch.step, _EVALUATION),
+          self._final_kl_factor)
+
+  def _loss_and_gradients(self, data, replica_id, step, kl_factor, share):
+    batch = self._part(data, replica_id, step)
+    x, target = unpack_batch(batch.inputs)
+    if batch.size is not None:
+      share = global_batch.num_rows(target) / tf.cast(batch.size, tf.float32)
+    with part_of_batch(batch.start, batch.size), tf.GradientTape() as tape:
+      values = self._values(x, target, self._seed(batch.step, _TRAINING),
+                            kl_factor, training=True)
+      loss = share * values['loss']
+    pairs = self.optimizer.compute_gradients(
+        loss, self.trainable_variables, tape)
+    return [gradient for gradient, _ in pairs], values
+
+  def _part(self, data, replica_id, step) -> global_batch.GlobalBatch:
+    """Returns the replica's batch; plain data are a batch of their own."""
+    if self._batch_fn is not None:
+      return self._batch_fn(data, replica_id)
+    return global_batch.own_batch(data, replica_id, step)
+
+  def _seed(self, step: tf.Tensor, stream: int) -> tf.Tensor:
+    """Returns a stateless seed, another for each step and stream."""
+    return tf.stack([self.seed, 2 * tf.cast(step, tf.int32) + stream])
+
+  def _update_metrics(self, values, is_taken=True) -> dict[str, tf.Tensor]:
+    weight = tf.cast(is_taken, tf.float32)
+    count = tf.cast(tf.size(values['elbo']), tf.float32)
+    for name, tracker in vars(self._trackers).items():
+      tracker.update_state(
+          # Not by the weight alone: a NaN times 0 is a NaN.
+          tf.where(is_taken, values[name], tf.zeros_like(values[name])),
+          sample_weight=weight * count if name == 'loss' else weight)
+    return {tracker.name: tracker.result() for tracker in self.metrics}
+
+
+class _Mean(tf_keras.metrics.Mean):
+  """A mean that is NaN, not 0, of nothing: where no step was finite."""
+
+  def result(self):
+    return self.total / self.count

@@ -1,0 +1,69 @@
+"""Sections of the measures that a model was evaluated with."""
+
+from collections.abc import Sequence
+import html
+
+import numpy as np
+
+from tfvae import evaluation
+from tfvae.report.content import Content
+from tfvae.report.drawing import charts
+from tfvae.report.page import line_legend
+from tfvae.report.page import Section
+from tfvae.report.page import section
+
+_MOST_HISTOGRAMS = 24  # Of each latent.
+
+
+def sections(content: Content) -> list[Section]:
+  """Returns the sections of all measures that have one, in their order."""
+  described = {
+      name: measure.section(content.blocks[name])
+      for name, measure in evaluation.measures_of(content.blocks).items()}
+  return [_rendered(name, part, content)
+          for name, part in described.items() if part]
+
+
+def _rendered(name: str, described: evaluation.Section,
+              content: Content) -> Section:
+  """Returns a section of the page from its description."""
+  histograms = [chart for chart in described.charts
+                if isinstance(chart, evaluation.Histogram)]
+  shown = _chosen(histograms, content)
+  lead = described.text
+  if len(shown) < len(histograms):
+    lead += (f' The charts show {_MOST_HISTOGRAMS} dimensions of each latent '
+             'at most.')
+  body = ''.join(_line_chart(chart) for chart in described.charts
+                 if isinstance(chart, evaluation.LineChart))
+  if shown:
+    drawn = ''.join(charts.histogram(
+        chart.title, np.asarray(chart.counts), chart.band) for chart in shown)
+    body += f'<div class="card histograms">{drawn}</div>'
+  return section(
+      f'measure-{html.escape(name)}',
+      html.escape(described.short or described.title),
+      html.escape(described.title), html.escape(lead), body)
+
+
+def _chosen(histograms: Sequence[evaluation.Histogram],
+            content: Content) -> list[evaluation.Histogram]:
+  """Returns the histograms to show: of each latent a limited number.
+
+  Dimensions of the top latent are in the order of the other sections.
+  """
+  groups: dict[str | None, list[evaluation.Histogram]] = {}
+  for chart in histograms:
+    groups.setdefault(chart.latent, []).append(chart)
+  place = {dimension: rank for rank, dimension in enumerate(content.walk.order)}
+  groups.get(content.walk.top, []).sort(
+      key=lambda chart: place.get(chart.dimension, len(place)))
+  return [chart for latent, group in groups.items()
+          for chart in (group[:_MOST_HISTOGRAMS] if latent else group)]
+
+
+def _line_chart(chart: evaluation.LineChart) -> str:
+  title = html.escape(chart.title)
+  drawn = charts.line_chart(title, chart.x, chart.lines, chart.x_label)
+  return (f'{line_legend(*chart.lines)}<figure class="card wide"><h3>{title}'
+          f'</h3>{drawn}</figure>')

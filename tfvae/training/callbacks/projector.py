@@ -1,0 +1,111 @@
+"""Latents of a trained model for TensorBoard's embedding projector."""
+
+from collections.abc import Sequence
+import math
+import os
+import shutil
+from typing import Any
+
+import numpy as np
+from tensorboard.plugins import projector
+import tensorflow as tf
+
+from tfvae.models import LatentVariableModel
+from tfvae.report.drawing.inline_images import to_bytes
+from tfvae.report.latents.latent_walk import LatentWalk
+from tfvae.training.callbacks.tensorboard import DIRECTORY
+
+_MAX_POINTS = 2000  # t-SNE and UMAP run in the browser.
+_MAX_SPRITE = 4096  # Pixels per side, which any GPU supports as a texture.
+
+
+def write_projector(workdir: str, model: LatentVariableModel, inputs: Any,
+                    labels: np.ndarray | None = None,
+                    label_names: Sequence[str] | None = None):
+  """Writes posterior means for the embedding projector of TensorBoard.
+
+  Each latent z_j becomes a tensor of points E_q[z_j|x], drawn as their images
+  and colored by their labels. They form a separate run, `projector`, which each
+  call rewrites.
+
+  Args:
+    workdir: Directory that receives `tensorboard/projector/`.
+    model: Trained model of images.
+    inputs: Images x of shape `[n, h, w, c]`, or a dictionary of 'x' and 'y'; at
+      most the first 2,000 are used.
+    labels: Integers of shape `[n]`.
+    label_names: Names by label; a label without a name is shown as a number.
+
+  Raises:
+    ValueError: If the numbers of labels and images differ.
+  """
+  size = len(tf.nest.flatten(inputs)[0])
+  if labels is not None and len(labels) != size:
+    raise ValueError('`labels` must have one label for each image. Received: '
+                     f'{len(labels)} labels, {size} images')
+  walk = LatentWalk(model, tf.nest.map_structure(
+      lambda rows: rows[:_MAX_POINTS], inputs))
+  directory = os.path.join(workdir, DIRECTORY, 'projector')
+  shutil.rmtree(directory, ignore_errors=True)
+  os.makedirs(directory)
+  if labels is not None:
+    _write_labels(os.path.join(directory, 'metadata.tsv'),
+                  labels[:_MAX_POINTS], label_names)
+  sprite = projector.SpriteMetadata(
+      image_path='sprite.png', single_image_dim=_write_sprite(
+          os.path.join(directory, 'sprite.png'), walk.x))
+  config = projector.ProjectorConfig()
+  for name, means in walk.means.items():
+    # The projector needs at least three dimensions.
+    points = np.pad(means, [(0, 0), (0, max(0, 3 - means.shape[1]))])
+    config.embeddings.add(
+        tensor_name=name, tensor_shape=points.shape,
+        tensor_path=_write_points(directory, name, points), sprite=sprite,
+        metadata_path='' if labels is None else 'metadata.tsv')
+  projector.visualize_embeddings(directory, config)
+  # TensorBoard looks for configurations when a directory with events appears;
+  # this empty file, written last, makes a running TensorBoard show the points.
+  tf.summary.create_file_writer(directory).close()
+
+
+def _write_points(directory: str, name: str, points: np.ndarray) -> str:
+  """Writes `[n, size]` as text, and returns the name of the file.
+
+  Nine digits restore every float32. TensorBoard also reads binary numbers, but
+  mistakes them for text if their bytes are valid text.
+  """
+  file = f'means_{name}.tsv'
+  np.savetxt(os.path.join(directory, file), points, '%.9g', delimiter='\t')
+  return file
+
+
+def _write_labels(path: str, labels: np.ndarray, names: Sequence[str] | None):
+  """Writes a label per line; with two columns the first line has the titles."""
+  by_label = dict(enumerate(names or ()))
+  with open(path, 'w', encoding='utf-8') as file:
+    file.write('label\tindex\n')
+    for index, label in enumerate(labels):
+      # Without tabs and line breaks, which end a field.
+      name = ' '.join(by_label.get(int(label), str(label)).split())
+      file.write(f'{name}\t{index}\n')
+
+
+def _write_sprite(path: str, images: np.ndarray) -> tuple[int, int]:
+  """Writes images `[n, h, w, c]` as one PNG; returns width and height of each.
+
+  It has as many rows as columns, as the projector assumes when it looks up the
+  image under the pointer.
+  """
+  columns = math.ceil(math.sqrt(len(images)))
+  side = _MAX_SPRITE // columns
+  if max(images.shape[1:3]) > side:
+    images = tf.image.resize(images, [side, side], 'area',
+                             preserve_aspect_ratio=True).numpy()
+  _, height, width, channels = images.shape
+  places = np.zeros([columns**2, height, width, channels], np.uint8)
+  places[:len(images)] = to_bytes(images)
+  # [rows, columns, h, w, c] -> [rows, h, columns, w, c]
+  atlas = places.reshape(columns, columns, height, width, channels).swapaxes(
+      1, 2).reshape(columns * height, columns * width, channels)
+  tf.io.write_file(path, tf.io.encode_png(atlas))
+  return width, height

@@ -1,0 +1,57 @@
+"""Parsing of the command line."""
+
+from collections.abc import Sequence
+import os
+import sys
+
+from absl import flags
+
+from tfvae.training.command_line.flagfiles import with_packaged_flagfiles
+from tfvae.training.command_line.help import help_text
+from tfvae.training.command_line.help import program_name
+from tfvae.training.workdir import FLAGS_FILE
+
+
+def parse_flags(argv: Sequence[str],
+                flag_values: flags.FlagValues = flags.FLAGS) -> list[str]:
+  """Parses the command line; a `flags_parser` for `absl.app.run`.
+
+  Prints the grouped help for --help, and a one-line error with exit code 2 for
+  a flag or value that does not parse. A --flagfile that does not exist may be
+  one of those that come with tfvae: `digits.flags` or `configs/digits.flags`.
+
+  Args:
+    argv: Arguments, the first of which is the name of the program.
+    flag_values: Flags that receive the values.
+
+  Returns:
+    The name of the program.
+  """
+  if {'--help', '-h', '-help', '-?'} & set(argv[1:]):
+    print(help_text(argv[0]))
+    sys.exit(0)
+  try:
+    rest = _parse(with_packaged_flagfiles(argv), flag_values)
+  except flags.Error as error:
+    message = str(error).replace('\n', r'\n')  # Of a value.
+    print(f'{program_name(argv[0])}: error: {message}\nTry --help.',
+          file=sys.stderr)
+    sys.exit(2)
+  return rest
+
+
+def _parse(argv: list[str], flag_values: flags.FlagValues) -> list[str]:
+  """Parses the flags, on top of those of the run that the mode needs."""
+  rest = flag_values(argv)
+  if flag_values.mode != 'train' and flag_values.workdir:
+    # The flags of the run first, so that the command line overrides them.
+    path = os.path.join(flag_values.workdir, FLAGS_FILE)
+    if not os.path.exists(path):
+      raise flags.Error(
+          f'--mode={flag_values.mode} needs a finished run, and there is no '
+          f'{path}; train one there first')
+    rest = flag_values([argv[0], f'--flagfile={path}', *argv[1:]])
+  if len(rest) > 1:
+    raise flags.Error(f'unexpected arguments {rest[1:]}; a flag is written '
+                      '--name=value')
+  return rest

@@ -1,0 +1,56 @@
+"""Images of a run, checked against its model."""
+
+import numpy as np
+
+from tfvae import data
+from tfvae.layers import LIKELIHOODS
+from tfvae.layers.likelihoods.support import check_support
+from tfvae.training.config import Config
+
+
+def load_images(config: Config) -> data.ImageData:
+  """Returns the data of a run, checked against its model."""
+  source = config.data
+  images = data.load_images(
+      source.dataset, data_dir=source.data_dir,
+      train_split=source.train_split,
+      validation_split=source.validation_split, test_split=source.test_split,
+      validation_fraction=source.validation_fraction,
+      image_key=source.image_key, label_key=source.label_key,
+      seed=config.evaluation.eval_seed, cache=source.cache,
+      cache_dir=source.cache_dir)
+  _check_support(config, images)
+  if config.model.graph().is_conditional:
+    check_labels(config, images)
+  return images
+
+
+def check_labels(config: Config, images: data.ImageData):
+  """Raises a ValueError unless every image has a class."""
+  if not images.num_classes:
+    raise ValueError(
+        "The graphical model has the label 'y', and the data set has no "
+        'classes; remove it, or name their feature by `label_key`. Received: '
+        f'dataset={config.data.dataset!r}, label_key={config.data.label_key!r}')
+  for part in ('test', 'validation', 'train'):
+    is_carved = part == 'validation' and config.data.validation_split is None
+    name = 'train_split' if is_carved else f'{part}_split'
+    getattr(images, part).check_labels(
+        images.num_classes,
+        f'the {part} images (`{name}={getattr(config.data, name)!r}`)')
+
+
+def _check_support(config: Config, images: data.ImageData):
+  """Raises a ValueError if an image is outside the likelihood's support."""
+  likelihood = LIKELIHOODS[config.model.likelihood]
+  kind = likelihood.kind_of_data()
+  for split in (images.train, images.validation, images.test):
+    if kind.is_binary:
+      data.check_support(split.images, config.data_binarization())
+    # k/255 has every support but that of counts.
+    elif kind.is_count or split.images.dtype != np.uint8:
+      first = 0
+      for chunk in data.chunks(split.images):
+        check_support(
+            chunk, likelihood.support, config.model.likelihood, first)
+        first += len(chunk)
