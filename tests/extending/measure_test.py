@@ -9,15 +9,14 @@ import tf_keras
 
 from tests import fresh_process
 from tests import tiny_images
+from tests.extending import recipe
 from tfvae import data
 
-_RECIPE = pathlib.Path(__file__).parents[2].joinpath(
-    'docs', 'extending', 'measure.py')
 # The recipe as a program, which finds the data set of the test.
-_PROGRAM = f"""
+_PROGRAM = """
 import runpy
 from tests import tiny_images
-runpy.run_path({str(_RECIPE)!r}, run_name='__main__')
+runpy.run_path({path!r}, run_name='__main__')
 """
 
 
@@ -28,7 +27,8 @@ class MeasureTest(tf.test.TestCase):
     workdir = pathlib.Path(data_dir) / 'run'
     name = tiny_images.prepare(data_dir)
     done = fresh_process.run([
-        '-c', _PROGRAM, f'--workdir={workdir}', f'--data_dir={data_dir}',
+        '-c', _PROGRAM.format(path=recipe.write('measure', data_dir)),
+        f'--workdir={workdir}', f'--data_dir={data_dir}',
         f'--dataset={name}', '--latents=z:2', '--hidden_units=4', '--epochs=1',
         '--jit=false', '--evaluations=reconstruction_error',
         '--eval_error_examples=12'])
