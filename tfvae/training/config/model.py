@@ -35,7 +35,7 @@ class ModelConfig:
   """
 
   preset: str | None = setting(
-      None, 'graphical model by name; the three settings below '
+      None, 'graphical model by name; --latents, --inference and --generative '
       'replace its parts', choices=PRESETS)
   latents: str | None = setting(
       None, "latents and their sizes, such as z:50 or z1:100,z2:50; "
@@ -45,50 +45,51 @@ class ModelConfig:
   generative: str | None = setting(
       None, "factors of p(x,z), such as 'z2; z1|z2; x|z1'")
   network: str = setting(
-      'mlp', 'kind of encoder and decoder: a perceptron, '
-      'convolutions, or convolutions with residual blocks, which take several '
-      'times as long and reach more', choices=NETWORKS)
+      'mlp', 'encoder and decoder: a multilayer perceptron (mlp), '
+      'convolutions (conv), or convolutions with residual blocks (resnet), '
+      'which reach a higher ELBO in more time', choices=NETWORKS)
   hidden_units: tuple[int, ...] = setting(
-      (200, 200), 'widths of the hidden layers from x towards z, '
-      'separated by commas; for conv and resnet, filters, such as 32,64',
+      (200, 200), 'widths of the hidden layers from x to z, separated by '
+      'commas; for conv and resnet the filters, such as 32,64',
       at_least=1)
   factor_units: tuple[int, ...] = setting(
-      (100, 100), 'widths of the hidden layers between latents',
-      at_least=1)
+      (100, 100), 'widths of the hidden layers between latents', at_least=1)
   activation: str = setting(
-      'tanh', 'of the hidden layers',
+      'tanh', 'activation of the hidden layers',
       choices=('elu', 'gelu', 'leaky_relu', 'relu', 'selu', 'swish', 'tanh'))
   likelihood: str = setting(
-      'bernoulli', 'p(x|z) of a pixel', choices=LIKELIHOODS)
+      'bernoulli', 'distribution of a pixel, p(x|z)', choices=LIKELIHOODS)
   prior: str = setting(
-      'standard_normal', 'p(z) of latents without parents',
+      'standard_normal', 'prior p(z) of the latents without parents',
       choices=PRIORS)
   posterior: str = setting(
-      'normal_diag', 'q of a latent given its parents: diagonal or '
-      'full covariance, or an inverse autoregressive flow on top of either',
+      'normal_diag', 'posterior q(z|x) of each latent: a normal with diagonal '
+      'or full covariance, or an inverse autoregressive flow from one of them',
       choices=POSTERIORS)
   merging: str = setting(
-      'network', 'how q of a latent takes in p of it, where it has '
-      'parents there: by a network, or precision-weighted (ladder)',
+      'network', 'combination of prior and evidence in the posterior of a '
+      'latent that has parents in p: by a network, or precision-weighted, as '
+      'in ladder VAEs',
       choices=MERGINGS)
   kl_weight: float = setting(
-      1.0, 'β of the training objective; the elbo reported is at 1',
+      1.0, 'weight β of the KL in training; the reported ELBO has β = 1',
       only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
   kl_warm_up: str = setting(
-      'none', 'raises the weight of the KL from 0 over the steps of '
-      '--kl_warm_up_epochs, once or four times',
+      'none', 'schedule that raises the weight of the KL from 0 over '
+      '--kl_warm_up_epochs, once (linear) or four times (cyclical)',
       choices=('none', 'linear', 'cyclical'),
       only_with={'objective': _WITH_KL_SCHEDULE})
   kl_warm_up_epochs: int = setting(
-      10, 'length of the warm-up',
+      10, 'length of the KL warm-up',
       only_with={'kl_warm_up': ('linear', 'cyclical')}, at_least=1)
   free_bits: float = setting(
-      0.0, 'nats of KL that cost nothing',
+      0.0, 'λ in nats; the objective has max(λ, KL)',
       only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
   free_bits_per: str = setting(
-      'latent', 'what has free bits', choices=('latent', 'dimension'))
+      'latent', 'unit that --free_bits applies to',
+      choices=('latent', 'dimension'))
   kl_capacity: float | None = setting(
-      None, 'nats C: the objective has |KL - C|',
+      None, 'capacity C in nats; the objective has |KL - C|',
       only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
   objective: str = setting(
       'elbo', 'objective that training maximizes: the ELBO; the '
@@ -120,7 +121,7 @@ class ModelConfig:
     return OBJECTIVES.make(self.objective, settings=vars(self))
 
   def graph(self) -> GraphicalModel:
-    """Returns the graphical model that the settings write down."""
+    """Returns the graphical model that the settings describe."""
     given = {side: getattr(self, side)
              for side in ('latents', 'inference', 'generative')}
     chosen = PRESETS[self.preset] if self.preset else {'latents': 'z:16'}
