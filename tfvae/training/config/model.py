@@ -35,72 +35,72 @@ class ModelConfig:
   """
 
   preset: str | None = setting(
-      None, 'graphical model by name; the three settings below '
-      'replace its parts', choices=PRESETS)
+      None, 'graphical model by name, of which `latents`, `inference` and '
+      '`generative` replace parts; by default a VAE with one latent', PRESETS)
   latents: str | None = setting(
-      None, "latents and their sizes, such as z:50 or z1:100,z2:50; "
-      "by default the preset's, or z:16")
+      None, 'latents and their dimensions, such as z:50 or z1:100,z2:50; by '
+      'default those of the preset, or z:16')
   inference: str | None = setting(
-      None, "factors of q(z|x), such as 'z1|x; z2|z1'; y is the label")
+      None, "factors of q(z|x), such as 'z1|x; z2|z1', in which y is the "
+      'label; by default those of the preset, or z|x')
   generative: str | None = setting(
-      None, "factors of p(x,z), such as 'z2; z1|z2; x|z1'")
+      None, "factors of p(x,z), such as 'z2; z1|z2; x|z1'; by default those of "
+      'the preset, or z; x|z')
   network: str = setting(
-      'mlp', 'kind of encoder and decoder: a perceptron, '
-      'convolutions, or convolutions with residual blocks, which take several '
-      'times as long and reach more', choices=NETWORKS)
+      'mlp', 'architecture of encoder and decoder: dense layers, convolutions, '
+      'or convolutions with residual blocks', NETWORKS)
   hidden_units: tuple[int, ...] = setting(
-      (200, 200), 'widths of the hidden layers from x towards z, '
-      'separated by commas; for conv and resnet, filters, such as 32,64',
+      (200, 200), 'widths of the hidden layers from x to z, separated by '
+      'commas; for convolutions the numbers of filters, such as 32,64',
       at_least=1)
   factor_units: tuple[int, ...] = setting(
-      (100, 100), 'widths of the hidden layers between latents',
-      at_least=1)
+      (100, 100), 'widths of the hidden layers between latents, separated by '
+      'commas', at_least=1)
   activation: str = setting(
-      'tanh', 'of the hidden layers',
-      choices=('elu', 'gelu', 'leaky_relu', 'relu', 'selu', 'swish', 'tanh'))
+      'tanh', 'activation of the hidden layers',
+      ('elu', 'gelu', 'leaky_relu', 'relu', 'selu', 'swish', 'tanh'))
   likelihood: str = setting(
-      'bernoulli', 'p(x|z) of a pixel', choices=LIKELIHOODS)
+      'bernoulli', 'distribution of a pixel, p(x|z)', LIKELIHOODS)
   prior: str = setting(
-      'standard_normal', 'p(z) of latents without parents',
-      choices=PRIORS)
+      'standard_normal', 'prior p(z) of latents without parents', PRIORS)
   posterior: str = setting(
-      'normal_diag', 'q of a latent given its parents: diagonal or '
-      'full covariance, or an inverse autoregressive flow on top of either',
-      choices=POSTERIORS)
+      'normal_diag', 'posterior of a latent given its parents: a normal with '
+      'diagonal or full covariance (tril), or an inverse autoregressive flow '
+      'on top of either', POSTERIORS)
   merging: str = setting(
-      'network', 'how q of a latent takes in p of it, where it has '
-      'parents there: by a network, or precision-weighted (ladder)',
-      choices=MERGINGS)
+      'network', 'combination of q and p of a latent that has latent parents '
+      'in p: by a network, or weighted by precision, as in a ladder VAE',
+      MERGINGS)
   kl_weight: float = setting(
-      1.0, 'β of the training objective; the elbo reported is at 1',
-      only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
+      1.0, 'weight β of the KL in the objective; the reported elbo always has '
+      'β = 1', only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
   kl_warm_up: str = setting(
-      'none', 'raises the weight of the KL from 0 over the steps of '
-      '--kl_warm_up_epochs, once or four times',
-      choices=('none', 'linear', 'cyclical'),
+      'none', 'warm-up of the weight of the KL from 0 over '
+      '`kl_warm_up_epochs`: linear, or cyclical with four cycles',
+      ('none', 'linear', 'cyclical'),
       only_with={'objective': _WITH_KL_SCHEDULE})
   kl_warm_up_epochs: int = setting(
-      10, 'length of the warm-up',
+      10, 'epochs of the warm-up of the KL',
       only_with={'kl_warm_up': ('linear', 'cyclical')}, at_least=1)
   free_bits: float = setting(
-      0.0, 'nats of KL that cost nothing',
+      0.0, 'KL in nats below which the objective does not penalize it',
       only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
   free_bits_per: str = setting(
-      'latent', 'what has free bits', choices=('latent', 'dimension'))
+      'latent', 'unit that has the free bits', ('latent', 'dimension'))
   kl_capacity: float | None = setting(
-      None, 'nats C: the objective has |KL - C|',
-      only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
+      None, 'capacity C in nats, with the penalty |KL - C|; by default there '
+      'is none', only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
   objective: str = setting(
       'elbo', 'objective that training maximizes: the ELBO; the '
-      'importance-weighted bound, iwae, or dreg with its doubly '
-      'reparameterized gradient; beta_tc, the ELBO with a weighted total '
-      'correlation, estimated from the batch; or info_vae, the ELBO with the '
-      "MMD between the batch's latents and the prior", choices=OBJECTIVES)
+      'importance-weighted bound (iwae), or with its doubly reparameterized '
+      'gradient (dreg); the ELBO with a weighted total correlation, estimated '
+      'from the batch (beta_tc); or with the MMD between the latents of the '
+      'batch and the prior (info_vae)', OBJECTIVES)
 
   def __post_init__(self):
     """Validates each value, and values that depend on each other."""
     check_settings(self)
-    self.graph()  # Raises for a mistake in the notation.
+    self.graph()  # Raises if the notation is invalid.
     if self.free_bits and self.kl_capacity is not None:
       raise ValueError('`free_bits` and `kl_capacity` exclude each other. '
                        f'Received: free_bits={self.free_bits}, '
@@ -120,7 +120,7 @@ class ModelConfig:
     return OBJECTIVES.make(self.objective, settings=vars(self))
 
   def graph(self) -> GraphicalModel:
-    """Returns the graphical model that the settings write down."""
+    """Returns the graphical model of the settings."""
     given = {side: getattr(self, side)
              for side in ('latents', 'inference', 'generative')}
     chosen = PRESETS[self.preset] if self.preset else {'latents': 'z:16'}
