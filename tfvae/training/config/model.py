@@ -35,8 +35,8 @@ class ModelConfig:
   """
 
   preset: str | None = setting(
-      None, 'graphical model by name, of which `latents`, `inference` and '
-      '`generative` replace parts; by default a VAE with one latent', PRESETS)
+      None, 'graphical model by name; `latents`, `inference` and `generative` '
+      'replace its parts; by default a VAE with one latent', PRESETS)
   latents: str | None = setting(
       None, 'latents and their dimensions, such as z:50 or z1:100,z2:50; by '
       'default those of the preset, or z:16')
@@ -47,55 +47,54 @@ class ModelConfig:
       None, "factors of p(x,z), such as 'z2; z1|z2; x|z1'; by default those of "
       'the preset, or z; x|z')
   network: str = setting(
-      'mlp', 'architecture of encoder and decoder: dense layers, convolutions, '
-      'or convolutions with residual blocks', NETWORKS)
+      'mlp', 'encoder and decoder: a multilayer perceptron (mlp), convolutions '
+      '(conv), or convolutions with residual blocks (resnet), which reach a '
+      'higher ELBO in more time', NETWORKS)
   hidden_units: tuple[int, ...] = setting(
       (200, 200), 'widths of the hidden layers from x to z, separated by '
-      'commas; for convolutions the numbers of filters, such as 32,64',
-      at_least=1)
+      'commas; for conv and resnet the filters, such as 32,64', at_least=1)
   factor_units: tuple[int, ...] = setting(
-      (100, 100), 'widths of the hidden layers between latents, separated by '
-      'commas', at_least=1)
+      (100, 100), 'widths of the hidden layers between latents', at_least=1)
   activation: str = setting(
       'tanh', 'activation of the hidden layers',
       ('elu', 'gelu', 'leaky_relu', 'relu', 'selu', 'swish', 'tanh'))
   likelihood: str = setting(
       'bernoulli', 'distribution of a pixel, p(x|z)', LIKELIHOODS)
   prior: str = setting(
-      'standard_normal', 'prior p(z) of latents without parents', PRIORS)
+      'standard_normal', 'prior p(z) of the latents without parents', PRIORS)
   posterior: str = setting(
       'normal_diag', 'posterior of a latent given its parents: a normal with '
-      'diagonal or full covariance (tril), or an inverse autoregressive flow '
-      'on top of either', POSTERIORS)
+      'diagonal or full covariance, or an inverse autoregressive flow from one '
+      'of them', POSTERIORS)
   merging: str = setting(
-      'network', 'combination of q and p of a latent that has latent parents '
-      'in p: by a network, or weighted by precision, as in a ladder VAE',
-      MERGINGS)
+      'network', 'combination of prior and evidence in the posterior of a '
+      'latent that has parents in p: by a network, or precision-weighted, as '
+      'in ladder VAEs', MERGINGS)
   kl_weight: float = setting(
-      1.0, 'weight β of the KL in the objective; the reported elbo always has '
-      'β = 1', only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
+      1.0, 'weight β of the KL in training; the reported ELBO has β = 1',
+      only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
   kl_warm_up: str = setting(
-      'none', 'warm-up of the weight of the KL from 0 over '
-      '`kl_warm_up_epochs`: linear, or cyclical with four cycles',
+      'none', 'schedule that raises the weight of the KL from 0 over '
+      '`kl_warm_up_epochs`, once (linear) or four times (cyclical)',
       ('none', 'linear', 'cyclical'),
       only_with={'objective': _WITH_KL_SCHEDULE})
   kl_warm_up_epochs: int = setting(
-      10, 'epochs of the warm-up of the KL',
+      10, 'length of the KL warm-up',
       only_with={'kl_warm_up': ('linear', 'cyclical')}, at_least=1)
   free_bits: float = setting(
-      0.0, 'KL in nats below which the objective does not penalize it',
+      0.0, 'λ in nats; the objective has max(λ, KL)',
       only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
   free_bits_per: str = setting(
-      'latent', 'unit that has the free bits', ('latent', 'dimension'))
+      'latent', 'unit that `free_bits` applies to', ('latent', 'dimension'))
   kl_capacity: float | None = setting(
-      None, 'capacity C in nats, with the penalty |KL - C|; by default there '
+      None, 'capacity C in nats; the objective has |KL - C|; by default there '
       'is none', only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
   objective: str = setting(
       'elbo', 'objective that training maximizes: the ELBO; the '
-      'importance-weighted bound (iwae), or with its doubly reparameterized '
-      'gradient (dreg); the ELBO with a weighted total correlation, estimated '
-      'from the batch (beta_tc); or with the MMD between the latents of the '
-      'batch and the prior (info_vae)', OBJECTIVES)
+      'importance-weighted bound, iwae, or dreg with its doubly '
+      'reparameterized gradient; beta_tc, the ELBO with a weighted total '
+      'correlation, estimated from the batch; or info_vae, the ELBO with the '
+      "MMD between the batch's latents and the prior", choices=OBJECTIVES)
 
   def __post_init__(self):
     """Validates each value, and values that depend on each other."""
@@ -120,7 +119,7 @@ class ModelConfig:
     return OBJECTIVES.make(self.objective, settings=vars(self))
 
   def graph(self) -> GraphicalModel:
-    """Returns the graphical model of the settings."""
+    """Returns the graphical model that the settings describe."""
     given = {side: getattr(self, side)
              for side in ('latents', 'inference', 'generative')}
     chosen = PRESETS[self.preset] if self.preset else {'latents': 'z:16'}
