@@ -19,9 +19,13 @@ _FLAGS: Mapping[str, str] = {
     **{name: f'--{name}' for name in ('workdir', *FIELDS)},
     'train_and_evaluate': '--mode=train', 'evaluate_run': '--mode=evaluate',
     'report_run': '--mode=report', 'export_run': '--mode=export',
-    'capacity': '--kl_capacity', 'components': '--likelihood_components',
-    'num_components': '--prior_components',
-    'num_samples': '--importance_samples'}
+    'num_components': '--prior_components', 'capacity': '--kl_capacity',
+    'num_samples': '--importance_samples', 'beta': '--tc_weight',
+    'alpha': '--info_alpha', 'lambda_': '--info_lambda',
+    'kernel': '--mmd_kernel', 'bandwidth': '--mmd_bandwidth',
+    'chunk_size': '--eval_chunk', 'num_steps': '--eval_ais_steps',
+    'num_chains': '--eval_ais_chains', 'num_simulations': '--eval_simulations',
+    'base_path': '--export_dir', 'keep': '--export_keep', 'name': '--dataset'}
 
 
 def as_flags(message: str) -> str:
