@@ -14,18 +14,14 @@ from tfvae.training.config import FIELDS
 _ARGUMENT = re.compile(r'`(\w+)(?:=([^`]*))?`')
 _FLAGFILE = re.compile(r'the settings in `([^`]*)`')
 
-# Flags of arguments that have another name.
+# Flags of arguments, also of those with another name. A `Registry` names the
+# settings of its choices itself.
 _FLAGS: Mapping[str, str] = {
     **{name: f'--{name}' for name in ('workdir', *FIELDS)},
     'train_and_evaluate': '--mode=train', 'evaluate_run': '--mode=evaluate',
     'report_run': '--mode=report', 'export_run': '--mode=export',
-    'num_components': '--prior_components', 'capacity': '--kl_capacity',
-    'num_samples': '--importance_samples', 'beta': '--tc_weight',
-    'alpha': '--info_alpha', 'lambda_': '--info_lambda',
-    'kernel': '--mmd_kernel', 'bandwidth': '--mmd_bandwidth',
-    'chunk_size': '--eval_chunk', 'num_steps': '--eval_ais_steps',
-    'num_chains': '--eval_ais_chains', 'num_simulations': '--eval_simulations',
-    'base_path': '--export_dir', 'keep': '--export_keep', 'name': '--dataset'}
+    'capacity': '--kl_capacity', 'base_path': '--export_dir',
+    'keep': '--export_keep', 'name': '--dataset'}
 
 
 def as_flags(message: str) -> str:
