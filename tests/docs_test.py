@@ -19,6 +19,7 @@ from tfvae.evaluation import MEASURES
 from tfvae.report.sections.explanations import explanations
 from tfvae.training import config_from_flags
 from tfvae.training import define_flags
+from tfvae.training.flag_names import as_flags
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PROGRAM = ['python', 'train_main.py']
@@ -219,10 +220,12 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_pictures_are_those_that_are_made(self):
     made = _make_images()
-    shown = {os.path.basename(target) for path in _PAGES
+    pages = (*_PAGES, 'docs/architecture.md')
+    shown = {os.path.basename(target) for path in pages
              for target in re.findall(r'[("]([^("\s]*\.png)[)"]', _prose(path))
              if 'images/' in target}
     self.assertEqual(shown, {*made.GRAPHS, made.OVERVIEW, *made.PARTS,
+                             'architecture.png',
                              'anomaly_roc.png'})  # By docs/anomaly_scoring.py.
     self.assertEqual(shown, {
         name for name in os.listdir(made.IMAGES) if name.endswith('.png')})
@@ -243,7 +246,8 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
       arguments, = _commands(command)
       with self.assertRaises(ValueError) as caught:
         _config(arguments)
-      self.assertEqual(shown, f'train_main.py: error: {caught.exception}\n')
+      self.assertEqual(shown, 'train_main.py: error: '
+                       f'{as_flags(str(caught.exception))}\n')
 
   def test_requests_of_the_guide_fit_their_signatures(self):
     signatures = serving.signatures(
