@@ -153,8 +153,8 @@ class KLControlTest(tf.test.TestCase, parameterized.TestCase):
     settings, message = case
     model = _model(**settings)
     with self.assertRaisesRegex(
-        ValueError, f'{type(_OBJECTIVES[name]).__name__} leaves these without '
-        f'effect.*use objective=None.*Received: {message}'):
+        ValueError, 'no effect with the objective '
+        f'{type(_OBJECTIVES[name]).__name__}.*=None.*Received: {message}'):
       model.compile('sgd', objective=_OBJECTIVES[name])
     model.compile('sgd')  # The ELBO has them.
 

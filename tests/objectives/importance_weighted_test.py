@@ -359,7 +359,7 @@ class DoublyReparameterizedTest(tf.test.TestCase, parameterized.TestCase):
   def test_refuses_a_posterior_given_latents(self, preset):
     model = _graph_model(preset)
     with self.assertRaisesRegex(
-        ValueError, r'doubly_reparameterized=False.*Received: .*z[12]'):
+        ValueError, "objective='iwae'.*Received: .*z[12]"):
       _values(ImportanceWeighted(2, True), model, _data(2))
 
   def test_takes_several_latents_side_by_side(self):
