@@ -183,7 +183,8 @@ class DeclaredTest(tf.test.TestCase):
 
   def test_every_file_of_the_tests_is_in_a_target(self):
     files = {path for attributes in self.targets.values()
-             for path in attributes['srcs'] if path.startswith('tests/')}
+             for path in attributes['srcs']
+             if path.startswith('tests/') and path.endswith('.py')}
     self.assertEqual(
         files, {*_files('tests/**/*.py')} - {'tests/conftest.py'})
 

@@ -37,11 +37,11 @@ def make_model_and_rows(case):
   latents = {name: rng.normal(size=[64, size]).astype(np.float32)
              for name, size in model.graph.latents}
   return model, latents | {
-      'x': x, 'y': y, 'examples': _examples(x=x, y=y),
+      'x': x, 'y': y, 'examples': examples(x=x, y=y),
       'seed': rng.integers(0, 2**31 - 1, [64, 2], np.int32)}
 
 
-def _examples(**features):
+def examples(**features):
   """Returns serialized `tf.Example`s, one per row."""
   def feature(values):
     return tf.train.Feature(float_list=tf.train.FloatList(value=values.flat))
