@@ -71,7 +71,7 @@ class LatentPicturesTest(tf.test.TestCase, parameterized.TestCase):
       warnings.simplefilter('error', RuntimeWarning)
       plane = latent_map.latent_map(latent_walk.LatentWalk(linear.model, x))
     self.assertAllEqual(plane.points, np.zeros([n, 2]))
-    self.assertAllClose(plane.centre, linear.mean(x)[0], rtol=1e-5)
+    self.assertAllClose(plane.center, linear.mean(x)[0], rtol=1e-5)
     # The prior N(0, I) in the plane of the first two dimensions.
     self.assertAllClose(np.mean(plane.contours[0.9][0][:-1], axis=0),
                         -linear.mean(x)[0, :2], atol=1e-4)
