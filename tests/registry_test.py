@@ -56,6 +56,19 @@ class RegistryTest(tf.test.TestCase):
     self.assertEqual((setting.kind, setting.default), (float, 0.25))
     self.assertEqual(setting.bounds, {'at_least': 0})
 
+  def test_errors_name_settings_of_a_run(self):
+    def make(sugar, size):
+      raise ValueError(
+          f'`sugar` must fit. Received: sugar={sugar}, size={size}')
+
+    cakes = registry.Registry('cake')
+    cakes.register('plain', sugar=Setting('cake_sugar', 1, 'sugar'), size=2)(
+        make)
+    for settings, name in ({'cake_sugar': 7}, 'cake_sugar'), (None, 'sugar'):
+      with self.assertRaisesRegex(
+          ValueError, f'^`{name}` must fit. Received: {name}=., size=2$'):
+        cakes.make('plain', settings=settings)
+
   def test_unknown_name_lists_the_choices(self):
     with self.assertRaisesRegex(
         ValueError, "`cake` must be one of plain, glazed.*cake='cheese'"):

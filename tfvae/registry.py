@@ -17,6 +17,7 @@ the first import of `tfvae.training`.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 import dataclasses
+import re
 import types
 from typing import Any, NamedTuple
 
@@ -117,7 +118,8 @@ class Registry(Mapping[str, Callable[..., Any]]):
       **kwargs: Further arguments.
 
     Raises:
-      ValueError: If the name is unknown.
+      ValueError: If the name is unknown, or the class raises one: its message
+        then names settings where it named arguments that `settings` set.
     """
     choice = self._choice(name)
     given = settings or {}
@@ -127,7 +129,13 @@ class Registry(Mapping[str, Callable[..., Any]]):
         if value is None:
           continue
       kwargs.setdefault(argument, value)
-    return choice.make(*args, **kwargs)
+    try:
+      return choice.make(*args, **kwargs)
+    except ValueError as error:
+      message = _naming_settings(str(error), choice.arguments, given)
+      if message == str(error):
+        raise
+      raise ValueError(message) from error
 
   def settings(self) -> dict[str, tuple[Setting, tuple[str, ...]]]:
     """Returns each setting by name, with the names of the choices it is of.
@@ -164,6 +172,16 @@ class Registry(Mapping[str, Callable[..., Any]]):
 
   def __len__(self) -> int:
     return len(self._choices)
+
+
+def _naming_settings(message: str, arguments: Mapping[str, Any],
+                     settings: Mapping[str, Any]) -> str:
+  """Returns a message with `setting` for `argument`, and setting=value."""
+  names = {argument: value.name for argument, value in arguments.items()
+           if isinstance(value, Setting) and value.name in settings}
+  return re.sub(
+      r'(?<=`)\w+(?=`)|\b\w+(?==)',
+      lambda match: names.get(match[0], match[0]), message)
 
 
 def public_names(namespace: Mapping[str, Any]) -> list[str]:

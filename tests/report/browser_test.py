@@ -115,7 +115,7 @@ class BrowserTest(tf.test.TestCase, parameterized.TestCase):
         'return [...document.querySelectorAll(".slider")].map((row) => ['
         'Number(row.querySelector("label").firstChild.data.match(/\\d+/)[0]),'
         'Number(row.querySelector(".position").textContent.replace("−", "-")'
-        '.replace(", its own", ""))])'))
+        '.replace(", start value", ""))])'))
 
   @parameterized.product(width=(1280, 390), scheme=('light', 'dark'))
   def test_page_is_whole(self, width, scheme):

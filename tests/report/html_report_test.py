@@ -142,7 +142,7 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
         [attributes['id'] for attributes in page.of('section')],
         ['warnings', 'graph', 'learning', 'elbo', 'reconstructions', 'samples',
          'interpolations', 'traversals', 'map', 'explorer', 'dimensions',
-         'figures', 'measure-calibration', 'repeat'])
+         'figures', 'calibration', 'repeat'])
     for words in (
         'Digits & <more>', 'The posterior has collapsed.',
         'python a.py --b="c"', '<one>', '2.21.0',
@@ -216,7 +216,7 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
     self.assertContainsSubset(
         {'graph', 'elbo', 'samples', 'traversals', 'map', 'explorer'}, sections)
     self.assertNoCommonElements(
-        {'warnings', 'learning', 'figures', 'measure-calibration', 'repeat'},
+        {'warnings', 'learning', 'figures', 'calibration', 'repeat'},
         sections)
     self.assertEqual(
         'manifold' in sections, arguments.get('latents') == 'z:2')
@@ -245,7 +245,7 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
     for label in (-1, 0, 1, 2):
       self.assertEqual(dots[str(label)]['d'].count('M'),
                        np.sum(labels == label))
-    self.assertIn('From unlabeled, image 1: one dimension', page.text)
+    self.assertIn('Start: unlabeled, image 1. In each row', page.text)
     self.assertLen([b for b in page.of('button') if 'data-label' in b], 4)
 
   def test_figures_are_those_of_the_metrics(self):
@@ -260,8 +260,8 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
     alts = [svg.get('aria-label', '') for svg in page.of('svg')]
     self.assertIn('E[log p(x|z)] = −17.5 nats, less KL of z = 5.4 nats, is an '
                   'ELBO of −22.9 nats.', alts)
-    self.assertIn('KL of the 4 dimensions of z, from 4.0 to 0.1 nats; 1 are '
-                  'active.', alts)
+    self.assertIn('KL of the 4 dimensions of z, from 4.0 to 0.1 nats; 1 of '
+                  'them active.', alts)
     self.assertIn('Means over the 360 test images', page.text)
     self.assertIn('1 of 4 are active', page.text)
     self.assertIn('0.5, 0.001, 0.002, not available', page.text)
@@ -284,9 +284,10 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
       self.assertNotIn('−35.0', page.text)  # That of the history.
       self.assertIn(f'Active units {active} of 4 dimensions', page.text)
       self.assertIn(f'{active} of 4 are active', page.text)
-      self.assertIn(f'nats; {active} are active', alts)
+      self.assertIn(f'nats; {active} of them active', alts)
       self.assertLen([bar for bar in page.of('rect')
-                      if 'x' in bar and bar['class'] == 'bar active'], active)
+                      if 'x' in bar and bar.get('class') == 'bar active'],
+                     active)
     # The ELBO without its parts.
     page = _Page(self._write(_model(), x, metrics={'test': {'elbo': -22.917}}))
     self.assertNotIn('elbo', [part['id'] for part in page.of('section')])
@@ -311,11 +312,11 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
 
     x, _ = _data()
     with mock.patch.dict(evaluation.MEASURES._choices):
-      evaluation.MEASURES.register('mine')(Mine)
+      evaluation.MEASURES.register('copy')(Mine)
       page = self._check(self._write(
-          _model('z:30'), x, metrics={'mine': {'something': 42}}))
+          _model('z:30'), x, metrics={'copy': {'something': 42}}))
     self.assertEqual([part['id'] for part in page.of('section')][-2:],
-                     ['figures', 'measure-mine'])
+                     ['figures', 'measure-copy'])
     for words in ('Errors & <more>', 'By <size>. The charts show 24', 'Growth',
                   'mine', '<yours>', 'Explained by <me>.', 'It is 42.'):
       self.assertIn(words, page.text)

@@ -46,7 +46,7 @@ class FlagFuzzTest(parameterized.TestCase, tf.test.TestCase):
       tf.errors.InvalidArgumentError(None, None, 'Received: 1'),
       ValueError('From elsewhere. Received: 1'), OverflowError('Received: 1'))
   def test_others_errors_are_failures(self, error):
-    with mock.patch.object(train, '_load', side_effect=error):
+    with mock.patch.object(train, 'load_images', side_effect=error):
       ending, text = self._run()
     self.assertEqual(ending, flag_fuzz.FAILED)
     self.assertIn('Traceback', text)

@@ -5,6 +5,7 @@ import logging
 from absl.testing import parameterized
 import tensorflow as tf
 
+from tfvae.training import Config
 from tfvae.training import flag_names
 
 
@@ -28,6 +29,12 @@ class FlagNamesTest(parameterized.TestCase, tf.test.TestCase):
        'raise --kl_capacity; `loc` and `x|z` stay, and so does epochs'))
   def test_as_flags(self, message, expected):
     self.assertEqual(flag_names.as_flags(message), expected)
+
+  def test_setting_of_a_choice(self):
+    with self.assertRaises(ValueError) as caught:
+      Config(objective='info_vae', info_alpha=.5, info_lambda=.25)
+    self.assertIn(
+        '--info_lambda must be', flag_names.as_flags(str(caught.exception)))
 
   def test_texts_of_metrics(self):
     self.assertEqual(

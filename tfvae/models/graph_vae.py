@@ -24,7 +24,6 @@ from tfvae.models.factor import product_of_normals
 from tfvae.models.trainable_model import TrainableModel
 from tfvae.priors import Prior
 from tfvae.priors import StandardNormal
-from tfvae.priors import VampPrior
 from tfvae.regularizers import KLDivergenceRegularizer
 
 tfd = tfp.distributions
@@ -140,7 +139,7 @@ class GraphVAE(TrainableModel):
         name: self._factor(heads[name], self._seen[name], sizes, f'q_{name}')
         for name in graph.inference_order}
     for name, prior in self.priors.items():
-      if isinstance(prior, VampPrior):
+      if isinstance(prior, Prior) and prior.needs_posterior:
         prior.bind(functools.partial(self._posterior_of_x, name))
     self._initialize(regularizers, seed)
 

@@ -18,7 +18,7 @@ from tfvae.models.checks.networks import last_layer
 from tfvae.models.checks.networks import shape_of_input
 from tfvae.models.export import plain_models
 from tfvae.models.trainable_model import TrainableModel
-from tfvae.priors import VampPrior
+from tfvae.priors import Prior
 
 tfd = tfp.distributions
 
@@ -62,7 +62,7 @@ class VAE(TrainableModel):
     self.graph = GraphicalModel.parse(
         {'z': int(size or _event_size(regularizer))})
     self._initialize({'z': regularizer}, seed)
-    if isinstance(self.prior, VampPrior):
+    if isinstance(self.prior, Prior) and self.prior.needs_posterior:
       self.prior.bind(self.posterior)
 
   @property

@@ -1,9 +1,9 @@
 """Objectives of training: arguments of `compile(objective=…)`.
 
 `compile(objective=None)` is the `ELBO`. An objective of your own subclasses
-`Objective` and registers in `OBJECTIVES`; see docs/extending.md. A
-KL schedule, `compile(kl_schedule=…)`, combines with most objectives; the linear
-one is `tf_keras.optimizers.schedules.PolynomialDecay(0., steps, 1.)`.
+`Objective` and registers in `OBJECTIVES`; see docs/extending.md. A KL schedule,
+`compile(kl_schedule=…)`, combines with most objectives; the linear one is
+`tf_keras.optimizers.schedules.PolynomialDecay(0., steps, 1.)`.
 """
 
 from tfvae.objectives.beta_tc import BetaTC

@@ -70,11 +70,11 @@ class InfoVAE(Objective):
     """
     if not -math.inf < alpha <= 1:
       raise ValueError('`alpha` must be finite and at most 1, since the KL has '
-                       f'the weight 1 - alpha. Received: alpha={alpha}')
+                       f'the weight 1 - α. Received: alpha={alpha}')
     if not 0 <= alpha + lambda_ - 1 < math.inf:
       raise ValueError(
-          '`lambda_` must be finite and at least 1 - alpha, since the MMD has '
-          'the weight alpha + lambda_ - 1. Received: '
+          '`lambda_` must be finite and at least 1 - α, since the MMD has the '
+          'weight α + λ - 1. Received: '
           f'lambda_={lambda_}, alpha={alpha}')
     _check_kernel(kernel, bandwidth)
     self.alpha, self.lambda_ = float(alpha), float(lambda_)

@@ -1,4 +1,4 @@
-"""The content of a report: the arguments, and what is computed from them."""
+"""The content of a report: the arguments, and figures computed from them."""
 
 from collections.abc import Mapping, Sequence
 import dataclasses
@@ -21,16 +21,16 @@ from tfvae.report.latents.latent_pictures import distinct
 from tfvae.report.latents.latent_walk import Base
 from tfvae.report.latents.latent_walk import LatentWalk
 from tfvae.report.sections.elbo_parts import ElboFigures
-from tfvae.report.sections.elbo_parts import figures_of
+from tfvae.report.sections.elbo_parts import estimated_figures
 from tfvae.report.sections.elbo_parts import figures_of_metrics
 
-_MAX_IMAGES = 2000  # Of the map and the estimates; more is no clearer.
-_FEW_IMAGES = 10  # Of interpolations and bases.
+_MAX_IMAGES = 2000  # For the map and the estimates.
+_FEW_IMAGES = 10  # For interpolations and as starting points.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Content:
-  """The arguments of `write_report`, and what is computed from them once."""
+  """The arguments of `write_report`, and figures computed once from them."""
 
   model: LatentVariableModel
   inputs: Any
@@ -49,13 +49,13 @@ class Content:
 
   @functools.cached_property
   def walk(self) -> LatentWalk:
-    """The model's latents."""
+    """The latents of the model at the images."""
     few = tf.nest.map_structure(lambda rows: rows[:_MAX_IMAGES], self.inputs)
     return LatentWalk(self.model, few, self.seed)
 
   @functools.cached_property
   def blocks(self) -> Mapping[str, Any]:
-    """The metrics, with the rank histograms that were given in their place."""
+    """The metrics, with the given rank histograms in place of theirs."""
     if not self.rank_histograms:
       return self.metrics
     return {**self.metrics, 'calibration': {
@@ -84,8 +84,7 @@ class Content:
     """
     if self.has_elbo:
       return figures_of_metrics(self.metrics['test'], list(self.walk.means))
-    return figures_of(evaluation.elbo(
-        self.model, self._own_inputs, seed=self.seed))
+    return estimated_figures(self.model, self._own_inputs, self.seed)
 
   @property
   def num_images(self) -> int:
@@ -104,7 +103,7 @@ class Content:
 
   @functools.cached_property
   def plane(self) -> LatentMap | None:
-    """The map of the top latent, where means and dimensions allow one."""
+    """The map of the top latent; None for one image or one dimension."""
     return latent_map(self.walk) if min(self.walk.top_means.shape) > 1 else None
 
   @functools.cached_property
@@ -138,7 +137,7 @@ class Content:
 
   @functools.cached_property
   def examples(self) -> list[int]:
-    """Indices of a few images of labels as different as there are."""
+    """Indices of up to 10 images, with as many different labels as possible."""
     few = min(_FEW_IMAGES, len(self.walk.x))
     return distinct(self.shown_labels, few)
 
@@ -152,7 +151,7 @@ class Content:
 
   @functools.cached_property
   def first_image(self) -> Base:
-    """Where the traversals set out from."""
+    """The starting point of the traversals."""
     index = self.examples[0]
     return self.walk.base_of_image(index, self.title_of(index))
 
@@ -167,7 +166,7 @@ class Content:
 
   @functools.cached_property
   def kl(self) -> Mapping[str, np.ndarray]:
-    """The KL of each dimension by latent, where it is known, in nats."""
+    """The KL of each dimension in nats, for the latents that have one."""
     given = self.kl_per_dimension or self._of_latents('kl_per_dimension') or {
         name: latent.kl_per_dimension
         for name, latent in self._own_latents.items()

@@ -103,9 +103,11 @@ def write_report(
   check_by_latent('kl_per_dimension', content.kl_per_dimension, sizes)
   check_by_latent('active', content.active, sizes)
   check_by_latent('rank_histograms', content.rank_histograms, sizes, rank=2)
-  made = [*(make(content) for make in _SECTIONS),
-          *measure_sections.sections(content), figure_sections.repeat(content)]
-  made = [section for section in made if section]
+  made = [section for make in _SECTIONS if (section := make(content))]
+  repeat = figure_sections.repeat(content)
+  made += measure_sections.sections(
+      content, [*(section.id for section in made), 'repeat'])
+  made += [repeat] if repeat else []
   page = template(
       'report.html', title=html.escape(title), style=read('report.css'),
       header=model_sections.header(content), script=read('report.js'),

@@ -23,7 +23,7 @@ class LatentExplorer {
   choose(index) {
     this.index = index;
     this.base = this.data.bases[index];
-    if (!this.base.image) {  // Decoded when first asked for.
+    if (!this.base.image) {  // Decoded on first use.
       this.base.image = new Image();
       this.base.image.addEventListener('load', () => this.draw());
       this.base.image.src = this.base.sprite;
@@ -32,7 +32,7 @@ class LatentExplorer {
   }
 
   reset() {
-    this.held = [];  // The sliders off their own values, the last moved last.
+    this.held = [];  // Sliders off their start values, in order of movement.
     this.sliders.forEach((_, slider) => this.letGo(slider));
     this.show();
   }
@@ -49,7 +49,7 @@ class LatentExplorer {
     this.show();
   }
 
-  // The frame of these positions: where any two are moved there is one.
+  // Returns the index of the frame of these positions.
   frame() {
     const pair = this.data.pairs.findIndex(
         (pair) => this.held.every((slider) => pair.includes(slider)));
@@ -64,7 +64,7 @@ class LatentExplorer {
       const moved = Number(input.value) !== this.base.own[slider];
       const value = this.base.values[slider][input.value].toFixed(2).replace(
           '-', '−');
-      const text = moved ? value : `${value}, its own`;
+      const text = moved ? value : `${value}, start value`;
       input.setAttribute('aria-valuetext', text);
       document.getElementById(`value-${slider}`).textContent = text;
       input.parentElement.classList.toggle('moved', moved);
@@ -78,7 +78,7 @@ class LatentExplorer {
   }
 
   draw() {
-    if (!this.base.image.complete) return;  // It will draw itself.
+    if (!this.base.image.complete) return;  // The load event draws it.
     const {width, height} = this.canvas;
     const frame = this.frame();
     const context = this.canvas.getContext('2d');
@@ -89,7 +89,7 @@ class LatentExplorer {
     this.canvas.dataset.frame = `${this.index}/${frame}`;
   }
 
-  // Marks where z lies on the map, and where it came from.
+  // Marks z on the map, with a line from its start.
   place() {
     if (!this.data.map) return;
     const [fromX, fromY] = this.data.map.places[this.index];
@@ -132,7 +132,7 @@ if (copy) {
     try {
       await navigator.clipboard.writeText(command.textContent);
       copy.textContent = 'Copied';
-    } catch (error) {  // Not allowed: leave it selected for the keyboard.
+    } catch (error) {  // Not allowed: select it for the keyboard.
       getSelection().selectAllChildren(command);
       copy.textContent = 'Selected; press Ctrl+C';
     }

@@ -14,14 +14,14 @@ from tfvae.training.config import FIELDS
 _ARGUMENT = re.compile(r'`(\w+)(?:=([^`]*))?`')
 _FLAGFILE = re.compile(r'the settings in `([^`]*)`')
 
-# Flags of arguments that have another name.
+# Flags of arguments, also of those with another name. A `Registry` names the
+# settings of its choices itself.
 _FLAGS: Mapping[str, str] = {
     **{name: f'--{name}' for name in ('workdir', *FIELDS)},
     'train_and_evaluate': '--mode=train', 'evaluate_run': '--mode=evaluate',
     'report_run': '--mode=report', 'export_run': '--mode=export',
-    'capacity': '--kl_capacity', 'components': '--likelihood_components',
-    'num_components': '--prior_components',
-    'num_samples': '--importance_samples'}
+    'capacity': '--kl_capacity', 'base_path': '--export_dir',
+    'keep': '--export_keep', 'name': '--dataset'}
 
 
 def as_flags(message: str) -> str:

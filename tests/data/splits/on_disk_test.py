@@ -132,7 +132,7 @@ class SplitOnDiskTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllEqual(np.array(numbered_images.numbers(
         first.train.images[:])) % 10, first.train.labels)
 
-  def test_data_prepared_anew_are_decoded_anew(self):
+  def test_data_prepared_again_are_decoded_again(self):
     data_dir = self.create_tempdir().full_path
     shutil.copytree(os.path.join(self.data_dir, 'tfvae_test_numbered'),
                     os.path.join(data_dir, 'tfvae_test_numbered'))

@@ -18,6 +18,7 @@ from tests.linear_gaussian import SIZE
 import tfvae
 from tfvae import models
 from tfvae.evaluation.latents.latent_space import latent_space
+from tfvae.evaluation.latents.latent_space import measure_latents
 from tfvae.graph import GraphicalModel
 
 tfb, tfd = tfp.bijectors, tfp.distributions
@@ -82,6 +83,16 @@ class LatentTest(tf.test.TestCase):
         latent.kl_per_dimension_standard_error,
         kl.std(axis=0, ddof=1) / 2000**0.5, rtol=1e-4, atol=1e-6)
     self.assertAllClose(latent.kl.values, kl.sum(axis=1), rtol=1e-4, atol=1e-5)
+
+  def test_latents_alone_are_those_of_the_latent_space(self):
+    exact, space = _measured()
+    for compiles in (False, True):
+      latent = measure_latents(
+          exact.model, exact.dataset(2000, 400), compiles=compiles)['z']
+      self.assertAllClose(latent.to_dict(), space.latents['z'].to_dict(),
+                          rtol=1e-5)
+    alone = measure_latents(exact.model, exact.draw(1), compiles=False)['z']
+    self.assertAllEqual(alone.active, [False] * LATENT)
 
   def test_a_posterior_without_mean_is_measured_by_draws(self):
     exact, other = _measured()

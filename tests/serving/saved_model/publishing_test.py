@@ -1,4 +1,4 @@
-"""Versions that appear whole, whoever else writes and whatever is killed."""
+"""Versions appear complete, with concurrent and killed exporters."""
 
 import errno
 import fcntl

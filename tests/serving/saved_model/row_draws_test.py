@@ -11,6 +11,7 @@ import tf_keras
 
 from tfvae import layers
 from tfvae import priors
+from tfvae.layers.posteriors.multivariate_normal_diag import NormalDiag
 from tfvae.serving.saved_model.row_draws import RowSeededSample
 
 tfd = tfp.distributions
@@ -68,7 +69,7 @@ def _vamp():
 
 # From rows to their distribution, or to the one of all.
 _CASES = {
-    'normal_diag': lambda: _normal(layers.multivariate_normal_diag.NormalDiag),
+    'normal_diag': lambda: _normal(NormalDiag),
     'normal_tril': lambda: _normal(_full),
     'iaf': lambda: _flow('normal_diag'),
     'iaf_tril': lambda: _flow('normal_tril'),
@@ -144,7 +145,7 @@ class RowSeededSampleTest(tf.test.TestCase, parameterized.TestCase):
     seeds = tf.constant([[0, i] for i in range(2000)])
     draw = RowSeededSample(seeds)
     zero = tf.zeros([1])
-    normal = layers.multivariate_normal_diag.NormalDiag(zero, zero + 1)
+    normal = NormalDiag(zero, zero + 1)
     z = tf.function(lambda: tf.concat([draw(normal) for _ in range(3)], -1))()
     self.assertAllClose(
         np.corrcoef(z, rowvar=False), np.eye(3), atol=5 / 2000**0.5)

@@ -359,7 +359,7 @@ class ClosedFormTest(tf.test.TestCase):
     error = reconstruction.std(axis=1) / n**0.5
     self.assertAllLess(
         np.abs(reconstruction.mean(axis=1) - expected) / error, 4)
-    # Draws of zeros and ones have the mean that is said beside them.
+    # Draws of zeros and ones have the mean that is returned with them.
     outputs = _call(functions['generate'], rows)
     self.assertAllInSet(outputs['sample'], [0, 1])
     p = np.float64(outputs['mean'])

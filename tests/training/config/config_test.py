@@ -90,7 +90,7 @@ class ConfigTest(tf.test.TestCase, parameterized.TestCase):
       (dict(mmd_bandwidth=0., objective='info_vae'),
        '`mmd_bandwidth` must be above 0'),
       (dict(info_lambda=.25, info_alpha=.5, objective='info_vae'),
-       r'at least 1 - alpha.*lambda_=0.25, alpha=0.5'),
+       '.info_lambda. must.*1 - α.*info_lambda=0.25, info_alpha=0.5'),
       (dict(info_alpha=1., kl_warm_up='linear', objective='info_vae'),
        "kl_warm_up. has no effect.*kl_warm_up=linear.*'alpha': 1.0"),
       (dict(free_bits=1., kl_capacity=2.), 'exclude each other'),

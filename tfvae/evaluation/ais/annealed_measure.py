@@ -74,8 +74,8 @@ class AnnealedMeasure(Measure):
       'simulated_upper': 'Upper bound on log p(x) in nats, for the same '
                          'images: their z is known, so annealing can run '
                          'backward.',
-      'simulated_gap': 'Upper minus lower bound, in nats: the largest error of '
-                       'the annealing estimates, on average.',
+      'simulated_gap': 'Upper minus lower bound, in nats: on average at least '
+                       'the error of either bound.',
   }
   abbreviations = ('AIS',)
 

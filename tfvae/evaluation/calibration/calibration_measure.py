@@ -78,9 +78,10 @@ class CalibrationMeasure(Measure):
     return Section(
         'Calibration of the posterior',
         'Draw z from the prior and x from the decoder: if the posterior is '
-        'right, the rank of z among draws of q(z|x) is uniform, and 95 of 100 '
-        'bars end within the band. A ∪ shape means that the posterior is too '
-        'narrow, a ∩ shape too wide, a slope that it is shifted.',
+        'right, the rank of z among draws of q(z|x) is uniform, and about 95 '
+        'of 100 bars end within the band. A ∪ shape means that the posterior '
+        'is too narrow, a ∩ shape that it is too wide, a slope that it is '
+        'shifted.',
         [Histogram(f'{name}[{dimension}]', counts,
                    uniform_band(np.sum(counts), len(counts)), name, dimension)
          for name, rows in histograms.items()

@@ -153,9 +153,8 @@ class Calibration:
         sentences.append(
             f'q({name}|x) is not calibrated in {len(off)} of {len(p_values)} '
             f'dimensions: it is {self._faults(name, off)}. There, its central '
-            f'{nominal:.0%} intervals contain between '
-            f'{coverage[name][off].min():.0%} and '
-            f'{coverage[name][off].max():.0%} of the true values.')
+            f'{nominal:.0%} intervals contain {_range(coverage[name][off])} of '
+            'the true values.')
     return sentences
 
   def _faults(self, name: str, dimensions: np.ndarray) -> str:
@@ -183,3 +182,9 @@ class Calibration:
             'p_values': self.p_values[name].tolist(),
             'coverage': {f'{level:g}': self.coverage(level)[0][name].tolist()
                          for level in levels}} for name in self.ranks}}
+
+
+def _range(shares: np.ndarray) -> str:
+  """Returns the range of shares in percent."""
+  low, high = (f'{share:.0%}' for share in (shares.min(), shares.max()))
+  return low if low == high else f'between {low} and {high}'

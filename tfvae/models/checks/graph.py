@@ -5,9 +5,7 @@ from typing import Any
 
 from tfvae.graph import GraphicalModel
 from tfvae.layers import DistributionLayer
-from tfvae.layers import MultivariateNormalDiag
 from tfvae.priors import Prior
-from tfvae.priors import VampPrior
 
 # Ways to combine q(z_j|…) with p(z_j|…), where z_j has parents in p.
 MERGINGS = ('network', 'precision_weighted')
@@ -22,7 +20,7 @@ def check_free_bits(graph: GraphicalModel,
     return
   names = [name for name in graph.latent_names
            if not graph.allows_exact_kl(name)
-           or not isinstance(posteriors[name], MultivariateNormalDiag)]
+           or not posteriors[name].is_diagonal_normal]
   if names:
     raise ValueError(
         f'The KL of {", ".join(names)} has no part for each dimension in '
@@ -80,7 +78,7 @@ def seen_by_inference(
           f'{name} in p, {",".join(parents)}, and one more; write '
           f"'{name}|{','.join((*parents, 'x'))}' there, or use "
           f"`merging='network'`. Received: {graph}")
-    if not isinstance(posteriors[name], MultivariateNormalDiag):
+    if not posteriors[name].is_diagonal_normal:
       raise ValueError(
           f'Precision-weighted merging of {name} needs a diagonal normal '
           "posterior; use one, or `merging='network'`. Received: "
@@ -100,12 +98,11 @@ def check_priors(graph: GraphicalModel, priors: Mapping[str, Prior]):
       raise ValueError(
           f'The prior of {name} must have its size, {graph.latent_size(name)}. '
           f'Received: prior.event_size={prior.event_size}')
-    if isinstance(prior, VampPrior) and (
-        graph.parents('inference', name) != ('x',)):
+    if prior.needs_posterior and graph.parents('inference', name) != ('x',):
       raise ValueError(
-          f'A VampPrior of {name} is a mixture of q({name}|x); the graph must '
-          f"have the factor '{name}|x', or the latent another prior. Received: "
-          f'{graph}')
+          f'The {type(prior).__name__} of {name} depends on q({name}|x); the '
+          f"graph must have the factor '{name}|x', or the latent another "
+          f'prior. Received: {graph}')
 
 
 def decoder_input_size(graph: GraphicalModel,

@@ -1,9 +1,9 @@
-"""What the latent explorer of the report shows: decodings made beforehand.
+"""The frames of the report's latent explorer, decoded in advance.
 
-A slider for each of D dimensions has K positions. All of their K^D
-combinations would fill gigabytes, so the page holds, for each base, those where
-any two dimensions move and the others are at the base's own values. Each frame
-is a decoding of exactly the z that the sliders say.
+A slider for each of D dimensions has K positions. All K^D combinations would
+take gigabytes, so for each base the page has those where two dimensions move
+and the others are at the values of the base. Each frame is the decoding of
+exactly the z that the sliders show.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ from tfvae.report.latents.latent_pictures import REACH
 from tfvae.report.latents.latent_walk import Base
 from tfvae.report.latents.latent_walk import LatentWalk
 
-# Dimensions, positions and bases; the first whose frames fit is taken.
+# Dimensions, positions and bases; the first entry that fits is used.
 _SIZES = ((6, 11, 6), (5, 9, 6), (4, 9, 6), (4, 7, 5), (4, 5, 4), (3, 5, 3),
           (2, 5, 2))
-_MAX_BYTES = 4_200_000  # Of pixels; PNG and base64 halve it for digits.
+_MAX_BYTES = 4_200_000  # Of pixels; PNG in base64 takes half of it for digits.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -28,13 +28,13 @@ class Frames:
   """The decodings around one base.
 
   Attributes:
-    base: Point set out from.
-    values: The D sliders' positions, `[D, K]`, ascending: from −3 to 3, and in
-      place of the nearest the base's own value.
-    own: Position of the base's own value, `[D]`.
+    base: Starting point.
+    values: Positions of the D sliders, `[D, K]`, ascending from −3 to 3, with
+      the value of the base in place of the nearest one.
+    own: Index of the value of the base, `[D]`.
     sprite: Frames, uint8 `[rows · h, K · w, c]`, in the order of `pairs`,
-      within a pair by the first dimension's position (a row each), then by the
-      second's.
+      within a pair by the position of the first dimension (a row each), then by
+      that of the second.
   """
 
   base: Base
@@ -45,10 +45,10 @@ class Frames:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Explorer:
-  """All that the page needs.
+  """The data of the explorer.
 
   Attributes:
-    dimensions: of the top latent, the D that the sliders move.
+    dimensions: The D dimensions of the top latent that have a slider.
     pairs: Pairs of sliders, `(0, 1)`, `(0, 2)`, …; `(0,)` where D is 1.
     bases: Frames of each base.
   """
@@ -63,9 +63,9 @@ def explorer(walk: LatentWalk, prior_title: str,
   """Decodes all frames.
 
   Args:
-    walk: Model.
-    prior_title: what the prior's mean is called, which is the first base.
-    images: Index and title of images to set out from, in order of preference.
+    walk: Latents of the model.
+    prior_title: Title of the prior's mean, the first base.
+    images: Index and title of images to start from, in order of preference.
   """
   size = walk.top_means.shape[1]
   num_dimensions, steps, num_bases = _choose_size(walk.x[0].size, size)

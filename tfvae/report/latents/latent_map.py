@@ -9,10 +9,10 @@ from sklearn import decomposition
 
 from tfvae.report.latents.latent_walk import LatentWalk
 
-# Probabilities of the prior's regions, the widest first.
+# Probabilities of the prior's regions, in descending order.
 LEVELS = (0.99, 0.9, 0.5)
 
-_CELLS = 80  # Of the histogram of the prior's draws, each way.
+_CELLS = 80  # Rows and columns of the histogram of the prior's draws.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -22,50 +22,50 @@ class LatentMap:
   Attributes:
     points: Posterior means in the plane, `[n, 2]`.
     axes: Two orthonormal directions, `[2, size]`.
-    centre: what lies at the plane's origin, `[size]`.
-    explained: Part of the means' variance that the plane shows.
-    contours: by probability, the outlines `[points, 2]` of the smallest region
-      of the plane with that much of the prior.
-    inside: by probability, the part of the means within that region.
+    center: Point of the latent space at the origin of the plane, `[size]`.
+    explained: Fraction of the variance of the means in the plane.
+    contours: Outlines `[points, 2]` of the smallest region of the plane with a
+      probability under the prior, by this probability.
+    inside: Fraction of the means within that region, by its probability.
   """
 
   points: np.ndarray
   axes: np.ndarray
-  centre: np.ndarray
+  center: np.ndarray
   explained: float
   contours: Mapping[float, list[np.ndarray]]
   inside: Mapping[float, float]
 
   def project(self, z: np.ndarray) -> np.ndarray:
-    """Returns the place of z, `[..., size]`, in the plane, `[..., 2]`."""
-    return (z - self.centre) @ self.axes.T
+    """Returns the projection of z, `[..., size]`, to the plane, `[..., 2]`."""
+    return (z - self.center) @ self.axes.T
 
 
 def latent_map(walk: LatentWalk) -> LatentMap:
-  """Projects posterior means and prior on the means' principal plane.
+  """Projects posterior means and prior to the principal plane of the means.
 
-  A top latent of two dimensions is its own plane, and means that do not vary
-  are shown in the plane of the first two dimensions. The prior's regions are
-  ellipses where it is normal; otherwise they are of a smoothed histogram of
-  its projected draws.
+  For a latent of two dimensions the plane is the latent space itself; for means
+  that do not vary it is that of the first two dimensions. The regions of a
+  normal prior are ellipses; those of other priors are level sets of a smoothed
+  histogram of projected draws.
   """
   means = np.float64(walk.top_means)
   size = means.shape[1]
-  axes, centre, explained = np.eye(2), np.zeros(2), 1.0
+  axes, center, explained = np.eye(2), np.zeros(2), 1.0
   if size > 2 and not np.ptp(means, axis=0).any():
-    axes, centre = np.eye(2, size), means[0]
+    axes, center = np.eye(2, size), means[0]
   elif size > 2:
     pca = decomposition.PCA(2).fit(means)
-    axes, centre = pca.components_, pca.mean_
+    axes, center = pca.components_, pca.mean_
     explained = float(pca.explained_variance_ratio_.sum())
-  points = (means - centre) @ axes.T
+  points = (means - center) @ axes.T
   if walk.has_normal_prior:
     contours, inside = _normal_regions(
-        (walk.prior.mean().numpy() - centre) @ axes.T,
+        (walk.prior.mean().numpy() - center) @ axes.T,
         axes @ np.diag(walk.prior.variance().numpy()) @ axes.T, points)
   else:
-    contours, inside = _regions((walk.prior_draws() - centre) @ axes.T, points)
-  return LatentMap(points, axes, centre, explained, contours, inside)
+    contours, inside = _regions((walk.prior_draws() - center) @ axes.T, points)
+  return LatentMap(points, axes, center, explained, contours, inside)
 
 
 def _normal_regions(mean, covariance, points):
@@ -85,21 +85,21 @@ def _regions(draws, points):
   margin = 0.1 * (high - low)
   edges = np.linspace(low - margin, high + margin, _CELLS + 1)  # [cells + 1, 2]
   density = _smooth(np.histogram2d(*draws.T, bins=edges.T)[0])
-  centres = (edges[1:] + edges[:-1]) / 2
+  centers = (edges[1:] + edges[:-1]) / 2
   axes = Figure().add_subplot()
   contours, inside = {}, {}
   for level in LEVELS:
-    # The draws of the highest density, as many as the level says.
+    # The region contains the fraction `level` of the draws.
     threshold = np.quantile(_look_up(density, edges, draws), 1 - level)
     contours[level] = axes.contour(
-        *centres.T, density.T, levels=[threshold]).allsegs[0]
+        *centers.T, density.T, levels=[threshold]).allsegs[0]
     inside[level] = float(
         np.mean(_look_up(density, edges, points) >= threshold))
   return contours, inside
 
 
 def _look_up(density, edges, points):
-  """The density of the cell of each point, `[n]`; of the nearest outside."""
+  """The density of the nearest cell of each point, `[n]`."""
   cells = [np.searchsorted(edges[:, axis], points[:, axis]) - 1
            for axis in (0, 1)]
   return density[tuple(np.clip(cells, 0, _CELLS - 1))]

@@ -1,6 +1,6 @@
-"""What a model makes of images and of its latent space, as rows of images.
+"""Rows of reconstructions, samples, interpolations and traversals.
 
-Each function returns `[rows, columns, h, w, c]` in [0, 1], for `tile`.
+Each function returns images `[rows, columns, h, w, c]` in [0, 1], for `tile`.
 """
 
 from collections.abc import Sequence
@@ -11,15 +11,14 @@ from scipy import stats
 from tfvae.report.latents.latent_walk import Base
 from tfvae.report.latents.latent_walk import LatentWalk
 
-# Of a traversal, in standard deviations of the standard normal.
+# Extent of a traversal in standard deviations of the standard normal.
 REACH = 3.0
 
 
 def distinct(labels: np.ndarray | None, n: int) -> list[int]:
   """Returns the indices of the first image of each label, at most n.
 
-  Without labels, and where there are fewer of them than n, the first images
-  follow.
+  The first of the other images follow, if there are fewer labels than n.
   """
   firsts = [] if labels is None else np.sort(
       np.unique(labels, return_index=True)[1]).tolist()
@@ -29,7 +28,7 @@ def distinct(labels: np.ndarray | None, n: int) -> list[int]:
 
 def reconstructions(walk: LatentWalk, columns: int = 10,
                     pairs: int = 3) -> np.ndarray:
-  """Rows of originals, each over E[x|z] at the posterior means."""
+  """Rows of originals, each above E[x|z] at the posterior means."""
   columns = min(columns, len(walk.x))
   pairs = min(pairs, len(walk.x) // columns)
   n = pairs * columns
@@ -42,7 +41,7 @@ def reconstructions(walk: LatentWalk, columns: int = 10,
 
 
 def samples(walk: LatentWalk, rows: int = 6, columns: int = 10) -> np.ndarray:
-  """E[x|z], z ~ p(z); of a conditional model a column for each label."""
+  """E[x|z] with z ~ p(z); a column for each label of a conditional model."""
   columns = columns if walk.y is None else walk.y.shape[1]
   n, labels = rows * columns, None
   if walk.y is not None:
@@ -53,16 +52,16 @@ def samples(walk: LatentWalk, rows: int = 6, columns: int = 10) -> np.ndarray:
 
 def interpolations(walk: LatentWalk, pairs: Sequence[tuple[int, int]],
                    steps: int = 8) -> np.ndarray:
-  """From an image to another, by way of their posterior means.
+  """Interpolations between images along a line of posterior means.
 
   Args:
-    walk: Model.
-    pairs: Indices of two images, for each row.
-    steps: Decodings of z = (1 − t) z_a + t z_b, t from 0 to 1; of a conditional
-      model y goes the same way.
+    walk: Latents of the model.
+    pairs: Indices of the two images of each row.
+    steps: Number of decodings of z = (1 − t) z_a + t z_b, t from 0 to 1; the
+      label y of a conditional model is interpolated in the same way.
 
   Returns:
-    Rows of an image, decodings and the other image.
+    Rows of the first image, the decodings and the second image.
   """
   t = np.linspace(0, 1, steps)[:, np.newaxis]
   rows = []
@@ -77,7 +76,7 @@ def interpolations(walk: LatentWalk, pairs: Sequence[tuple[int, int]],
 
 def traversals(walk: LatentWalk, base: Base, dimensions: Sequence[int],
                steps: int = 11) -> np.ndarray:
-  """A row for each dimension, which goes from −3 to 3, the rest as in base."""
+  """A row for each dimension from −3 to 3, with the others at the base."""
   z = np.tile(base.roots[walk.top], [len(dimensions), steps, 1])
   for row, dimension in enumerate(dimensions):
     z[row, :, dimension] = np.linspace(-REACH, REACH, steps)
@@ -86,16 +85,16 @@ def traversals(walk: LatentWalk, base: Base, dimensions: Sequence[int],
 
 
 def manifold(walk: LatentWalk, base: Base, steps: int = 16) -> np.ndarray:
-  """The plane of a top latent of two dimensions.
+  """Decodings over the plane of a top latent of two dimensions.
 
   z_d = F_d⁻¹(u), u on a regular grid in (0, 1): equal areas of the picture have
   equal probability under the prior's marginals F_d (Kingma and Welling, 2014,
   appendix A).
 
   Args:
-    walk: Model.
-    base: what the rest is as.
-    steps: Rows and columns; z_0 grows to the right and z_1 upwards.
+    walk: Latents of the model.
+    base: Values of the other latents.
+    steps: Number of rows and columns; z_0 grows to the right and z_1 upward.
   """
   u = (np.arange(steps) + 0.5) / steps
   if walk.has_normal_prior:

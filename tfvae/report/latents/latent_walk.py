@@ -1,4 +1,4 @@
-"""A model's latents as the report walks them: means, and decodings anywhere."""
+"""The latents of a model for the report: posterior means and decodings."""
 
 from collections.abc import Iterator, Mapping
 import dataclasses
@@ -14,18 +14,18 @@ from tfvae.models import LatentVariableModel
 tfd = tfp.distributions
 
 _BATCH = 250  # Images inferred or decoded at a time.
-_PRIOR_DRAWS = 20_000  # For what a prior has in no closed form.
+_PRIOR_DRAWS = 20_000  # For properties of a prior without a closed form.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Base:
-  """A point to set out from.
+  """A starting point in the latent space.
 
   Attributes:
-    title: in words.
-    roots: of each latent without latent parents in p, a value `[size]`.
+    title: Description.
+    roots: Value `[size]` of each latent without latent parents in p.
     y: One-hot label, `[classes]`, of a conditional model.
-    image: what stands for it, `[h, w, c]` in [0, 1].
+    image: Image at that point, `[h, w, c]` in [0, 1].
   """
 
   title: str
@@ -37,32 +37,32 @@ class Base:
 class LatentWalk:
   """Posterior means of a data set, and decodings at values of the top latent.
 
-  The top latent is the first without latent parents in p. Where there are
-  latents below it, each is at its prior's mean given its parents.
+  The top latent is the first without latent parents in p. Latents below it are
+  at the means of their priors given their parents.
 
   Attributes:
     model: Trained model of images.
-    inputs: x, `[n, h, w, c]`, or a dictionary of it and the one-hot 'y'.
+    inputs: Images x, `[n, h, w, c]`, or a dictionary of 'x' and one-hot 'y'.
     x: Images to show, in [0, 1] with 1 or 3 channels.
     top: Name of the top latent.
-    means: by name, E[z|x], `[n, size]`.
-    prior: p(z) of the top latent.
-    order: Top latent's dimensions, those that vary most with x first:
-      by A_d = Var_x(E[z_d|x]), the statistic of Burda et al. (2016).
+    means: Posterior means E[z|x] by name, `[n, size]`.
+    prior: Distribution p(z) of the top latent.
+    order: Dimensions of the top latent in descending order of Var_x(E[z_d|x]),
+      the statistic of Burda et al. (2016).
   """
 
   def __init__(self, model: LatentVariableModel, inputs: Any, seed: int = 0):
     """Infers the latents.
 
     Raises:
-      ValueError: If the data are no images.
+      ValueError: If the data are not images.
     """
     x = np.asarray(observed(inputs)['x'])
     if x.ndim != 4:
       raise ValueError('The report shows images; x must be [n, height, width, '
                        f'channels]. Received: x.shape={x.shape}')
     self.model, self.inputs, self.seed = model, inputs, seed
-    # Counts are shown on the data's scale.
+    # Counts are scaled by the maximum of the data.
     self._scale = max(1.0, float(x.max()))
     self.x = self._to_show(x)
     inferred = [model.infer(rows, tfd.Distribution.mean)
@@ -72,7 +72,7 @@ class LatentWalk:
         for name in inferred[0].latents}
     self._priors = inferred[0].priors
     self._roots = _roots(model.graph)
-    # Compiled, since p(z_j|…) of a hierarchy is slow to make again and again.
+    # Compiled, since constructing p(z_j|…) of a hierarchy is slow.
     self._decode = tf.function(
         self._mean_of_x, autograph=False, reduce_retracing=True)
     self.top = self._roots[0]
@@ -89,8 +89,8 @@ class LatentWalk:
     """Returns E[x|z] to show, `[n, h, w, c]`.
 
     Args:
-      latents: by name, `[n, size]`; those left out are at their prior's mean
-        given their parents.
+      latents: Values by name, `[n, size]`; latents that are left out are at the
+        means of their priors given their parents.
       y: One-hot labels `[n, classes]` of a conditional model.
     """
     rows = dict(latents) | ({} if y is None else {'y': y})
@@ -99,7 +99,7 @@ class LatentWalk:
         [self._decode(part) for part in batches(rows)]))
 
   def decode_from(self, base: Base, z: np.ndarray) -> np.ndarray:
-    """Returns E[x|z] with the top latent at z, `[n, size]`, and base's rest."""
+    """Returns E[x|z] with the top latent at z, `[n, size]`, others at base."""
     copies = lambda row: np.repeat(row[np.newaxis], len(z), axis=0)
     roots = {name: copies(value) for name, value in base.roots.items()}
     return self.decode(roots | {self.top: z},
@@ -140,8 +140,8 @@ class LatentWalk:
     """Returns draws of a latent's prior, `[n, size]`; of the top by default.
 
     Args:
-      name: of the latent.
-      y: Its label, `[classes]`; those of the data in turn by default.
+      name: Name of the latent.
+      y: Label of the draws, `[classes]`; by default those of the data in turn.
     """
     labels = None
     if self.y is not None:
@@ -173,12 +173,12 @@ class LatentWalk:
 
 
 def is_normal(distribution: tfd.Distribution) -> bool:
-  """Whether it is a normal with diagonal covariance."""
+  """Returns whether a distribution is a normal of diagonal covariance."""
   return isinstance(distribution, tfd.MultivariateNormalDiag)
 
 
 def batches(rows: Any) -> Iterator[Any]:
-  """Yields the rows of arrays, a few hundred at a time."""
+  """Yields the rows of arrays in batches."""
   n = len(tf.nest.flatten(rows)[0])
   for start in range(0, n, _BATCH):
     yield tf.nest.map_structure(

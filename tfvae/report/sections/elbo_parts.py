@@ -4,7 +4,13 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 from typing import Any
 
-from tfvae import evaluation
+import numpy as np
+import tensorflow as tf
+
+from tfvae.inference import LatentVariableModel
+from tfvae.inference import observed
+from tfvae.layers import SeededSample
+from tfvae.report.latents.latent_walk import batches
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -44,8 +50,24 @@ def figures_of_metrics(test: Mapping[str, Any],
       test.get('examples'), test['elbo'], test['reconstruction'], kl)
 
 
-def figures_of(elbo: evaluation.Elbo) -> ElboFigures:
-  """Returns the figures of an estimate."""
+def estimated_figures(model: LatentVariableModel, inputs: Any,
+                      seed: int = 0) -> ElboFigures:
+  """Returns estimates from one draw of z for each image.
+
+  Args:
+    model: Trained model.
+    inputs: Images x, float32, or a dictionary of 'x' and 'y'.
+    seed: Seed of the draws.
+  """
+  parts = []
+  # A few batches, which take less time without a traced function.
+  for index, rows in enumerate(batches(inputs)):
+    inference = model.infer(rows, SeededSample(tf.constant([seed, index])))
+    parts.append(inference.elbo_parts(model.log_likelihood(
+        inference.latents, tf.constant(observed(rows)['x']), rows)))
+  joined = tf.nest.map_structure(
+      lambda *values: np.concatenate(values).astype(np.float64), *parts)
   return ElboFigures(
-      len(elbo.elbo.values), elbo.elbo.mean, elbo.reconstruction.mean,
-      {name: kl.mean for name, kl in elbo.kl_by_latent.items()})
+      len(joined.reconstruction), float(np.mean(joined.elbo)),
+      float(np.mean(joined.reconstruction)),
+      {name: float(np.mean(kl)) for name, kl in joined.kl_by_latent.items()})

@@ -22,21 +22,21 @@ _PLACES = 2  # Decimals of the explorer's coordinates.
 
 
 def latent_map(content: Content) -> Section:
-  """Posterior means over the prior."""
+  """Returns the map of posterior means over the prior."""
   walk, plane = content.walk, content.plane
   if plane is None:
     return _densities(content)
   axes = charts.map_axes(plane)
   drawn = charts.map_content(plane, axes, content.shown_labels, content.names)
   alt = (f'Posterior means of {len(walk.x)} images over the prior: '
-         f'{plane.inside[0.9]:.0%} lie in the region that holds 90% of it.')
-  which = (f'the plane of their two main directions, which holds '
+         f'{plane.inside[0.9]:.0%} are in the region that contains 90% of it.')
+  which = (f'the plane of their two principal components, which explains '
            f'{plane.explained:.0%} of their variance'
            if walk.top_means.shape[1] > 2 else 'the plane of z')
   return section(
       'map', 'Latent space', 'The latent space',
-      f'The posterior mean of each of {len(walk.x):,} images in {which}, over '
-      'the regions that hold 50%, 90% and 99% of the prior.',
+      f'The posterior means of {len(walk.x):,} images in {which}, over the '
+      'regions that contain 50%, 90% and 99% of the prior.',
       '<div class="card map">' + picture(
           axes.width, axes.height, alt, f'<g id="map-content">{drawn}</g>')
       + f'<div>{_label_buttons(content)}{_regions(plane)}</div></div>')
@@ -58,13 +58,13 @@ def _label_buttons(content):
 def _regions(plane):
   rows = ''.join(f'<tr><td>{level:.0%}</td><td>{plane.inside[level]:.0%}</td>'
                  '</tr>' for level in reversed(plane.inside))
-  return ('<table><caption>What the regions hold</caption><thead><tr>'
+  return ('<table><caption>Contents of the regions</caption><thead><tr>'
           '<th scope="col">of the prior</th><th scope="col">of the means</th>'
           f'</tr></thead><tbody>{rows}</tbody></table>')
 
 
 def _densities(content):
-  """The map of one dimension: two histograms as lines."""
+  """Returns the map of a single dimension: two histograms as lines."""
   dimension = content.walk.order[0]
   means = content.walk.top_means[:, dimension]
   prior = content.walk.prior_draws()[:, dimension]
@@ -77,22 +77,24 @@ def _densities(content):
       alt=f'Densities of the {len(means)} posterior means and of the prior.')
   return section(
       'map', 'Latent space', 'The latent space',
-      f'How the posterior means of {len(means):,} images lie in the prior.',
+      f'The distribution of the posterior means of {len(means):,} images, and '
+      'the prior.',
       line_legend('means', 'prior')
       + f'<figure class="card wide">{chart}</figure>')
 
 
 def explorer(content: Content) -> Section:
-  """Sliders that walk the main dimensions."""
+  """Returns the sliders of the dimensions that vary most."""
   made, kl = content.explorer, content.kl.get(content.walk.top)
   nats = lambda dimension: '' if kl is None else (
       f'<small>{number(float(kl[dimension]), 2)} nats</small>')
   height, width = content.walk.x.shape[1:3]
   return section(
       'explorer', 'Explorer', 'Latent explorer',
-      'Move a dimension and see what the model makes of it. Two can be off '
-      'their own values at a time; a third lets go of the one moved longest '
-      'ago. Every picture is the decoding of just the z shown.', template(
+      'Move a dimension to see how the decoding changes. Two dimensions at a '
+      'time can differ from their start values; moving a third one resets the '
+      'one that was moved first. Each picture is the decoding of exactly the z '
+      'shown.', template(
           'explorer.html', width=width, height=height, map=_small_map(content),
           bases=''.join(_base(index, frames.base)
                         for index, frames in enumerate(made.bases)),
@@ -123,13 +125,13 @@ def _small_map(content):
   marks = ('<use href="#map-content"/><path id="way" class="way"/>'
            '<circle id="here" class="here" r="9"/>')
   drawn = picture(axes.width, axes.height,
-                  'Where this z lies in the latent space.', marks)
-  return (f'<figure>{drawn}<figcaption>Where this z lies among the images.'
+                  'The position of this z in the latent space.', marks)
+  return (f'<figure>{drawn}<figcaption>The position of this z among the images.'
           '</figcaption></figure>')
 
 
 def explorer_data(content: Content) -> str:
-  """Returns what the script needs, as JSON that may stand in a page."""
+  """Returns the data of the script, as JSON that is safe inside a page."""
   made, walk = content.explorer, content.walk
   data = {
       'dimensions': made.dimensions, 'pairs': made.pairs,
@@ -141,7 +143,7 @@ def explorer_data(content: Content) -> str:
     axes, plane = charts.map_axes(content.plane), content.plane
     places = axes.place(plane.project(np.stack(
         [frames.base.roots[walk.top] for frames in made.bases])))
-    # In pixels, of a step of 1 along each dimension.
+    # Pixels per unit of each dimension.
     steps = (axes.place(plane.axes.T[made.dimensions])
              - axes.place(np.zeros(2)))
     data['map'] = {'places': np.round(places, _PLACES).tolist(),

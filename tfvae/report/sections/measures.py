@@ -1,6 +1,6 @@
 """Sections of the measures that a model was evaluated with."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 import html
 
 import numpy as np
@@ -15,13 +15,23 @@ from tfvae.report.page import section
 _MOST_HISTOGRAMS = 24  # Of each latent.
 
 
-def sections(content: Content) -> list[Section]:
-  """Returns the sections of all measures that have one, in their order."""
+# Identifiers of the page besides those of sections.
+_RESERVED = ('copy', 'decoding', 'here', 'main', 'reset', 'way')
+
+
+def sections(content: Content, taken: Collection[str]) -> list[Section]:
+  """Returns the sections of all measures that have one, in their order.
+
+  Args:
+    content: Content of the report.
+    taken: Identifiers of the other sections.
+  """
   described = {
       name: measure.section(content.blocks[name])
       for name, measure in evaluation.measures_of(content.blocks).items()}
-  return [_rendered(name, part, content)
-          for name, part in described.items() if part]
+  return [_rendered(
+      f'measure-{name}' if name in (*taken, *_RESERVED) else name, part,
+      content) for name, part in described.items() if part]
 
 
 def _rendered(name: str, described: evaluation.Section,
@@ -41,8 +51,7 @@ def _rendered(name: str, described: evaluation.Section,
         chart.title, np.asarray(chart.counts), chart.band) for chart in shown)
     body += f'<div class="card histograms">{drawn}</div>'
   return section(
-      f'measure-{html.escape(name)}',
-      html.escape(described.short or described.title),
+      html.escape(name), html.escape(described.short or described.title),
       html.escape(described.title), html.escape(lead), body)
 
 

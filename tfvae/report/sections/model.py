@@ -1,4 +1,4 @@
-"""Sections of the model and of how it trained."""
+"""Sections of the model and of its training."""
 
 import html
 import io
@@ -18,8 +18,8 @@ from tfvae.report.page import Section
 from tfvae.report.page import section
 from tfvae.report.sections.metric_table import text
 
-# Of `draw_graph`, to the page's own, which differ by light and dark.
-_GRAPH_COLOURS = {
+# From the colors of `draw_graph` to those of the page's light and dark modes.
+_GRAPH_COLORS = {
     '#222222': 'var(--ink)', '#ffffff': 'var(--surface)',
     '#dcdcdc': 'var(--shade)', '#1f6f9f': 'var(--accent)',
     '#b5502a': 'var(--prior)'}
@@ -30,7 +30,7 @@ def _graph(content: Content) -> GraphicalModel:
 
 
 def header(content: Content) -> str:
-  """Returns the model in a line and the figures that matter most."""
+  """Returns the factors of the model and the most important figures."""
   graph = _graph(content)
   tiles = ''.join(
       f'<div><dt>{name}</dt><dd>{value}<small>{note}</small></dd></div>'
@@ -43,7 +43,7 @@ def header(content: Content) -> str:
 
 
 def _headline(content):
-  """Name, value and note of each figure of the headline."""
+  """Yields name, value and note of each headline figure."""
   test, metrics = content.metrics.get('test', {}), content.metrics
   nats = _per_image(test.get('examples'))
   bound = _per_image(test.get('iwae_examples'), test.get('iwae_samples'))
@@ -62,7 +62,7 @@ def _headline(content):
 
 
 def _per_image(count, samples=None):
-  """The unit of a mean in nats, and the numbers of images and of samples."""
+  """Returns the unit of a mean in nats, with the numbers of images and K."""
   return ', '.join(['nats per image', *(
       [f'{count:,} image' + 's' * (count > 1)] if count else []), *(
           [f'K = {samples:,}'] if samples else [])])
@@ -73,33 +73,33 @@ def _duration(seconds):
 
 
 def graphs(content: Content) -> Section:
-  """The graphical model, inference beside generation."""
+  """Returns the picture of the inference and the generative graph."""
   graph = _graph(content)
   width, height, drawn = _drawing(graph)
-  # A half each, to stand one above the other on a phone.
+  # Separate halves, which a phone shows one above the other.
   halves = (
       ('Inference', graph.inference_text, 0, f'<g id="graphs-all">{drawn}</g>'),
       ('Generation', graph.generative_text, width / 2,
        '<use href="#graphs-all"/>'))
   return section(
       'graph', 'Model', 'The graphical model',
-      'An arrow leads from what a variable depends on. What is shaded is '
-      'observed; the plate is repeated for each of N images.',
+      'Arrows lead from the variables that a variable depends on. Shaded '
+      'variables are observed; the plate is repeated for each of N images.',
       '<div class="card graphs">' + ''.join(
           picture(width / 2, height, f'{side}: {factors}', part, left=left)
           for side, factors, left, part in halves) + '</div>')
 
 
 def _drawing(graph):
-  """The picture of the graphs as width, height and elements of an SVG."""
+  """Returns width, height and elements of an SVG picture of the graphs."""
   file = io.StringIO()
   with rc_context({'svg.hashsalt': 'tfvae', 'svg.fonttype': 'path'}):
     draw_graph(graph).savefig(file, format='svg', transparent=True,
                               metadata={'Date': None})
   drawing = file.getvalue()
-  for colour, variable in _GRAPH_COLOURS.items():
-    drawing = drawing.replace(colour, variable)
-  # Its style would be that of the whole page.
+  for color, variable in _GRAPH_COLORS.items():
+    drawing = drawing.replace(color, variable)
+  # Its style would apply to the whole page.
   drawing = re.sub(r'<metadata>.*?</metadata>|<style.*?</style>', '', drawing,
                    flags=re.DOTALL)
   width, height, elements = re.search(
@@ -109,7 +109,7 @@ def _drawing(graph):
 
 
 def learning_curves(content: Content) -> Section | None:
-  """ELBO, reconstruction and KL by epoch."""
+  """Returns the curves of ELBO, reconstruction and KL by epoch."""
   if not content.history:
     return None
   column = lambda key: np.array([
@@ -138,7 +138,7 @@ def learning_curves(content: Content) -> Section | None:
 
 
 def _kept_epoch(content: Content) -> str:
-  """Returns which epoch was kept, where the metrics have it."""
+  """Returns a sentence on the kept epoch, if the metrics have it."""
   epoch = content.metrics.get('best_epoch')
   if epoch is None:
     return ''
@@ -151,7 +151,7 @@ def _kept_epoch(content: Content) -> str:
 
 
 def elbo(content: Content) -> Section | None:
-  """Draws the parts of the ELBO: those of the metrics, or estimates."""
+  """Returns the parts of the ELBO, from the metrics or from an estimate."""
   parts = content.elbo
   if parts is None:
     return None
@@ -168,7 +168,7 @@ def elbo(content: Content) -> Section | None:
 
 
 def kl_per_dimension(content: Content) -> Section | None:
-  """The KL of each dimension, active units marked."""
+  """Returns the KL of each dimension, with active dimensions marked."""
   if not content.kl:
     return None
   figures = ''.join(
@@ -178,12 +178,12 @@ def kl_per_dimension(content: Content) -> Section | None:
   legend = ('<ul class="legend">' + ''.join(
       f'<li><svg viewBox="0 0 28 12" aria-hidden="true"><rect width="28" '
       f'height="12" class="bar {css}"/></svg>{words}</li>' for css, words in (
-          ('active', 'active: the posterior mean varies with the image'),
+          ('active', 'active: posterior mean varies between images'),
           ('inactive', 'inactive'))) + '</ul>')
   return section(
       'dimensions', 'Dimensions', 'KL of each dimension',
-      'The nats that each latent dimension spends on an image. One near 0 is '
-      'unused: its posterior is the prior.' + (
+      'The KL of each latent dimension in nats per image. A dimension near 0 '
+      'is unused: its posterior is the prior.' + (
           f' Means over {content.num_images:,} images.'
           if content.estimates_kl else ''),
       f'{legend}<div class="row">{figures}</div>')

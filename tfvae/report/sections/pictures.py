@@ -1,4 +1,4 @@
-"""Sections of images that the model makes."""
+"""Sections with images from the model."""
 
 import html
 
@@ -16,21 +16,22 @@ _TRAVERSED = 7  # Dimensions.
 
 
 def reconstructions(content: Content) -> Section:
-  """Originals over their reconstructions."""
+  """Returns originals, each above its reconstruction."""
   images = latent_pictures.reconstructions(content.walk)
   return section(
       'reconstructions', 'Reconstructions', 'Reconstructions',
-      'Test images, and below each what its posterior mean decodes to, E[x|z].',
-      figure(images, f'{images.shape[1] * len(images) // 2} images, each over '
+      'Test images, each above its reconstruction E[x|z], with z at the '
+      'posterior mean.',
+      figure(images, f'{images.shape[1] * len(images) // 2} images, each above '
              'its reconstruction.', group=2), css='half')
 
 
 def samples(content: Content) -> Section:
-  """Samples of the prior."""
+  """Returns samples of the model."""
   images = latent_pictures.samples(content.walk)
-  lead = 'New images: E[x|z] of draws z ~ p(z).'
+  lead = 'New images: E[x|z] with z ~ p(z).'
   if content.walk.y is not None:
-    lead = ('New images: E[x|z, y] of draws z of the prior, a column for each '
+    lead = ('New images: E[x|z, y] with z from the prior, a column for each '
             'label y: ' + ', '.join(map(html.escape, content.names)) + '.')
   return section('samples', 'Samples', 'Samples', lead, figure(
       images, f'{images.shape[0] * images.shape[1]} samples of the model.'),
@@ -38,7 +39,7 @@ def samples(content: Content) -> Section:
 
 
 def interpolations(content: Content) -> Section | None:
-  """Ways between images."""
+  """Returns interpolations between images."""
   examples = content.examples
   pairs = list(zip(examples[::2], examples[1::2], strict=False))
   if not pairs:
@@ -46,15 +47,15 @@ def interpolations(content: Content) -> Section | None:
   images = latent_pictures.interpolations(content.walk, pairs)
   return section(
       'interpolations', 'Interpolations', 'Interpolations',
-      'From the image on the left to that on the right, in equal steps on the '
-      'line between their posterior means.',
+      'From the image on the left to the one on the right, in equal steps on '
+      'the line between their posterior means.',
       figure(images, 'Interpolations between ' + '; '.join(
           f'{content.title_of(a)} and {content.title_of(b)}'
           for a, b in pairs) + '.'), css='half')
 
 
 def traversals(content: Content) -> Section:
-  """The most active dimensions, one at a time."""
+  """Returns traversals of the dimensions that vary most, one at a time."""
   walk = content.walk
   active = content.is_active[walk.top]
   dimensions = walk.order[:_TRAVERSED]
@@ -65,26 +66,26 @@ def traversals(content: Content) -> Section:
             f'{walk.top} goes from −3 to 3')
       for dimension, row in zip(dimensions, images, strict=True))
   below = '' if len(walk.means) == 1 else (
-      ' Latents below it are at their prior’s mean given what is above them.')
+      ' The latents below are at the means of their priors given those above.')
   return section(
       'traversals', 'Traversals', 'Latent traversals',
-      f'From {html.escape(content.first_image.title)}: one dimension of '
-      f'{html.escape(walk.top)} goes from −3 to 3, the others stay. The '
-      f'dimensions that vary most with the image come first; {active.sum()} of '
-      f'{len(active)} are active.{below}',
+      f'Start: {html.escape(content.first_image.title)}. In each row one '
+      f'dimension of {html.escape(walk.top)} goes from −3 to 3, and the others '
+      'are constant. The dimensions that vary most between images come first; '
+      f'{active.sum()} of {len(active)} are active.{below}',
       f'<div class="card"><div class="traversal">{rows}<span></span>'
       '<span class="ends"><span>−3</span><span>0</span><span>3</span></span>'
       '</div></div>', css='half')
 
 
 def manifold(content: Content) -> Section | None:
-  """The plane of decodings."""
+  """Returns decodings over the plane of a latent of two dimensions."""
   if content.walk.top_means.shape[1] != 2:
     return None
   images = latent_pictures.manifold(content.walk, content.first_image)
   return section(
       'manifold', 'Manifold', 'The manifold',
-      'E[x|z] all over the plane of z, in steps of equal probability along '
-      'each of its two dimensions.',
+      'E[x|z] over the plane of z, in steps of equal probability along each of '
+      'its two dimensions.',
       figure(images, 'Decodings on a grid over the two dimensions of z.',
              css='wide'))

@@ -1,10 +1,10 @@
-"""What a trained model answers where it is served, function by function.
+"""Signatures of a served model.
 
-A signature takes and returns tensors by name: float32, but for int32 seeds and
-the strings of serialized examples. Each has a leading dimension of any size,
-one row an example. The outputs are a function of the inputs: nothing is drawn
-but from the client's seeds, a row of two integers for each example. A request
-whose shapes or numbers of rows do not fit fails (`serving.request_checks`).
+A signature takes and returns tensors by name. They are float32, except for
+int32 seeds and the strings of serialized examples, and have a leading dimension
+of any size, with one row per example. The outputs are a function of the inputs:
+random draws use the seeds of the request, a row of two integers per example. A
+request with other shapes, or with different numbers of rows, fails.
 
   signature      inputs    outputs
   reconstruct    x         mean: of p(x|z) at the posterior mean
@@ -16,30 +16,30 @@ whose shapes or numbers of rows do not fit fails (`serving.request_checks`).
                            z ~ q(z|x) and elbo = reconstruction − kl
   parse_example  examples  mean: as reconstruct, x as floats of a `tf.Example`
 
-`serving_default` is `reconstruct`. A conditional model takes y as well. Several
-latents go by their names, `z1_loc` for example, each given its parents' means.
+`serving_default` is `reconstruct`. A conditional model also takes y. Outputs of
+several latents have their names, such as `z1_loc`; each latent is computed from
+the means of its parents.
 """
 
 from collections.abc import Callable, Iterable
 import functools
-from typing import Any
 
 import tensorflow as tf
-import tensorflow_probability as tfp
 import tf_keras
 
-from tfvae.layers.base import conversion
-from tfvae.layers.likelihoods.likelihood import Likelihood
 from tfvae.models import LatentVariableModel
 from tfvae.models import TrainableModel
+from tfvae.serving.saved_model import functions
 from tfvae.serving.saved_model import request_checks
 from tfvae.serving.saved_model.request_checks import Shapes
 from tfvae.serving.saved_model.request_checks import Tensors
-from tfvae.serving.saved_model.row_draws import RowSeededSample
-
-tfd = tfp.distributions
 
 _DTYPES = {'seed': tf.int32, 'examples': tf.string}
+# By signature; the other two are computed from `reconstruct`.
+_FUNCTIONS = {
+    'reconstruct': functions.reconstruct, 'encode': functions.encode,
+    'decode': functions.decode, 'generate': functions.generate,
+    'score': functions.score}
 
 
 class ServedModel(tf.Module):
@@ -51,7 +51,11 @@ class ServedModel(tf.Module):
   """
 
   def __init__(self, model: LatentVariableModel):
-    """Initialises the module with every variable of the model."""
+    """Initializes the module.
+
+    Args:
+      model: Model, whose variables are all kept.
+    """
     super().__init__()
     self.weights = list(model.variables)
 
@@ -59,25 +63,26 @@ class ServedModel(tf.Module):
 def signatures(
     model: LatentVariableModel, names: Iterable[str] | None = None,
 ) -> dict[str, tf.types.experimental.ConcreteFunction]:
-  """Returns the functions that a server offers, by name.
+  """Returns the functions of a served model by name.
 
   Args:
-    model: a `VAE` or a `GraphVAE`, at any stage of training.
-    names: of the functions to trace; None is all of them.
+    model: `VAE` or `GraphVAE`, at any stage of training.
+    names: Names of the functions to trace; by default all of them.
 
   Returns:
-    Functions of keyword tensors that return tensors by name; see the head of
-    this module. They use the model's variables, which must outlive them.
+    Functions of keyword tensors that return tensors by name: `reconstruct`,
+    also as `serving_default`, `encode`, `decode`, `generate`, `score` and
+    `parse_example`. They use the variables of the model, which must be kept.
 
   Raises:
-    ValueError: if the model is of another class, does not know the shape of its
-      inputs, or has no function of a name.
+    ValueError: If the model is of another class, the shape of its inputs is
+      unknown, or there is no function of a name.
   """
   shapes = input_shapes(model)
   names = tuple(shapes if names is None else names)
   if not shapes.keys() >= set(names):
-    raise ValueError(
-        f'The signatures are {", ".join(shapes)}. Received: names={names}')
+    raise ValueError(f'`names` must be among {", ".join(shapes)}. '
+                     f'Received: names={names}')
 
   @functools.cache
   def traced(name):
@@ -85,7 +90,8 @@ def signatures(
       return traced('reconstruct')
     if name == 'parse_example':
       function = functools.partial(
-          _parse_example, traced('reconstruct'), shapes['reconstruct'])
+          functions.parse_example, traced('reconstruct'),
+          shapes['reconstruct'])
     else:
       function = functools.partial(_FUNCTIONS[name], model)
     return _trace(function, shapes[name])
@@ -97,15 +103,16 @@ def input_shapes(model: LatentVariableModel) -> dict[str, Shapes]:
   """Returns the shape of one row of each input, by signature and by input.
 
   Args:
-    model: a `VAE` or a `GraphVAE`.
+    model: `VAE` or `GraphVAE`.
 
   Raises:
-    ValueError: as `signatures` does.
+    ValueError: If the model is of another class, or the shape of its inputs is
+      unknown.
   """
   if not isinstance(model, TrainableModel):
     raise ValueError('Only a VAE or a GraphVAE can be served. Received: '
                      f'model={model!r}')
-  _shape_of(model.decoder)  # Raises before it is built.
+  _shape_of(model.decoder)  # Raises if the model is not built.
   graph, y = model.graph, {'y': (model.num_classes,)}
   sizes = dict(graph.latents) | {'y': model.num_classes}
   x = {'x': _shape_of(model.inference_network())} | (
@@ -119,20 +126,20 @@ def input_shapes(model: LatentVariableModel) -> dict[str, Shapes]:
 
 
 def _shape_of(network: tf_keras.Model) -> tuple[int, ...]:
-  """Returns the shape of one example of a network's input."""
+  """Returns the shape of one example in the input of a network."""
   spec = network.save_spec()  # None before it is built.
   shape = getattr(spec[0][0], 'shape', None) if spec else None
   if shape is None or not shape[1:].is_fully_defined():
     raise ValueError(
         f'The network {network.name!r} must take one tensor whose shape is '
-        'known: begin it with an Input, or call the model on a batch first. '
+        'known: start it with an Input, or call the model on a batch first. '
         f'Received: save_spec()={spec}')
   return tuple(shape[1:])
 
 
 def _trace(function: Callable[..., Tensors],
            shapes: Shapes) -> tf.types.experimental.ConcreteFunction:
-  """Returns the function as a graph of rows of these shapes."""
+  """Returns a function as a graph for rows of these shapes."""
   @tf.function(autograph=False)
   def with_float_outputs(**inputs):
     outputs = function(**request_checks.checked_inputs(inputs, shapes))
@@ -141,71 +148,3 @@ def _trace(function: Callable[..., Tensors],
   return with_float_outputs.get_concrete_function(**{
       name: tf.TensorSpec([None, *shape], _DTYPES.get(name, tf.float32), name)
       for name, shape in shapes.items()})
-
-
-def _reconstruct(model: LatentVariableModel, **inputs) -> Tensors:
-  latents, _ = model.draw_posterior(_given(inputs), tfd.Distribution.mean)
-  return {'mean': _likelihood(model, latents, inputs).mean()}
-
-
-def _encode(model: LatentVariableModel, **inputs) -> Tensors:
-  latents, posteriors = model.draw_posterior(
-      _given(inputs), tfd.Distribution.mean)
-  outputs = {}
-  for name, posterior in posteriors.items():
-    prefix = f'{name}_' if len(posteriors) > 1 else ''
-    outputs |= {prefix + 'loc': latents[name],
-                prefix + 'scale_diag': posterior.stddev()}
-    if isinstance(posterior, tfd.MultivariateNormalTriL):
-      outputs[prefix + 'scale_tril'] = posterior.scale.to_dense()
-  return outputs
-
-
-def _decode(model: LatentVariableModel, **inputs) -> Tensors:
-  latents = {name: z for name, z in inputs.items() if name != 'y'}
-  return {'mean': _likelihood(model, latents, inputs).mean()}
-
-
-def _generate(model: LatentVariableModel, seed: tf.Tensor,
-              **inputs) -> Tensors:
-  draw = RowSeededSample(seed)
-  latents = model.draw_prior(draw, _given(inputs))
-  likelihood = _likelihood(model, latents, inputs)
-  return {'mean': likelihood.mean(), 'sample': draw(likelihood)}
-
-
-def _score(model: LatentVariableModel, seed: tf.Tensor, **inputs) -> Tensors:
-  layer = model.likelihood_layer()
-  if model.checks_data and isinstance(layer, Likelihood):
-    inputs['x'] = request_checks.checked_support(inputs['x'], layer)
-  inference = model.infer(_given(inputs), RowSeededSample(seed))
-  with conversion.convert_with(tfd.Distribution.mean):
-    reconstruction = model.log_likelihood(
-        inference.latents, inputs['x'], _given(inputs))
-  return inference.elbo_parts(reconstruction).per_example()
-
-
-def _parse_example(reconstruct: Callable[..., Tensors], shapes: Shapes,
-                   examples: tf.Tensor) -> Tensors:
-  return reconstruct(**tf.io.parse_example(examples, {
-      name: tf.io.FixedLenFeature(shape, tf.float32)
-      for name, shape in shapes.items()}))
-
-
-# By signature; the others are made of `reconstruct`.
-_FUNCTIONS = {'reconstruct': _reconstruct, 'encode': _encode,
-              'decode': _decode, 'generate': _generate, 'score': _score}
-
-
-def _given(inputs: Tensors) -> Any:
-  """Returns what is observed as models take it: without y, x itself or None."""
-  given = {name: inputs[name] for name in ('x', 'y') if name in inputs}
-  return given if 'y' in given else given.get('x')
-
-
-def _likelihood(model: LatentVariableModel, latents: Tensors,
-                inputs: Tensors) -> tfd.Distribution:
-  # The layer makes a tensor of it, too, which is not used: of its mean, since
-  # a draw would be an operation without a seed.
-  with conversion.convert_with(tfd.Distribution.mean):
-    return model.decode(latents, _given(inputs))

@@ -44,7 +44,7 @@ def help_text(path: str = 'train_main.py') -> str:
       lines += _entry(
           field.name, field.metadata['help'],
           '' if default is None else f'default {flag_text(default)}',
-          choices_of(field))
+          sorted(choices_of(field), key=lambda choice: choice != default))
   return '\n'.join([
       *lines, '', *textwrap.wrap(
           '--flagfile=FILE reads flags from a file, one per line; later flags '

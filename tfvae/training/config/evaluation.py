@@ -23,11 +23,11 @@ class EvaluationConfig:
       'measures to compute in addition to the ELBO, separated by commas; those '
       'that do not apply to the data are left out', choices=('all', MEASURES))
   eval_seed: int = setting(
-      0, 'seed of the evaluation: the binary pixels of the '
-      'validation and test images, the choice of carved validation images, and '
-      'every draw; --seed changes none of them', at_least=0, below=2**31)
+      0, 'seed of the evaluation: binary pixels of the validation and test '
+      'images, choice of carved validation images, and all draws; `seed` '
+      'changes none of them', at_least=0, below=2**31)
   eval_batch_size: int = setting(
-      200, 'number of examples in a batch', at_least=1)
+      200, 'examples per batch of the evaluation', at_least=1)
 
   def __post_init__(self):
     """Validates each value, and values that depend on each other."""

@@ -35,49 +35,48 @@ class ModelConfig:
   """
 
   preset: str | None = setting(
-      None, 'graphical model by name; --latents, --inference and --generative '
-      'replace its parts', choices=PRESETS)
+      None, 'graphical model by name; `latents`, `inference` and `generative` '
+      'replace its parts; by default a VAE with one latent', PRESETS)
   latents: str | None = setting(
-      None, "latents and their sizes, such as z:50 or z1:100,z2:50; "
-      "by default the preset's, or z:16")
+      None, 'latents and their dimensions, such as z:50 or z1:100,z2:50; by '
+      'default those of the preset, or z:16')
   inference: str | None = setting(
-      None, "factors of q(z|x), such as 'z1|x; z2|z1'; y is the label")
+      None, "factors of q(z|x), such as 'z1|x; z2|z1', in which y is the "
+      'label; by default those of the preset, or z|x')
   generative: str | None = setting(
-      None, "factors of p(x,z), such as 'z2; z1|z2; x|z1'")
+      None, "factors of p(x,z), such as 'z2; z1|z2; x|z1'; by default those of "
+      'the preset, or z; x|z')
   network: str = setting(
-      'mlp', 'encoder and decoder: a multilayer perceptron (mlp), '
-      'convolutions (conv), or convolutions with residual blocks (resnet), '
-      'which reach a higher ELBO in more time', choices=NETWORKS)
+      'mlp', 'encoder and decoder: a multilayer perceptron (mlp), convolutions '
+      '(conv), or convolutions with residual blocks (resnet), which reach a '
+      'higher ELBO in more time', NETWORKS)
   hidden_units: tuple[int, ...] = setting(
       (200, 200), 'widths of the hidden layers from x to z, separated by '
-      'commas; for conv and resnet the filters, such as 32,64',
-      at_least=1)
+      'commas; for conv and resnet the filters, such as 32,64', at_least=1)
   factor_units: tuple[int, ...] = setting(
       (100, 100), 'widths of the hidden layers between latents', at_least=1)
   activation: str = setting(
       'tanh', 'activation of the hidden layers',
-      choices=('elu', 'gelu', 'leaky_relu', 'relu', 'selu', 'swish', 'tanh'))
+      ('elu', 'gelu', 'leaky_relu', 'relu', 'selu', 'swish', 'tanh'))
   likelihood: str = setting(
-      'bernoulli', 'distribution of a pixel, p(x|z)', choices=LIKELIHOODS)
+      'bernoulli', 'distribution of a pixel, p(x|z)', LIKELIHOODS)
   prior: str = setting(
-      'standard_normal', 'prior p(z) of the latents without parents',
-      choices=PRIORS)
+      'standard_normal', 'prior p(z) of the latents without parents', PRIORS)
   posterior: str = setting(
-      'normal_diag', 'posterior q(z|x) of each latent: a normal with diagonal '
-      'or full covariance, or an inverse autoregressive flow from one of them',
-      choices=POSTERIORS)
+      'normal_diag', 'posterior of a latent given its parents: a normal with '
+      'diagonal or full covariance, or an inverse autoregressive flow from one '
+      'of them', POSTERIORS)
   merging: str = setting(
       'network', 'combination of prior and evidence in the posterior of a '
       'latent that has parents in p: by a network, or precision-weighted, as '
-      'in ladder VAEs',
-      choices=MERGINGS)
+      'in ladder VAEs', MERGINGS)
   kl_weight: float = setting(
       1.0, 'weight β of the KL in training; the reported ELBO has β = 1',
       only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
   kl_warm_up: str = setting(
       'none', 'schedule that raises the weight of the KL from 0 over '
-      '--kl_warm_up_epochs, once (linear) or four times (cyclical)',
-      choices=('none', 'linear', 'cyclical'),
+      '`kl_warm_up_epochs`, once (linear) or four times (cyclical)',
+      ('none', 'linear', 'cyclical'),
       only_with={'objective': _WITH_KL_SCHEDULE})
   kl_warm_up_epochs: int = setting(
       10, 'length of the KL warm-up',
@@ -86,11 +85,10 @@ class ModelConfig:
       0.0, 'λ in nats; the objective has max(λ, KL)',
       only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
   free_bits_per: str = setting(
-      'latent', 'unit that --free_bits applies to',
-      choices=('latent', 'dimension'))
+      'latent', 'unit that `free_bits` applies to', ('latent', 'dimension'))
   kl_capacity: float | None = setting(
-      None, 'capacity C in nats; the objective has |KL - C|',
-      only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
+      None, 'capacity C in nats; the objective has |KL - C|; by default there '
+      'is none', only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
   objective: str = setting(
       'elbo', 'objective that training maximizes: the ELBO; the '
       'importance-weighted bound, iwae, or dreg with its doubly '
@@ -101,7 +99,7 @@ class ModelConfig:
   def __post_init__(self):
     """Validates each value, and values that depend on each other."""
     check_settings(self)
-    self.graph()  # Raises for a mistake in the notation.
+    self.graph()  # Raises if the notation is invalid.
     if self.free_bits and self.kl_capacity is not None:
       raise ValueError('`free_bits` and `kl_capacity` exclude each other. '
                        f'Received: free_bits={self.free_bits}, '

@@ -1,0 +1,95 @@
+"""Functions of a model that a server runs, from tensors to tensors by name.
+
+All of them are deterministic: random draws depend on the seeds of the request
+alone.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfvae.layers.base import conversion
+from tfvae.layers.likelihoods.likelihood import Likelihood
+from tfvae.models import LatentVariableModel
+from tfvae.serving.saved_model import request_checks
+from tfvae.serving.saved_model.request_checks import Shapes
+from tfvae.serving.saved_model.request_checks import Tensors
+from tfvae.serving.saved_model.row_draws import RowSeededSample
+
+tfd = tfp.distributions
+
+
+def reconstruct(model: LatentVariableModel, **inputs) -> Tensors:
+  """Returns the mean of p(x|z) at the posterior mean."""
+  latents, _ = model.draw_posterior(_given(inputs), tfd.Distribution.mean)
+  return {'mean': _likelihood(model, latents, inputs).mean()}
+
+
+def encode(model: LatentVariableModel, **inputs) -> Tensors:
+  """Returns the moments of q(z|x), each latent given its parents' means."""
+  latents, posteriors = model.draw_posterior(
+      _given(inputs), tfd.Distribution.mean)
+  outputs = {}
+  for name, posterior in posteriors.items():
+    prefix = f'{name}_' if len(posteriors) > 1 else ''
+    outputs |= {prefix + 'loc': latents[name],
+                prefix + 'scale_diag': posterior.stddev()}
+    if isinstance(posterior, tfd.MultivariateNormalTriL):
+      outputs[prefix + 'scale_tril'] = posterior.scale.to_dense()
+  return outputs
+
+
+def decode(model: LatentVariableModel, **inputs) -> Tensors:
+  """Returns the mean of p(x|z)."""
+  latents = {name: z for name, z in inputs.items() if name != 'y'}
+  return {'mean': _likelihood(model, latents, inputs).mean()}
+
+
+def generate(model: LatentVariableModel, seed: tf.Tensor, **inputs) -> Tensors:
+  """Returns the mean of p(x|z) and a draw from it, for z ~ p(z)."""
+  draw = RowSeededSample(seed)
+  latents = model.draw_prior(draw, _given(inputs))
+  likelihood = _likelihood(model, latents, inputs)
+  return {'mean': likelihood.mean(), 'sample': draw(likelihood)}
+
+
+def score(model: LatentVariableModel, seed: tf.Tensor, **inputs) -> Tensors:
+  """Returns the ELBO of each example and its parts, for z ~ q(z|x)."""
+  layer = model.likelihood_layer()
+  if model.checks_data and isinstance(layer, Likelihood):
+    inputs['x'] = request_checks.checked_support(inputs['x'], layer)
+  inference = model.infer(_given(inputs), RowSeededSample(seed))
+  with conversion.convert_with(tfd.Distribution.mean):
+    reconstruction = model.log_likelihood(
+        inference.latents, inputs['x'], _given(inputs))
+  return inference.elbo_parts(reconstruction).per_example()
+
+
+def parse_example(function: Callable[..., Tensors], shapes: Shapes,
+                  examples: tf.Tensor) -> Tensors:
+  """Returns the outputs of a function of serialized `tf.Example`s.
+
+  Args:
+    function: Function of keyword tensors.
+    shapes: Shape of one row of each input.
+    examples: Serialized examples, string `[b]`.
+  """
+  return function(**tf.io.parse_example(examples, {
+      name: tf.io.FixedLenFeature(shape, tf.float32)
+      for name, shape in shapes.items()}))
+
+
+def _given(inputs: Tensors) -> Any:
+  """Returns the observed inputs of a model: without y, x itself or None."""
+  given = {name: inputs[name] for name in ('x', 'y') if name in inputs}
+  return given if 'y' in given else given.get('x')
+
+
+def _likelihood(model: LatentVariableModel, latents: Tensors,
+                inputs: Tensors) -> tfd.Distribution:
+  # The layer also converts the distribution to a tensor, which is not used. The
+  # mean is chosen because a draw would be an operation without a seed.
+  with conversion.convert_with(tfd.Distribution.mean):
+    return model.decode(latents, _given(inputs))
