@@ -63,7 +63,8 @@ class ScheduleTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllEqual(_rates(copy, steps), _rates(schedule, steps))
 
   def test_warm_up_longer_than_the_training(self):
-    with self.assertRaisesRegex(ValueError, 'below the number of .* 12; .*steps=12'):
+    with self.assertRaisesRegex(
+        ValueError, 'below the number of .* 12; .*steps=12'):
       make_learning_rate(TrainingConfig(learning_rate_warm_up_steps=12), 12)
 
 
