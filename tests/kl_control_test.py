@@ -110,10 +110,9 @@ def _penalty(per_dimension, weight=1.0, free_bits=0.0, free_bits_per='latent',
 
 class StepTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.product(
-      control=list(_CONTROLS), schedule=list(_SCHEDULES))
-  def test_loss_of_each_step(self, control, schedule):
-    self._check(control, schedule, replicas=1, jit_compile=False,
+  @parameterized.parameters(*_CONTROLS)
+  def test_loss_of_each_step(self, control):
+    self._check(control, 'linear', replicas=1, jit_compile=False,
                 run_eagerly=True)
 
   def test_loss_of_each_step_in_a_graph(self):

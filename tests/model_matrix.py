@@ -34,8 +34,8 @@ FACTORS = {
     'network': list(models.NETWORKS),
     'execution': ['eager', 'graph', 'xla'],
 }
-# A likelihood sees the decoder's output only, not what its latents come from.
-_INDEPENDENT = ('likelihood', {'prior', 'posterior', 'objective'})
+# A likelihood depends on the output of the decoder, not on the latents.
+_INDEPENDENT = ('likelihood', {'prior', 'graph', 'posterior', 'objective'})
 
 
 def _is_possible(case):
@@ -62,14 +62,19 @@ _COSTS = {'graph': 0.5, 'xla': 1.0}
 
 
 def _pairs(case):
-  """The pairs of values, each `(name, value, name, value)`, of a case."""
+  """Returns the pairs of values of a case, each `(name, value) * 2`."""
+  return {(a, case[a], b, case[b]) for a, b in _names(case)}
+
+
+def _names(factors):
+  """Returns the pairs of factors whose values may affect each other."""
   first, others = _INDEPENDENT
-  return {(a, case[a], b, case[b]) for a, b in itertools.combinations(case, 2)
-          if not (a == first and b in others)}
+  return [(a, b) for a, b in itertools.combinations(factors, 2)
+          if not (a == first and b in others)]
 
 
 def pairwise(factors=FACTORS, seed=0):
-  """Yields cases in which every possible pair of values occurs.
+  """Yields cases with every possible pair of values of related factors.
 
   The search is greedy. A case is traced or compiled only where that makes a new
   pair, and then with few values that are slow to compile.
@@ -78,9 +83,9 @@ def pairwise(factors=FACTORS, seed=0):
     factors: Values by name.
     seed: Seed of the search. Some seeds need fewer cases than others.
   """
-  pairs = {pair for values in itertools.product(*factors.values())
-           for pair in _pairs(dict(zip(factors, values, strict=True)))
-           if _is_possible({pair[0]: pair[1], pair[2]: pair[3]})}
+  pairs = {(a, x, b, y) for a, b in _names(factors)
+           for x in factors[a] for y in factors[b]
+           if _is_possible({a: x, b: y})}
   rng = np.random.default_rng(seed)
   while pairs:
     best, gain, value = None, set(), -99
