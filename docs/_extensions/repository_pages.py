@@ -40,7 +40,7 @@ def _replace(app: Sphinx, name: str, source: list[str]):
     target = os.path.relpath(pages.get(target, target), here.parent)
     return f']({target}{match[2]})'
 
-  if app.env.doc2path(name).endswith('.md'):
+  if os.fspath(app.env.doc2path(name)).endswith('.md'):
     source[0] = _LINK.sub(moved, source[0])
 
 
