@@ -60,7 +60,8 @@ class ClusterTest(parameterized.TestCase, tf.test.TestCase):
     define_flags(flag_values)
     flag_values(['tfvae-train', *(
         argument for argument in arguments if 'flagfile' not in argument)])
-    self.assertEqual(config_from_flags(flag_values).strategy, 'multi_worker')
+    self.assertEqual(config_from_flags(flag_values).training.strategy,
+                     'multi_worker')
 
   @parameterized.parameters(0, 1)
   def test_pods_know_their_index(self, index):

@@ -114,7 +114,7 @@ class TFLiteTest(tf.test.TestCase):
             tf_keras.layers.Input([2]), tf_keras.layers.Dense(6),
             layers.IndependentBernoulli(6)]))
     with self.assertRaisesRegex(
-        ValueError, 'no tf.MatrixDiagPartV3: .*SELECT_TF_OPS'):
+        ValueError, 'no tf.MatrixDiagPartV3; .*SELECT_TF_OPS'):
       export_tflite(model, self.create_tempdir().full_path)
 
 

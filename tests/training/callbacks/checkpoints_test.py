@@ -89,9 +89,10 @@ class CheckpointStoreTest(parameterized.TestCase, tf.test.TestCase):
     for number, damage in ((3, _truncate), (6, _remove)):
       self.save(number)
       damage(self.path(number))
-    for _ in range(2):  # Nothing begins anew by being asked again.
+    for _ in range(2):  # A second call does not start a new training.
       with self.assertRaisesRegex(
-          ValueError, f'remove the workdir .*Received: {self.directory}'):
+          ValueError, 'remove the workdir, .*directory='
+          f'{self.directory}'):
         self.store.restore_latest(self.checkpoint)
 
   @parameterized.parameters(
