@@ -34,7 +34,9 @@ _DOCS = [
 setup(
     name='tfvae',
     version=_VERSION,
-    description='Graphical models into trained, measured and served VAEs.',
+    description=(
+        'Turns a graphical model, written as text, into a trained, evaluated '
+        'and served variational autoencoder.'),
     long_description=(_ROOT / 'README.md').read_text(encoding='utf-8'),
     long_description_content_type='text/markdown',
     license='Apache-2.0',

@@ -1,6 +1,7 @@
 """Imports between rooms, compared with docs/architecture.md."""
 
 import ast
+import importlib.util
 import pathlib
 import re
 
@@ -10,21 +11,22 @@ import tensorflow as tf
 _ROOT = pathlib.Path(__file__).parents[1]
 _PACKAGE = _ROOT / 'tfvae'
 _PAGE = _ROOT / 'docs' / 'architecture.md'
-# From the top to the bottom; a room imports rooms of lower lines alone.
-_LEVELS = (
-    ('__main__',),
-    ('training',),
-    ('report', 'serving'),
-    ('evaluation',),
-    ('models',),
-    ('objectives',),
-    ('inference',),
-    ('priors', 'regularizers', 'losses'),
-    ('layers', 'data'),
-    ('graph', 'schedules'),
-    ('settings',),
-    ('registry', 'files'),
-)
+
+
+def _drawn_rooms():
+  """Returns the lines of rooms of the page's picture, from the top."""
+  spec = importlib.util.spec_from_file_location(
+      'make_images', _ROOT / 'docs' / 'make_images.py')
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module.ROOMS
+
+
+# From the top to the bottom; a room imports rooms of lower lines alone. `data`
+# is drawn next to the others.
+_LEVELS = tuple(
+    (*rooms, 'data') if 'layers' in rooms else rooms
+    for rooms in _drawn_rooms())
 _FOUNDATION = {room for rooms in _LEVELS[-2:] for room in rooms}
 # Subrooms of a room from the top to the bottom; files of the room itself may
 # import them all.

@@ -1,4 +1,4 @@
-"""What the benchmarks show is what they measured, of what they claim."""
+"""Committed benchmark results, compared with what the guides claim."""
 
 import re
 import subprocess

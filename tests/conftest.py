@@ -44,5 +44,5 @@ def pytest_collection_modifyitems(items):
   """
   items[:] = sorted(
       (item for item in items if item.name != 'test_session'), key=lambda item:
-      (item.path.parent.name not in ('training', 'serving'),
+      (not {'training', 'serving', 'extending'}.intersection(item.path.parts),
        'setUpClass' not in vars(item.cls)))

@@ -54,10 +54,10 @@ class NegativeLogLikelihoodTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(
       run_eagerly=[True, False],
-      bad=['grey', 'bytes', 'signed', 'nan'])
+      bad=['gray', 'bytes', 'signed', 'nan'])
   def test_first_batch_outside_the_support(self, run_eagerly, bad):
     x = (np.arange(12).reshape(2, 6) % 2).astype(np.float32)
-    wrong = {'grey': 0.5 * x, 'bytes': np.uint8(255 * x), 'signed': 2 * x - 1,
+    wrong = {'gray': 0.5 * x, 'bytes': np.uint8(255 * x), 'signed': 2 * x - 1,
              'nan': np.where(x, np.nan, x)}[bad]
     model = tf_keras.Sequential([
         tf_keras.layers.Dense(6, input_shape=[6]), IndependentBernoulli(6)])

@@ -136,7 +136,7 @@ class ImportanceWeightedNllTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(estimate, estimates[0], rtol=0, atol=1e-4)
 
   def test_memory_is_that_of_a_chunk(self):
-    """What is decoded at a time has its size, however many the draws."""
+    """Decodes at most a fixed number at a time, for any number of draws."""
     model, x, shapes = _model(3), _data(4), []
     log_likelihood = model.log_likelihood
 

@@ -23,7 +23,7 @@ _LEARNABLE = {
 
 
 def _vae(prior):
-  """A VAE in two latent dimensions, its posterior regularised with `prior`."""
+  """A VAE in two latent dimensions, its posterior regularized with `prior`."""
   layers = tf_keras.layers
   posterior = tfvae.layers.MultivariateNormalDiag(
       2, activity_regularizer=tfvae.KLDivergenceRegularizer(prior))

@@ -1,4 +1,4 @@
-"""What holds of every prior: it is a density, and its draws follow it."""
+"""Properties of every prior: a density, and draws that follow it."""
 
 from absl.testing import parameterized
 import numpy as np

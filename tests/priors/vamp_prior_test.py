@@ -17,7 +17,7 @@ _INPUT_SHAPE, _K = (2, 3), 4
 
 
 def _encoder(prior):
-  """An encoder regularised with `prior`, not bound to it."""
+  """An encoder regularized with `prior`, which has no encoder yet."""
   tf_keras.utils.set_random_seed(1)
   return tf_keras.Sequential([
       tf_keras.layers.Input(_INPUT_SHAPE),
@@ -29,7 +29,7 @@ def _encoder(prior):
 
 
 def _bind(prior, encoder):
-  """Binds what `encoder` computes before its last, regularised layer."""
+  """Gives the prior the layers of `encoder` below its posterior."""
   posterior = encoder.layers[-1]
   network = tf_keras.Model(encoder.inputs, posterior.input)
   prior.bind(lambda u: posterior.new(network(u), posterior.event_size))

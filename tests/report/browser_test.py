@@ -100,7 +100,7 @@ class BrowserTest(tf.test.TestCase, parameterized.TestCase):
     return self.browser.find_element(By.CSS_SELECTOR, css)
 
   def _frame(self):
-    """What the explorer has drawn, as `base/frame`."""
+    """Returns the drawing of the explorer, as `base/frame`."""
     return self._find('#decoding').get_attribute('data-frame')
 
   def _pixels(self):
@@ -110,7 +110,7 @@ class BrowserTest(tf.test.TestCase, parameterized.TestCase):
     return matplotlib_image.imread(io.BytesIO(png))[..., 0]
 
   def _shown(self):
-    """The values beside the sliders, by dimension."""
+    """Returns the values next to the sliders, by dimension."""
     return dict(self._run(
         'return [...document.querySelectorAll(".slider")].map((row) => ['
         'Number(row.querySelector("label").firstChild.data.match(/\\d+/)[0]),'
@@ -135,16 +135,16 @@ class BrowserTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters('light', 'dark')
   def test_text_stands_out(self, scheme):
     self._open(scheme=scheme)
-    # The relative luminance of WCAG 2.2, of a colour and what is behind it.
+    # The relative luminance of WCAG 2.2, of a color and its background.
     ratios = self._run("""
-      const luminance = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map(
+      const luminance = (color) => color.match(/[\\d.]+/g).slice(0, 3).map(
           (part) => part / 255).map((part) => part <= 0.04045 ? part / 12.92 :
               ((part + 0.055) / 1.055) ** 2.4).reduce(
           (sum, part, i) => sum + part * [0.2126, 0.7152, 0.0722][i], 0);
       const behind = (element) => {
-        const colour = getComputedStyle(element).backgroundColor;
-        return /, 0\\)|transparent/.test(colour) && element.parentElement ?
-            behind(element.parentElement) : colour;
+        const color = getComputedStyle(element).backgroundColor;
+        return /, 0\\)|transparent/.test(color) && element.parentElement ?
+            behind(element.parentElement) : color;
       };
       return [...document.querySelectorAll('body *')].filter(
           (e) => [...e.childNodes].some((n) => n.nodeType == 3 &&

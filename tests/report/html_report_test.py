@@ -105,7 +105,7 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
       return file.read()
 
   def _check(self, text):
-    """What holds for every report."""
+    """Checks the properties of every report."""
     page = _Page(text)
     self.assertEmpty(page.open)
     ids = [attributes['id'] for _, attributes in page.elements
@@ -202,7 +202,7 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.named_parameters(
       ('one_dimension', {'latents': 'z:1'}, (8, 8, 1)),
       ('two_dimensions', {'latents': 'z:2', 'prior': 'mixture'}, (8, 8, 1)),
-      ('colour', {}, (4, 5, 3)), ('two_channels', {}, (4, 5, 2)),
+      ('color', {}, (4, 5, 3)), ('two_channels', {}, (4, 5, 2)),
       ('counts', {'likelihood': 'poisson'}, _IMAGE),
       ('flow', {'prior': 'realnvp'}, _IMAGE),
       ('autoregressive', {'posterior': 'iaf'}, _IMAGE),

@@ -1,4 +1,4 @@
-"""--cache: what a run reads and where it may go on, with every one of them."""
+"""--cache: the data that a run reads, and resuming, with each kind."""
 
 import itertools
 import tempfile

@@ -1,4 +1,4 @@
-"""What ends a run is one line on stderr, and a code that schedulers know."""
+"""Ends of a run: one line on stderr, and an exit code for schedulers."""
 
 import contextlib
 import errno

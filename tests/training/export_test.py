@@ -1,4 +1,4 @@
-"""A run's exports: at its end, anew, elsewhere, or not at all."""
+"""Exports of a run: at its end, repeated, elsewhere, or none."""
 
 import dataclasses
 import os

@@ -21,7 +21,7 @@ from tfvae.training.fit import batches
 from tfvae.training.fit import fitting
 
 _PATH = os.pathsep.join([str(pathlib.Path(__file__).parents[2]), *sys.path])
-# train_main.py, which leaves the weights of this process beside the workdir.
+# train_main.py, which leaves the weights of this process next to the workdir.
 _PROGRAM = """
 import json, os, sys
 import numpy as np

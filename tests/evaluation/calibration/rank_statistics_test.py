@@ -55,7 +55,7 @@ class CalibrationTest(tf.test.TestCase, parameterized.TestCase):
   def test_significance_is_that_of_all_dimensions(self):
     failures = sum(not _uniform(n=200, size=4, seed=seed).is_calibrated(0.2)
                    for seed in range(300))
-    # At most 300 · 0.2 but for noise, and no fewer for independent tests.
+    # At most 300 · 0.2 except for noise, and no fewer for independent tests.
     expected = 300 * (1 - 0.95**4)
     self.assertAllClose(
         failures, expected, atol=4 * np.sqrt(expected * 0.8))

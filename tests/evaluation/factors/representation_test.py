@@ -72,7 +72,7 @@ class RepresentationAccuracyTest(tf.test.TestCase, parameterized.TestCase):
       self.assertLess(abs(accuracy[name] - 0.25), 5 * error)
 
   def test_of_classes_that_no_line_parts(self):
-    """Exclusive or: the neighbours tell what a linear probe cannot."""
+    """Exclusive or: nearest neighbors predict it, a linear probe does not."""
     (train, labels), (test, test_labels) = _codes(400, 0), _codes(2000, 1)
     accuracy = representation_accuracy(
         train, labels % 3 == 0, test, test_labels % 3 == 0)
@@ -80,7 +80,7 @@ class RepresentationAccuracyTest(tf.test.TestCase, parameterized.TestCase):
     self.assertGreater(accuracy['knn_accuracy'], 0.985)
 
   def test_does_not_depend_on_the_scale_of_a_dimension(self):
-    """Of the probe; and it is scikit-learn's, on inputs standardised here."""
+    """The probe equals scikit-learn's on inputs that are standardized here."""
     scales = (1e-3, 1e3)
     (train, labels), (test, test_labels) = (
         _codes(60, 0, scales), _codes(900, 1, scales))

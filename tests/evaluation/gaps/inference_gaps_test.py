@@ -55,7 +55,7 @@ class Correlated:
     return tfvae.VAE(encoder, self.decoder())
 
   def graph_vae(self, shift):
-    """q(z1|x) q(z2|z1,x), exact but for the shift of z1's mean."""
+    """q(z1|x) q(z2|z1,x), exact except for the shift of z1's mean."""
     model = models.GraphVAE(
         GraphicalModel.parse('z1:1,z2:1', 'z1|x; z2|z1,x',
                              'z1; z2; x|z1,z2'),

@@ -127,7 +127,7 @@ class LatentTest(tf.test.TestCase):
                for name, factor in model.inference_factors.items()}
     first, bias = factors['z1']
     slope = factors['z2'][0] @ factors['z2'][2][:, :1]
-    mean = x @ first[:, :2] @ slope  # E[z2|x] but for a constant.
+    mean = x @ first[:, :2] @ slope  # E[z2|x] up to a constant.
     variance = np.exp(x @ first[:, 2:] + bias[2:]) @ slope**2 / 16
     error = np.sqrt(4 * np.mean(mean**2 * variance) / 1000
                     + 2 * np.mean(variance**2) / 1000)

@@ -1,4 +1,4 @@
-"""What evaluations take: data sets, arrays, pairs; and what they refuse."""
+"""Inputs of evaluations: data sets, arrays, pairs, and invalid ones."""
 
 import functools
 
@@ -40,14 +40,14 @@ _vae = functools.cache(small_vae.vae)  # Where no weight changes.
 class ExamplesTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.product(measure=list(_MEASURES), bad=[
-      'labels', 'unbatched', 'shape', 'grey', 'kind'])
+      'labels', 'unbatched', 'shape', 'gray', 'kind'])
   def test_refused_by_every_measure(self, measure, bad):
     x = data(6)
     given, message = {
         'labels': (_dataset((x, np.arange(6))).batch(3), 'drop labels'),
         'unbatched': (_dataset(x), r'dataset.batch\(100\)'),
         'shape': (x[..., 0], 'channel axis'),
-        'grey': (0.5 * x, 'IndependentBernoulli takes'),
+        'gray': (0.5 * x, 'IndependentBernoulli takes'),
         'kind': ([x[0].tolist()], 'takes a tf.data.Dataset of batches'),
     }[bad]
     with self.assertRaisesRegex(ValueError, message):

@@ -78,7 +78,7 @@ class DiscretizedLogisticTest(tf.test.TestCase, parameterized.TestCase):
   def test_mean_is_within_its_bound_of_the_exact_one(self, loc, log_scale):
     expected = np.exp(_log_probs(loc, log_scale)) @ _LEVELS
     mean = 255 * DiscretizedLogistic(1)([[loc, log_scale]]).mean().numpy()
-    # s is a grey level or more where log s > −log 127.5 = −4.85.
+    # s is a gray level or more where log s > −log 127.5 = −4.85.
     self.assertAllClose(
         mean[0, 0], expected, atol=0.011 if log_scale > -4.85 else 0.16)
     self.assertAllInRange(mean, 0., 255.)

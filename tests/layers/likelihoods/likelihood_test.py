@@ -1,4 +1,4 @@
-"""What holds of every likelihood layer."""
+"""Properties of every likelihood layer."""
 
 import math
 import os
@@ -35,7 +35,7 @@ _LEARNED = (
     ('negative_binomial_per_pixel', layers.IndependentNegativeBinomial,
      {'total_count': 'per_pixel'}, 2, lambda u: np.floor(9 * u), 1.5),
 )
-# The same code paths, but for how one constant comes about.
+# The same code paths, except for the computation of one constant.
 _FAMILIES = _LEARNED + (
     ('normal_fixed', layers.IndependentNormal, {'scale': 0.3}, 1,
      lambda u: 4 * u - 2, np.inf),

@@ -83,7 +83,7 @@ class RequestChecksTest(tf.test.TestCase, parameterized.TestCase):
                           signatures=serving.signatures(model))
 
   def _run(self, graph, signature, rows=3, **replaced):
-    """Calls a signature with right inputs but for those that are replaced."""
+    """Calls a signature with valid inputs, except for the replaced ones."""
     return self.loader.run(self.paths[graph], signature, {
         name: _array(name, (rows, *shape))
         for name, shape in self.shapes[graph][signature].items()} | replaced)

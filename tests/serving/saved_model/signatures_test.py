@@ -144,7 +144,7 @@ class MatrixTest(tf.test.TestCase, parameterized.TestCase):
     self._assert_same_mean(*(np.mean(images, axis=(1, 2, 3)) for images in (
         outputs['mean'], likelihood)))
     # x is about its mean given z, whatever z is. The mean of a discretized
-    # logistic is off by 0.16 grey levels at most.
+    # logistic is off by 0.16 gray levels at most.
     residual = np.mean(outputs['sample'] - outputs['mean'], axis=(1, 2, 3))
     self.assertLess(
         abs(residual.mean()), 5 * residual.std() / n**0.5 + 0.16 / 255)

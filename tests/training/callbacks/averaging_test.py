@@ -39,7 +39,7 @@ class AveragedRunTest(tf.test.TestCase):
     self._run(halves, 1)
     _, _, second = self._run(halves, 2)
     model, checkpoint, both = self._run(whole, 2)
-    # Bit for bit: the second half went on from the weights themselves.
+    # Bit for bit: the second half resumed from the weights themselves.
     self.assertEqual(second['val_elbo'], both['val_elbo'][1:])
     self.assertEqual(second['elbo'], both['elbo'][1:])
 

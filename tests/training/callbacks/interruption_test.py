@@ -1,4 +1,4 @@
-"""Signals in the middle of a run, and what going on from there ends in."""
+"""Signals in the middle of a run, and the result of resuming it."""
 
 import csv
 import os

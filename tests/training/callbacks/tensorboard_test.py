@@ -1,4 +1,4 @@
-"""What TensorBoard serves of a run that was killed and resumed, over HTTP."""
+"""TensorBoard of a run that was killed and resumed, over HTTP."""
 
 import csv
 import json

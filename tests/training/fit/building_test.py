@@ -1,4 +1,4 @@
-"""What flags build: model, objective, schedules; an epoch of each objective."""
+"""Models, objectives and schedules built from flags; an epoch of each."""
 
 import os
 import shutil
@@ -79,7 +79,7 @@ class ModelTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters(
       ('bernoulli', [[0, 51], [255, 102]], [[0.01, 0.2], [0.99, 0.4]]),
-      # Bits are grey levels 0 and 255; counts are what they are.
+      # Bits are gray levels 0 and 255; counts are what they are.
       ('bernoulli', [[0, 1], [1, 0]], [[0.01, 0.99], [0.99, 0.01]]),
       ('poisson', [[0, 7], [255, 1]], [[0., 7.], [255., 1.]]))
   def test_vamp_prior_begins_with_training_images(

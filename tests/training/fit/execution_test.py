@@ -1,4 +1,4 @@
-"""How steps are compiled and how many are run at once, by rule or by flag."""
+"""XLA and the number of steps per execution, by rule or by flag."""
 
 from unittest import mock
 
