@@ -17,6 +17,13 @@ def pytest_configure(config):
       'XLA_FLAGS', '--xla_backend_optimization_level=0 '
       '--xla_cpu_use_fusion_emitters=false')
   import tensorflow as tf
+
+  # The deletion of an iterator may wait a minute for the thread that tunes it;
+  # `tfvae.pipelines` has the details. Keras makes iterators of its own.
+  from tensorflow.python.data.ops import dataset_ops
+
+  from tfvae.pipelines import untuned
+  dataset_ops.DatasetV2._apply_debug_options = untuned
   # `create_tempdir` reads a flag, and pytest does not parse absl's flags.
   flags.FLAGS.mark_as_parsed()
   # Two devices for MirroredStrategy, configured before the first tensor.

@@ -15,6 +15,7 @@ from tfvae.data.storage.stored_images import is_in_memory
 from tfvae.data.storage.stored_images import sliced
 from tfvae.data.storage.stored_images import stored
 from tfvae.data.storage.stored_images import StoredImages
+from tfvae.pipelines import untuned
 
 # Bits of more pixels are drawn in each pass of an evaluation: at one byte each,
 # they take as much memory as the images.
@@ -70,9 +71,9 @@ def evaluation_batches(images: Images, batch_size: int, seed: int,
   options.deterministic = True
   # They copy everything that a map captures, such as the array.
   options.experimental_optimization.apply_default_optimizations = False
-  # AUTOTUNE would prefetch batches up to half of the memory.
-  return batches.apply(tf.data.experimental.assert_cardinality(steps)).prefetch(
-      1).with_options(options)
+  return untuned(batches.apply(
+      tf.data.experimental.assert_cardinality(steps)).prefetch(
+          1).with_options(options))
 
 
 def _drawn(images: StoredImages, batch_size: int, seed: int,

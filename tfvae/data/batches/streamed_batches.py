@@ -19,8 +19,8 @@ from tfvae.data.binarization.draws import bernoulli_draw
 from tfvae.data.binarization.support import check_binarization
 from tfvae.data.sources.source import Files
 from tfvae.data.storage.streamed_images import StreamedImages
+from tfvae.pipelines import untuned
 
-# AUTOTUNE would prefetch batches up to half of the memory.
 _BATCHES_AHEAD = 2
 
 
@@ -109,7 +109,7 @@ def streamed_batches(images: StreamedImages, batch_size: int, seed: int,
   # steps_per_epoch.
   return epochs.flat_map(epoch_batches).apply(
       tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
-  ).prefetch(_BATCHES_AHEAD).with_options(options)
+  ).prefetch(_BATCHES_AHEAD).with_options(options).apply(untuned)
 
 
 def _shuffled(images: StreamedImages, files: Files, seed: int,

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfvae.pipelines import untuned
+
 # Size of the pieces in which a split is read in order: about one second of work
 # for small images, after which progress is logged.
 _PIECE_BYTES = 2**24
@@ -156,7 +158,8 @@ class Source(abc.ABC):
     pieces = self.records(self.files()).batch(batch_size).map(
         lambda _, records: self.decode(records, image),
         num_parallel_calls=tf.data.AUTOTUNE)
-    for piece in pieces.rebatch(count).prefetch(1).as_numpy_iterator():
+    for piece in untuned(
+        pieces.rebatch(count).prefetch(1)).as_numpy_iterator():
       if image:
         self._check_pixels(piece['images'])
       yield piece

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.data.storage.memory import as_tensor
+from tfvae.pipelines import untuned
 
 # Size of the chunks of `chunks`.
 _CHUNK_BYTES = 2**24
@@ -80,7 +81,7 @@ class StoredImages(abc.ABC):
 
   def chunks(self) -> Iterator[np.ndarray]:
     """Yields the images in order, about 16 MiB at a time."""
-    yield from self.dataset(self._chunk_size).as_numpy_iterator()
+    yield from untuned(self.dataset(self._chunk_size)).as_numpy_iterator()
 
   def full_range(self) -> 'StoredImages':
     """Returns the images on a scale where 255 means 1.

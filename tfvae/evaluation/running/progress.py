@@ -7,6 +7,8 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from tfvae.pipelines import untuned
+
 
 def batches(dataset: tf.data.Dataset, title: str,
             verbose: bool = False) -> Iterator[tuple[int, Any]]:
@@ -24,6 +26,6 @@ def batches(dataset: tf.data.Dataset, title: str,
       verbose=(1 if sys.stdout.isatty() else 2) if verbose else 0)
   if verbose:
     print(title)
-  for index, batch in enumerate(dataset):
+  for index, batch in enumerate(untuned(dataset)):
     yield index, batch
     bar.update(index + 1)
