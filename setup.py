@@ -56,6 +56,7 @@ setup(
         'keras>=3.12,<4',
         'matplotlib>=3.9',
         'numpy>=2.0,<3',
+        'pillow>=11',
         'protobuf>=6.31,<8',
         'scikit-learn>=1.5',
         'scipy>=1.13',

@@ -142,7 +142,7 @@ def main():
   parser.add_argument('--picture', default=PICTURE)
   arguments = parser.parse_args()
   own, foreign = (
-      data.load_images(name, arguments.data_dir, validation_fraction=0.05)
+      data.load(name, arguments.data_dir, validation_fraction=0.05)
       for name in (arguments.dataset, arguments.outliers))
   splits = own.validation, own.test, foreign.test
   binary = [data.fixed_binarization(split.images, seed=0) for split in splits]

@@ -103,7 +103,7 @@ def main():
   parser.add_argument('--labels', type=int, nargs='+', default=[20, 100])
   parser.add_argument('--repetitions', type=int, default=10)
   arguments = parser.parse_args()
-  images = data.load_images(arguments.dataset, arguments.data_dir)
+  images = data.load(arguments.dataset, arguments.data_dir)
   train, test = (
       (np.float32(split.images) / 255, split.labels)
       for split in (images.train, images.test))

@@ -43,7 +43,7 @@ def main():
   arguments = parser.parse_args()
   model = tf_keras.models.load_model(
       os.path.join(arguments.workdir, 'model.keras'))
-  images = data.load_images(arguments.dataset, arguments.data_dir).test.images
+  images = data.load(arguments.dataset, arguments.data_dir).test.images
   x = np.float32(
       data.fixed_binarization(images[:arguments.examples], seed=0))
   code = {name: value.numpy()

@@ -24,8 +24,8 @@ from tfvae.training.flag_names import as_flags
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PROGRAM = ['python', 'train_main.py']
 _NUM_IMAGES = 32
-_GUIDES = ('docs/models.md', 'docs/evaluation.md', 'docs/serving.md',
-           'docs/reuse.md')
+_GUIDES = ('docs/data.md', 'docs/models.md', 'docs/evaluation.md',
+           'docs/serving.md', 'docs/reuse.md')
 _PAGES = ('README.md', *_GUIDES)
 # Without Python.
 _RUN_GUIDES = ('docs/training.md', 'docs/scaling.md')

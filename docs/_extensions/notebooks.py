@@ -29,7 +29,7 @@ def _prepare_data(app: Sphinx):
   """Prepares the digits, as TFDS prints its progress where it does that."""
   if app.config.nb_execution_mode != 'off':
     from tfvae import data
-    data.load_images('digits')
+    data.load('digits')
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class FlagNamesTest(parameterized.TestCase, tf.test.TestCase):
             {'a': 1.5, 'b': {'c': ['try `free_bits`', None]}}),
         {'a': 1.5, 'b': {'c': ['try --free_bits', None]}})
 
-  @parameterized.parameters(('tfvae.data.load', 'name it by --image_key'),
+  @parameterized.parameters(('tfvae.data.loading', 'name it by --image_key'),
                             ('tfvaes', 'name it by `image_key`'))
   def test_records(self, logger, expected):
     record = logging.LogRecord(

@@ -1,4 +1,4 @@
-"""Image data: sources, splits, caches, binarization and batches."""
+"""Data: sources, splits, caches, binarization and batches."""
 
 from tfvae.data.batches.evaluation_batches import evaluation_batches
 from tfvae.data.batches.streamed_batches import streamed_batches
@@ -11,9 +11,12 @@ from tfvae.data.binarization import BINARIZATIONS
 from tfvae.data.binarization import check_support
 from tfvae.data.binarization import fixed_binarization
 from tfvae.data.binarization import unit_interval
-from tfvae.data.load import CACHES
-from tfvae.data.load import ImageData
-from tfvae.data.load import load_images
+from tfvae.data.loading import CACHES
+from tfvae.data.loading import image_format
+from tfvae.data.loading import ImageData
+from tfvae.data.loading import load
+from tfvae.data.loading import load_images
+from tfvae.data.sources.images.decoding import RESIZE_METHODS
 from tfvae.data.sources.tfds.digits import Digits
 from tfvae.data.splits.split import Split
 from tfvae.data.storage.stored_images import chunks

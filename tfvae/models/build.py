@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import tf_keras
 
 from tfvae.graph import GraphicalModel
@@ -37,6 +38,7 @@ def image_vae(
     kl_controls: Mapping[str, Any] | None = None,
     seed: int = 0,
     dtype: str | None = None,
+    moments: tuple[Any, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> GraphVAE:
   """Returns a VAE of images.
@@ -58,7 +60,8 @@ def image_vae(
   Args:
     graph: Factorization; latents such as 'z:50' or a size stand for the plain
       VAE.
-    image_shape: Height, width and channels.
+    image_shape: Shape of one x: height, width and channels of an image, or any
+      other shape.
     network: Name in `NETWORKS`, or a pair of functions such as `Network`.
     hidden_units: Widths (filters, for convolutions) from x toward z; their
       number is the depth.
@@ -78,6 +81,9 @@ def image_vae(
     seed: Seed of the noise; weights are initialized from Keras's global seed.
     dtype: Name of the dtype policy of the networks, such as 'mixed_bfloat16';
       None is Keras's global policy. Distributions are float32 under any.
+    moments: Mean and standard deviation of each element of x, arrays of its
+      shape, for data in other units than pixels: the features network
+      standardizes x, and a likelihood of real numbers predicts in these units.
     settings: Settings of the named choices by name, such as
       `likelihood_components`; they take precedence over the arguments of that
       name. Others are ignored.
@@ -100,7 +106,14 @@ def image_vae(
       head.params_shape(head.event_shape, **head.settings), hidden_units,
       activation, dtype=dtype)
   features = make_features(image_shape, hidden_units, activation, dtype=dtype)
-  data = image_shape, None if head.kind_of_data().is_count else (0.0, 1.0)
+  in_pixels = moments is None and not head.kind_of_data().is_count
+  if moments is not None:
+    features = _standardized(features, image_shape, moments)
+    if hasattr(head, 'data_scale'):
+      head = type(head).from_config(head.get_config() | {
+          'data_loc': np.asarray(moments[0]).tolist(),
+          'data_scale': np.asarray(moments[1]).tolist()})
+  data = image_shape, (0.0, 1.0) if in_pixels else None
   return GraphVAE(
       graph, features, tf_keras.Sequential([decoder, head], name='decoder'),
       priors={name: _prior(prior, size, data, settings)
@@ -111,6 +124,18 @@ def image_vae(
       merging=merging, num_classes=num_classes, factor_units=factor_units,
       activation=activation, kl_weight=kl_weight, kl_controls=kl_controls,
       seed=seed, factor_dtype=dtype)
+
+
+def _standardized(features: tf_keras.Model, shape: tuple[int, ...],
+                  moments: tuple[Any, Any]) -> tf_keras.Model:
+  """Returns a features network of (x − mean) / standard deviation."""
+  mean, scale = (np.asarray(part, np.float32) for part in moments)
+  return tf_keras.Sequential([
+      tf_keras.layers.Input(shape),
+      tf_keras.layers.Normalization(
+          axis=tuple(range(1, len(shape) + 1)), mean=mean,
+          variance=np.square(scale), dtype='float32', name='standardization'),
+      features], name='features')
 
 
 def _parsed(graph: GraphicalModel | str | int) -> GraphicalModel:

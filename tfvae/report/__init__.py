@@ -1,5 +1,6 @@
 """The HTML report on a trained model, and its pictures."""
 
+from tfvae.report.drawing.display import Display
 from tfvae.report.drawing.graph_picture import draw_graph
 from tfvae.report.drawing.pictures import image_grid
 from tfvae.report.drawing.pictures import reconstruction_grid
@@ -8,6 +9,7 @@ from tfvae.report.drawing.pictures import save_panels
 from tfvae.report.html_report import write_report
 
 __all__ = [
+    'Display',
     'draw_graph',
     'image_grid',
     'reconstruction_grid',

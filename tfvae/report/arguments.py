@@ -21,16 +21,17 @@ def check_inputs(model: LatentVariableModel, inputs: Any):
 
   Args:
     model: Model of the report.
-    inputs: Images x, `[n, h, w, c]`, or a dictionary of 'x' and one-hot 'y'.
+    inputs: Examples x, `[n, ...]`, or a dictionary of 'x' and one-hot 'y'.
 
   Raises:
     ValueError: If they do not fit the model.
   """
   rows = observed(inputs)
   shape = np.shape(rows.get('x'))
-  if 'x' in rows and (len(shape) != 4 or not shape[0]):
-    raise ValueError('The report shows images; x must be [n, height, width, '
-                     f'channels], n at least 1. Received: x.shape={shape}')
+  if 'x' in rows and (len(shape) < 2 or not shape[0]):
+    raise ValueError('The report needs at least one x: `[n, height, width, '
+                     'channels]` of images, `[n, ...]` of other data. '
+                     f'Received: x.shape={shape}')
   model.check_batch(inputs)
   if any(len(part) != shape[0] for part in rows.values()):
     raise ValueError(

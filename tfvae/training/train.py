@@ -70,6 +70,7 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
     model = fitting.build(config, images, train_input.batch_fn)
   is_chief = strategies.is_chief(strategy)
   with workdir_lib.prepared(workdir, config, is_chief) as finished:
+    workdir_lib.settle_data(workdir, images, is_chief)
     if finished is not None:
       _LOGGER.info('The run in %s is finished; nothing to do.', workdir)
       return finished
@@ -153,7 +154,9 @@ def _trained(config: Config,
   """Returns the trained model of a run with its data, and its metrics."""
   config = workdir_lib.settled(config, workdir)
   metrics = workdir_lib.trained_metrics(workdir, config)
-  return Run(_load_model(workdir), config, load_images(config)), metrics
+  images = load_images(config)
+  workdir_lib.settle_data(workdir, images, writes=False)
+  return Run(_load_model(workdir), config, images), metrics
 
 
 def _load_model(workdir: str) -> LatentVariableModel:

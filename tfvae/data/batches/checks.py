@@ -21,9 +21,10 @@ def check_batch_size(batch_size: int) -> None:
 def check_images(images: Images, binarization: str) -> None:
   """Raises a ValueError unless these are images that can be binarized."""
   check_binarization(binarization)
-  if images.ndim != 4 or not len(images):
+  if images.ndim < 2 or not len(images):
     raise ValueError(
-        '`images` must be [n, height, width, channels] with n > 0. '
+        '`images` must be [n, height, width, channels], or [n, ...] for other '
+        'data, with n > 0. '
         f'Received: images of shape {images.shape}')
   if images.dtype != np.uint8 and not tf.as_dtype(images.dtype).is_floating:
     raise ValueError(

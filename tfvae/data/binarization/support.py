@@ -32,6 +32,7 @@ def check_support(images: Images, binarization: str) -> None:
   """
   check_binarization(binarization)
   if binarization != 'none':
+    _check_probabilities(images, binarization)
     return
   images = stored(images).full_range()
   one = 255 if images.dtype == np.uint8 else 1.
@@ -49,3 +50,17 @@ def check_support(images: Images, binarization: str) -> None:
         'likelihood of gray pixels. Received: '
         f'binarization={binarization!r}, images with a pixel of {first} on a '
         f'scale of 0 to {one}')
+
+
+def _check_probabilities(images: Images, binarization: str) -> None:
+  """Raises a ValueError unless floating numbers are probabilities of a one."""
+  if images.dtype == np.uint8:
+    return
+  for chunk in stored(images).chunks():
+    outside = chunk[~((chunk >= 0) & (chunk <= 1))]
+    if outside.size:
+      raise ValueError(
+          'A Bernoulli likelihood needs numbers from 0 to 1, the probabilities '
+          'of a one. Scale the data, or choose another `likelihood`, such as '
+          f"'normal'. Received: binarization={binarization!r}, data with the "
+          f'number {outside[0]:g}')

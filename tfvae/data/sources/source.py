@@ -21,18 +21,20 @@ _BATCH_RECORDS = 256
 
 
 @dataclasses.dataclass(frozen=True)
-class ImageSpec:
-  """Image feature of a data set.
+class ExampleSpec:
+  """Feature of a data set that becomes x.
 
   Attributes:
     key: Name of the feature.
-    shape: (height, width, channels).
-    dtype: np.uint8, or np.float32 for floating images of any precision.
+    shape: Shape of one x, such as (height, width, channels).
+    dtype: np.uint8, or np.float32 for any other numbers.
+    is_image: Whether x is an image, whose floating pixels lie in [0, 1].
   """
 
   key: str
-  shape: tuple[int, int, int]
+  shape: tuple[int, ...]
   dtype: type[np.number]
+  is_image: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,19 +88,23 @@ class Source(abc.ABC):
     name: Name of the data set, for logs and messages.
     full_name: Name with the version; it identifies the content.
     split: Name of the split.
-    image: Image feature.
+    example: Feature that becomes x.
     label: Label feature, or None.
     factors: Names of the generative factors by feature, in the order of the
       columns of `Split.factors`.
     cache_dir: Default directory for decoded images.
+    integers: Label and factors of each row where they are known without
+      reading records, int64 `[n, k]` in the order of `integer_keys`; else None.
   """
 
-  def __init__(self, name: str, full_name: str, split: str, image: ImageSpec,
-               label: LabelSpec | None, factors: Mapping[str, str],
-               cache_dir: str):
+  integers: np.ndarray | None = None
+
+  def __init__(self, name: str, full_name: str, split: str,
+               example: ExampleSpec, label: LabelSpec | None,
+               factors: Mapping[str, str], cache_dir: str):
     """Initializes the source; see the attributes."""
     self.name, self.full_name, self.split = name, full_name, split
-    self.image, self.label, self.factors = image, label, dict(factors)
+    self.example, self.label, self.factors = example, label, dict(factors)
     self.cache_dir = cache_dir
 
   @property
@@ -133,7 +139,8 @@ class Source(abc.ABC):
     Args:
       records: Encoded records, string `[b]`.
       image: Whether to decode the images.
-      integers: Whether to decode the label and the factors.
+      integers: Whether to decode the label and the factors, if the records
+        have them.
 
     Returns:
       'images', `[b, height, width, channels]`, and 'integers', int64 `[b, k]`
@@ -150,18 +157,26 @@ class Source(abc.ABC):
       Dictionaries as `decode` returns them.
 
     Raises:
-      ValueError: If a floating pixel lies outside [0, 1] or is not finite.
+      ValueError: If a number is not finite, or a floating pixel of an image
+        lies outside [0, 1].
     """
-    count = (self._rows(_PIECE_BYTES, _PIECE_RECORDS) if image
-             else _PIECE_RECORDS)
+    if not image and self.integers is not None:
+      yield {'integers': self.integers}
+      return
+    count = self.piece_size if image else _PIECE_RECORDS
     batch_size = self.batch_size if image else _BATCH_RECORDS
+    start = 0
     pieces = self.records(self.files()).batch(batch_size).map(
         lambda _, records: self.decode(records, image),
         num_parallel_calls=tf.data.AUTOTUNE)
     for piece in untuned(
         pieces.rebatch(count).prefetch(1)).as_numpy_iterator():
       if image:
-        self._check_pixels(piece['images'])
+        self._check_numbers(piece['images'])
+        if self.integers is not None:
+          stop = start + len(piece['images'])
+          piece['integers'] = self.integers[start:stop]
+          start = stop
       yield piece
 
   @property
@@ -169,22 +184,28 @@ class Source(abc.ABC):
     """The number of images that one core decodes at a time."""
     return self._rows(_BATCH_BYTES, _BATCH_RECORDS)
 
+  @property
+  def piece_size(self) -> int:
+    """The number of rows that are read in order at a time."""
+    return self._rows(_PIECE_BYTES, _PIECE_RECORDS)
+
   def _rows(self, num_bytes: int, at_most: int) -> int:
-    size = math.prod(self.image.shape) * np.dtype(self.image.dtype).itemsize
+    size = math.prod(self.example.shape) * np.dtype(self.example.dtype).itemsize
     return max(1, min(at_most, num_bytes // size))
 
-  def _check_pixels(self, images: np.ndarray) -> None:
-    if images.dtype == np.uint8:
+  def _check_numbers(self, values: np.ndarray) -> None:
+    if values.dtype == np.uint8:
       return
-    received = (f'Received: image_key={self.image.key!r} in split '
+    is_image = self.example.is_image
+    received = (f'Received: image_key={self.example.key!r} in split '
                 f'{self.split!r}, with')
-    if not np.isfinite(images).all():
+    if not np.isfinite(values).all():
       raise ValueError(
-          'Images must be finite. Repair them in the data set, or leave them '
-          f"out by a split such as 'train[:90%]'. {received} a NaN or an "
-          'infinity')
-    if images.min() < 0 or images.max() > 1:
+          f'{"Images" if is_image else "Numbers"} must be finite. Repair them '
+          'in the data set, or leave them out by a split such as '
+          f"'train[:90%]'. {received} a NaN or an infinity")
+    if is_image and not 0 <= values.min() <= values.max() <= 1:
       raise ValueError(
           'Floating images must lie in [0, 1]. Scale them in the data set, or '
-          f'store them as uint8. {received} pixels from {images.min():g} to '
-          f'{images.max():g}')
+          f'store them as uint8. {received} pixels from {values.min():g} to '
+          f'{values.max():g}')

@@ -23,43 +23,44 @@ def split_in_memory(source: Source) -> Split:
   Raises:
     ValueError: If a floating pixel lies outside [0, 1] or is not finite.
   """
-  return parts_in_memory(source, np.zeros(len(source), bool))[0]
+  return parts_in_memory(source, np.zeros(len(source), np.int8), 1)[0]
 
 
-def parts_in_memory(source: Source,
-                    carved: np.ndarray) -> tuple[Split, Split]:
-  """Reads a split in two parts, without a copy of the images.
+def parts_in_memory(source: Source, part: np.ndarray,
+                    num_parts: int) -> tuple[Split, ...]:
+  """Reads a split in parts, without a copy of the images.
 
   Args:
     source: Source of the images.
-    carved: Mask of the images in the second part, bool `[n]`.
+    part: Number of the part of each image, int `[n]`.
+    num_parts: Number of parts.
 
   Returns:
-    The two parts, each in the order of the source.
+    The parts, each in the order of the source.
 
   Raises:
-    ValueError: If a floating pixel lies outside [0, 1] or is not finite.
+    ValueError: If a number is not finite, or a floating pixel lies outside
+      [0, 1].
   """
-  chosen = (~carved, carved)
-  images = [aligned_empty((np.count_nonzero(rows), *source.image.shape),
-                          source.image.dtype) for rows in chosen]
-  integers = np.empty((len(carved), len(source.integer_keys)), np.int64)
-  start, done = 0, [0, 0]
+  images = [aligned_empty((count, *source.example.shape), source.example.dtype)
+            for count in np.bincount(part, minlength=num_parts)]
+  integers = np.empty((len(part), len(source.integer_keys)), np.int64)
+  start, done = 0, [0] * num_parts
   for piece in source.pieces():
     stop = start + len(piece['images'])
-    for part, rows in enumerate(chosen):
-      found = np.flatnonzero(rows[start:stop])
+    for number in range(num_parts):
+      found = np.flatnonzero(part[start:stop] == number)
       # Without a mode, NumPy makes a temporary copy.
       piece['images'].take(
           found, axis=0, mode='clip',
-          out=images[part][done[part]:done[part] + len(found)])
-      done[part] += len(found)
+          out=images[number][done[number]:done[number] + len(found)])
+      done[number] += len(found)
     if 'integers' in piece:
       integers[start:stop] = piece['integers']
     start = stop
     _LOGGER.info('%s, %s: %d of %d images read.', source.name, source.split,
-                 start, len(carved))
+                 start, len(part))
   for array in images:
     array.setflags(write=False)
-  return tuple(Split.of(source, array, integers[rows])
-               for array, rows in zip(images, chosen, strict=True))
+  return tuple(Split.of(source, array, integers[part == number])
+               for number, array in enumerate(images))

@@ -46,15 +46,15 @@ def split_on_disk(source: Source, cache_dir: str | None = None) -> Split:
   directory = (os.path.expanduser(cache_dir) if cache_dir
                else source.cache_dir)
   path = os.path.join(directory, _file_name(source))
-  shape = (len(source), *source.image.shape)
-  num_bytes = math.prod(shape) * np.dtype(source.image.dtype).itemsize
+  shape = (len(source), *source.example.shape)
+  num_bytes = math.prod(shape) * np.dtype(source.example.dtype).itemsize
   columns = len(source.integer_keys)
   try:
     if '://' in directory:  # As `data_dir` may be, in a bucket.
       raise OSError(errno.EOPNOTSUPP, 'It is not a directory of this machine')
     write_once(path, num_bytes + 8 * shape[0] * columns,
                lambda: _content(source))
-    images = FileImages.open(path, shape, source.image.dtype)
+    images = FileImages.open(path, shape, source.example.dtype)
     integers = np.fromfile(path, np.int64, offset=num_bytes)
   except OSError as error:
     raise ValueError(
@@ -68,15 +68,17 @@ def split_on_disk(source: Source, cache_dir: str | None = None) -> Split:
 
 def _file_name(source: Source) -> str:
   """Returns a name that determines the content of the file."""
-  files, image = source.files(), source.image
-  stats = [tf.io.gfile.stat(path) for path in files.path]
+  files, image = source.files(), source.example
+  # Rows of an array have no files; their source names the content.
+  chosen = files.path != ''
+  stats = [tf.io.gfile.stat(path) for path in files.path[chosen]]
   key = [
       _FORMAT, source.full_name, source.split, image.key, image.shape,
       np.dtype(image.dtype).str, source.integer_keys,
       [[os.path.basename(path), int(skip), int(take), stat.length,
         stat.mtime_nsec]
        for path, skip, take, stat in zip(
-           files.path, files.skip, files.take, stats, strict=True)]]
+           *(column[chosen] for column in files[:3]), stats, strict=True)]]
   digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
   words = re.sub(r'\W+', '-', f'{source.full_name}-{source.split}').strip('-')
   return f'{words}-{digest}.rows'

@@ -23,7 +23,7 @@ def streamed_split(source: Source) -> Split:
     ValueError: If a floating pixel lies outside [0, 1] or is not finite.
   """
   integers = [np.empty((0, len(source.integer_keys)), np.int64)]
-  is_floating = source.image.dtype != np.uint8
+  is_floating = source.example.dtype != np.uint8
   if is_floating or source.integer_keys:
     for piece in source.pieces(image=is_floating):
       integers += [piece['integers']] if source.integer_keys else []

@@ -32,8 +32,8 @@ class StreamedImages(StoredImages):
     """
     if numbers is None:
       numbers = np.arange(len(source))
-    super().__init__((len(numbers), *source.image.shape), source.image.dtype,
-                     factor)
+    super().__init__((len(numbers), *source.example.shape),
+                     source.example.dtype, factor)
     self._source, self._numbers = source, numbers
 
   def __getitem__(self, key: slice) -> np.ndarray:

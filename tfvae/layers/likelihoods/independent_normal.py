@@ -1,9 +1,11 @@
 """Likelihood layer of real data."""
 
+from collections.abc import Iterable
 import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
@@ -77,8 +79,8 @@ class IndependentNormal(TwoParameterLikelihood):
       scale: float | str = 'shared',
       convert_to_tensor_fn: str | conversion.Conversion = 'mean',
       activity_regularizer: Any = None,
-      data_loc: float = 0.0,
-      data_scale: float = 1.0,
+      data_loc: ArrayLike = 0.0,
+      data_scale: ArrayLike = 1.0,
       **kwargs,
   ):
     """Initializes the layer.
@@ -90,9 +92,10 @@ class IndependentNormal(TwoParameterLikelihood):
       convert_to_tensor_fn: Conversion to a tensor: 'mean' (μ), 'sample'
         (reparameterized), …
       activity_regularizer: Function of the distribution.
-      data_loc: Value of μ where the decoder emits 0, in the unit of x.
+      data_loc: Value of μ where the decoder emits 0, in the unit of x: a
+        number, or an array of the event shape for elements in different units.
       data_scale: Change of μ per unit of the decoder's output, in the unit of
-        x.
+        x: a number or an array.
       **kwargs: Arguments of `tf_keras.layers.Layer`.
 
     Raises:
@@ -103,11 +106,7 @@ class IndependentNormal(TwoParameterLikelihood):
     super().__init__(
         event_shape, scale, convert_to_tensor_fn, activity_regularizer,
         **kwargs)
-    if not (math.isfinite(data_loc) and 0 < data_scale < math.inf):
-      raise ValueError(
-          'IndependentNormal needs a finite data_loc and a positive, finite '
-          f'data_scale. Received: data_loc={data_loc}, data_scale={data_scale}')
-    self.data_loc, self.data_scale = float(data_loc), float(data_scale)
+    self._set_unit(data_loc, data_scale)
 
   @classmethod
   def element_distribution(
@@ -115,12 +114,12 @@ class IndependentNormal(TwoParameterLikelihood):
       loc: tf.Tensor,
       log_scale: tf.Tensor | None = None,
       scale: float | tf.Tensor | str = 'shared',
-      data_loc: float = 0.0,
-      data_scale: float = 1.0,
+      data_loc: ArrayLike = 0.0,
+      data_scale: ArrayLike = 1.0,
   ) -> tfd.Normal:
     """Returns N(data_loc + data_scale loc, σ²); `scale` is in the unit of x."""
     sigma = cls.second_parameter(log_scale, scale, loc.dtype)
-    if (data_loc, data_scale) == (0.0, 1.0):
+    if np.all(data_loc == 0.0) and np.all(data_scale == 1.0):
       return tfd.Normal(loc, sigma)
     if log_scale is not None:
       sigma = data_scale * sigma
@@ -131,7 +130,7 @@ class IndependentNormal(TwoParameterLikelihood):
     del ops
     return self.data_loc + self.data_scale * parameters[0]
 
-  def adapt(self, x: Any) -> None:
+  def adapt(self, x: Any, per_element: bool = False) -> None:
     """Sets `data_loc` and `data_scale` to mean and standard deviation of x.
 
     As with Keras's preprocessing layers, call it before training, and before
@@ -142,10 +141,17 @@ class IndependentNormal(TwoParameterLikelihood):
     Args:
       x: Training data, an array or tensor of any shape. All elements have the
         same weight.
+      per_element: Whether each element of x, `[n, *event_shape]`, gets its own
+        mean and standard deviation, as for columns in different units; that of
+        a constant element is 1.
 
     Raises:
       ValueError: If x is empty, constant, or not finite everywhere.
     """
+    if per_element:
+      self.check_data(np.asarray(x))
+      self._set_unit(*moments([np.asarray(x)]))
+      return
     loc, scale = self._moments(x)
     if not 0 < scale < math.inf:
       raise ValueError(
@@ -153,7 +159,7 @@ class IndependentNormal(TwoParameterLikelihood):
           'density of constant data has no maximum; leave such data out, or '
           f'set `data_loc` and `data_scale`. Received: x of mean {loc} and '
           f'standard deviation {scale}')
-    self.data_loc, self.data_scale = loc, scale
+    self._set_unit(loc, scale)
 
   def needs_adapting(self, x: Any) -> bool:
     """Returns whether to call `adapt` before training on x.
@@ -169,7 +175,7 @@ class IndependentNormal(TwoParameterLikelihood):
     Raises:
       ValueError: If x is empty or not finite everywhere.
     """
-    if (self.data_loc, self.data_scale) != (0.0, 1.0):
+    if np.any(self.data_loc != 0.0) or np.any(self.data_scale != 1.0):
       return False
     loc, scale = self._moments(x)
     return scale > 0 and (
@@ -178,7 +184,8 @@ class IndependentNormal(TwoParameterLikelihood):
   def get_config(self) -> dict[str, Any]:
     """Returns names and numbers from which `from_config` makes the layer."""
     return super().get_config() | {
-        'data_loc': self.data_loc, 'data_scale': self.data_scale}
+        'data_loc': _plain(self.data_loc),
+        'data_scale': _plain(self.data_scale)}
 
   def _new_settings(self) -> dict[str, Any]:
     settings = super()._new_settings()
@@ -188,7 +195,24 @@ class IndependentNormal(TwoParameterLikelihood):
         'data_loc': self.data_loc, 'data_scale': self.data_scale}
 
   def _unit(self) -> float:
-    return self.data_scale
+    return float(np.exp(np.mean(np.log(self.data_scale))))
+
+  def _set_unit(self, loc: ArrayLike, scale: ArrayLike) -> None:
+    """Sets `data_loc` and `data_scale`, numbers or arrays."""
+    unit = np.asarray(loc, np.float64), np.asarray(scale, np.float64)
+    shapes = ((), self.event_shape) if self.event_shape is not None else None
+    if shapes is not None and any(part.shape not in shapes for part in unit):
+      raise ValueError(
+          'data_loc and data_scale must be numbers or have the event shape '
+          f'{self.event_shape}. Received: shapes {unit[0].shape} and '
+          f'{unit[1].shape}')
+    if not all(np.isfinite(part).all() for part in unit) or (
+        unit[1] <= 0).any():
+      raise ValueError(
+          'IndependentNormal needs a finite data_loc and a positive, finite '
+          f'data_scale. Received: data_loc={loc}, data_scale={scale}')
+    self.data_loc, self.data_scale = (
+        part if part.shape else float(part) for part in unit)
 
   def _moments(self, x: Any) -> tuple[float, float]:
     """Returns mean and standard deviation of all elements, in float64."""
@@ -205,3 +229,38 @@ class IndependentNormal(TwoParameterLikelihood):
     squares = sum(np.sum(np.square(chunk - mean, dtype=np.float64))
                   for chunk in chunks)
     return float(mean), math.sqrt(squares / x.size)
+
+
+def moments(chunks: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+  """Returns mean and standard deviation of each element of x, in float64.
+
+  The chunks are merged as by Chan, Golub and LeVeque, Updating Formulae and a
+  Pairwise Algorithm for Computing Sample Variances, 1979.
+
+  Args:
+    chunks: Parts of the data, `[n, *event_shape]` each.
+
+  Returns:
+    Two arrays of the event shape; the standard deviation of a constant element
+    is 1.
+  """
+  count, mean, squares = 0, 0.0, 0.0
+  for chunk in chunks:
+    if not len(chunk):
+      continue
+    x = np.asarray(chunk, np.float64)
+    part, total = x.mean(axis=0), count + len(x)
+    # S = S_a + S_b + (m_b − m_a)² n_a n_b / n
+    squares = squares + np.square(x - part).sum(axis=0) + np.square(
+        part - mean) * (count * len(x) / total)
+    mean = mean + (part - mean) * (len(x) / total)
+    count = total
+  scale = np.sqrt(squares / max(1, count))
+  # Rounding leaves a spread of 1e-16 of a constant.
+  is_constant = scale <= 1e-12 * np.maximum(1e-12, np.abs(mean))
+  return np.asarray(mean), np.where(is_constant, 1.0, scale)
+
+
+def _plain(value: Any) -> Any:
+  """Returns a number, or nested lists of an array, for a configuration."""
+  return value.tolist() if isinstance(value, np.ndarray) else value

@@ -10,6 +10,7 @@ import numpy as np
 from tfvae.files import replacing
 from tfvae.inference import observed
 from tfvae.models import LatentVariableModel
+from tfvae.report.drawing.display import Display
 
 
 def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
@@ -39,22 +40,24 @@ def reconstruction_grid(model: LatentVariableModel, inputs: Any) -> np.ndarray:
 
   Args:
     model: Model; reconstructions are E[x|z] at the posterior mean of z.
-    inputs: Images x, `[n, h, w, c]`, or a dictionary of 'x' and 'y'; a row has
-      ten images.
+    inputs: Examples x, `[n, ...]`, or a dictionary of 'x' and 'y'; a row has
+      ten of them.
 
   Returns:
     An array as from `image_grid`.
   """
   x = np.asarray(observed(inputs)['x'])
+  display = Display(x)
   columns = min(10, len(x))
   means = model(inputs, training=False).mean().numpy()
-  # White images complete the last row. Counts are scaled by the data's maximum.
-  fill = np.ones((-len(x) % columns, *x.shape[1:]))
-  pairs = [np.concatenate([part / max(1, x.max()), fill]).reshape(
-      -1, columns, *x.shape[1:]) for part in (x, means)]
+  shown = [display(part) for part in (x, means)]
+  shape = shown[0].shape[1:]
+  # White images complete the last row.
+  fill = np.ones((-len(x) % columns, *shape))
+  pairs = [np.concatenate([part, fill]).reshape(-1, columns, *shape)
+           for part in shown]
   # [rows, originals or reconstructions, columns, h, w, c]
-  return image_grid(
-      np.stack(pairs, axis=1).reshape(-1, *x.shape[1:]), columns)
+  return image_grid(np.stack(pairs, axis=1).reshape(-1, *shape), columns)
 
 
 def save_panels(path: str, panels: Sequence[tuple[str, np.ndarray]]):

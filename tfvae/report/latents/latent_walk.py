@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 
 from tfvae.inference import observed
 from tfvae.models import LatentVariableModel
+from tfvae.report.drawing.display import Display
 
 tfd = tfp.distributions
 
@@ -41,9 +42,9 @@ class LatentWalk:
   at the means of their priors given their parents.
 
   Attributes:
-    model: Trained model of images.
-    inputs: Images x, `[n, h, w, c]`, or a dictionary of 'x' and one-hot 'y'.
-    x: Images to show, in [0, 1] with 1 or 3 channels.
+    model: Trained model.
+    inputs: Examples x, `[n, ...]`, or a dictionary of 'x' and one-hot 'y'.
+    x: Pictures of x, in [0, 1] with 1 or 3 channels; see `Display`.
     top: Name of the top latent.
     means: Posterior means E[z|x] by name, `[n, size]`.
     prior: Distribution p(z) of the top latent.
@@ -52,18 +53,10 @@ class LatentWalk:
   """
 
   def __init__(self, model: LatentVariableModel, inputs: Any, seed: int = 0):
-    """Infers the latents.
-
-    Raises:
-      ValueError: If the data are not images.
-    """
+    """Infers the latents."""
     x = np.asarray(observed(inputs)['x'])
-    if x.ndim != 4:
-      raise ValueError('The report shows images; x must be [n, height, width, '
-                       f'channels]. Received: x.shape={x.shape}')
     self.model, self.inputs, self.seed = model, inputs, seed
-    # Counts are scaled by the maximum of the data.
-    self._scale = max(1.0, float(x.max()))
+    self._to_show = Display(x)
     self.x = self._to_show(x)
     inferred = [model.infer(rows, tfd.Distribution.mean)
                 for rows in batches(inputs)]
@@ -166,10 +159,6 @@ class LatentWalk:
             seed=[self.seed, 0], **known)
         known[name] = getattr(given, name).mean()
     return self.model.decode(known, inputs).mean()
-
-  def _to_show(self, x):
-    shown = np.clip(x / self._scale, 0, 1)
-    return shown if shown.shape[-1] in (1, 3) else shown[..., :1]
 
 
 def is_normal(distribution: tfd.Distribution) -> bool:

@@ -10,6 +10,7 @@ import tf_keras
 
 from tfvae.files import replacing
 from tfvae.inference import observed
+from tfvae.report import Display
 from tfvae.report import image_grid
 from tfvae.training.callbacks.averaging import averaged
 
@@ -32,7 +33,7 @@ class TensorBoard(tf_keras.callbacks.Callback):
 
     Args:
       workdir: Directory that receives `tensorboard/`.
-      inputs: Images to reconstruct, x of shape `[n, h, w, c]`; for a
+      inputs: Examples to reconstruct, x of shape `[n, ...]`; for a
         conditional model a dictionary of 'x' and the one-hot 'y' of shape
         `[n, classes]`, of which the first 50 classes get a column of samples.
       epochs_done: Number of complete epochs.
@@ -46,6 +47,7 @@ class TensorBoard(tf_keras.callbacks.Callback):
       self._columns = len(one_hot)
       self._labels = {'y': np.tile(one_hot, [_ROWS, 1])}
     self._seed = seed
+    self._display = Display(observed(inputs)['x'])
     # Compiled, because an autoregressive posterior is slow in eager mode.
     self._means = tf.function(self._means_of_x, autograph=False)
     self._writers = {}
@@ -66,12 +68,11 @@ class TensorBoard(tf_keras.callbacks.Callback):
     x = np.asarray(observed(self._inputs)['x'])
     with averaged(self.model):
       reconstructions, samples = self._means()
-    scale = max(1, x.max())  # For counts.
     with self._writers['train'].as_default(step=epoch + 1):
-      _write_grid('samples', samples / scale, self._columns)
+      _write_grid('samples', self._display(samples.numpy()), self._columns)
     with self._writers['validation'].as_default(step=epoch + 1):
       _write_grid('reconstructions',
-                  np.concatenate([x, reconstructions]) / scale, len(x))
+                  self._display(np.concatenate([x, reconstructions])), len(x))
     for writer in self._writers.values():
       writer.flush()
 
@@ -88,10 +89,7 @@ class TensorBoard(tf_keras.callbacks.Callback):
 
 
 def _write_grid(tag: str, images: np.ndarray, columns: int):
-  grid = image_grid(images, columns)
-  # TensorBoard shows 1, 3 or 4 channels.
-  grid = grid if grid.shape[-1] in (1, 3, 4) else grid[..., :1]
-  tf.summary.image(tag, grid[np.newaxis])
+  tf.summary.image(tag, image_grid(images, columns)[np.newaxis])
 
 
 def _drop_steps_after(step: int, directory: str):

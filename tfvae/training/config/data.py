@@ -4,6 +4,8 @@ import dataclasses
 
 from tfvae.data import BINARIZATIONS
 from tfvae.data import CACHES
+from tfvae.data import image_format
+from tfvae.data import RESIZE_METHODS
 from tfvae.settings import check_settings
 from tfvae.settings import setting
 
@@ -18,24 +20,51 @@ class DataConfig:
   """
 
   dataset: str = setting(
-      'digits', 'image data set of TensorFlow Datasets, such as mnist or '
-      'fashion_mnist; digits comes with tfvae and needs no download')
+      'digits', 'data set of TensorFlow Datasets, such as mnist or '
+      'fashion_mnist (digits comes with tfvae and needs no download); or a '
+      'folder of images, or a .npy or .npz file, such as ./flowers or '
+      'data.npz')
   data_dir: str | None = setting(
       None, 'directory of TensorFlow Datasets; by default '
       '~/tensorflow_datasets', changes_result=False)
   train_split: str = setting(
       'train', "split to train on, such as 'train[:90%]'")
   validation_split: str | None = setting(
-      None, 'split that selects the best epoch; by default a part of the '
+      None, 'split that selects the best epoch; by default the part '
+      '"validation" of a folder or an archive, otherwise a part of the '
       'training split, see `validation_fraction`')
   test_split: str = setting(
-      'test', 'split of the final metrics, used for nothing else')
+      'test', 'split of the final metrics, used for nothing else; where the '
+      'data set has no part "test", see `test_fraction`')
   validation_fraction: float = setting(
       0.1, 'fraction of the training split that is held out for validation',
       above=0, below=1)
-  image_key: str = setting('image', 'name of the image feature')
+  test_fraction: float = setting(
+      0.1, 'fraction of the training split that is held out for the test, the '
+      'same of every class, where the data set has no part "test"',
+      above=0, below=1)
+  image_key: str = setting(
+      'image', 'name of the image feature; of a .npz file, the array of x, by '
+      'default x or the only array')
   label_key: str = setting(
-      'label', 'name of the label feature, for models with y')
+      'label', 'name of the label feature, for models with y; of a .npz file, '
+      'by default y')
+  image_size: str | None = setting(
+      None, 'height and width of the images of a folder, such as 64 or 64x48; '
+      'by default the size of the files, if it is the same for all')
+  resize: str = setting(
+      'crop', 'change of images of another size: crop covers the size and cuts '
+      'the center, pad fits and fills the rest, stretch changes the ratio of '
+      'the sides', RESIZE_METHODS)
+  channels: int | None = setting(
+      None, 'channels of the images of a folder: 1 (gray) or 3 (RGB); by '
+      'default 1 if all of them are gray')
+  background: str = setting(
+      'white', 'color below transparent pixels and around padded images of a '
+      "folder, such as white or '#8090a0'")
+  skip_corrupt: bool = setting(
+      False, 'whether images of a folder that cannot be read are left out, '
+      'with a warning')
   binarization: str = setting(
       'auto', 'binarization of the pixels, x ~ Bernoulli(pixel): new draws in '
       'every epoch (dynamic), one fixed draw (static), or none; auto is '
@@ -62,3 +91,4 @@ class DataConfig:
   def __post_init__(self):
     """Validates each value, and values that depend on each other."""
     check_settings(self)
+    image_format(self.image_size, self.resize, self.channels, self.background)

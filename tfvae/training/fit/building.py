@@ -25,15 +25,18 @@ POLICIES = {'float32': 'float32', 'bfloat16': 'mixed_bfloat16',
 
 def compiled_model(config: Config, image_shape: Sequence[int],
                    num_examples: int, num_classes: int | None = None,
-                   batch_fn: BatchFn | None = None) -> LatentVariableModel:
+                   batch_fn: BatchFn | None = None,
+                   moments: tuple[Any, Any] | None = None
+                   ) -> LatentVariableModel:
   """Returns a new model with the optimizer and objective of the settings.
 
   Args:
     config: Settings of the run.
-    image_shape: Height, width and channels.
+    image_shape: Shape of one x.
     num_examples: Number of training examples.
     num_classes: Length of the one-hot label, where `y` is in the graph.
     batch_fn: Argument of `compile`.
+    moments: Argument of `image_vae`.
 
   Raises:
     ValueError: If the batch cannot be divided among the replicas.
@@ -46,22 +49,25 @@ def compiled_model(config: Config, image_shape: Sequence[int],
         'A batch needs at least one image for each replica; raise '
         f'`batch_size`. Received: batch_size={batch_size}, {replicas} replicas')
   model = build_model(config.model, image_shape, num_classes,
-                      config.training.seed, config.training.precision)
+                      config.training.seed, config.training.precision,
+                      moments)
   compile_model(model, config, num_examples, batch_fn=batch_fn)
   return model
 
 
 def build_model(config: ModelConfig, image_shape: Sequence[int],
                 num_classes: int | None = None, seed: int = 0,
-                precision: str = 'float32') -> LatentVariableModel:
+                precision: str = 'float32',
+                moments: tuple[Any, Any] | None = None) -> LatentVariableModel:
   """Returns a new model of images.
 
   Args:
     config: Settings of the model.
-    image_shape: Height, width and channels.
+    image_shape: Shape of one x.
     num_classes: Length of the one-hot label, where `y` is in the graph.
     seed: Seed of the initial weights and of the noise.
     precision: Precision of the networks, a key of `POLICIES`.
+    moments: Argument of `image_vae`.
   """
   tf_keras.utils.set_random_seed(seed)  # Of the initial weights.
   return image_vae(
@@ -74,7 +80,8 @@ def build_model(config: ModelConfig, image_shape: Sequence[int],
       kl_controls={
           'free_bits': config.free_bits, 'capacity': config.kl_capacity,
           'free_bits_per': config.free_bits_per},
-      seed=seed, dtype=POLICIES[precision], settings=vars(config))
+      seed=seed, dtype=POLICIES[precision], moments=moments,
+      settings=vars(config))
 
 
 def compile_model(model: LatentVariableModel, config: Config,

@@ -4,6 +4,7 @@ import numpy as np
 
 from tfvae import data
 from tfvae.layers import LIKELIHOODS
+from tfvae.layers.likelihoods.independent_normal import moments
 from tfvae.layers.likelihoods.support import check_support
 from tfvae.training.config import Config
 
@@ -11,18 +12,39 @@ from tfvae.training.config import Config
 def load_images(config: Config) -> data.ImageData:
   """Returns the data of a run, checked against its model."""
   source = config.data
-  images = data.load_images(
+  images = data.load(
       source.dataset, data_dir=source.data_dir,
       train_split=source.train_split,
       validation_split=source.validation_split, test_split=source.test_split,
       validation_fraction=source.validation_fraction,
       image_key=source.image_key, label_key=source.label_key,
       seed=config.evaluation.eval_seed, cache=source.cache,
-      cache_dir=source.cache_dir)
+      cache_dir=source.cache_dir, test_fraction=source.test_fraction,
+      image_size=source.image_size, resize=source.resize,
+      channels=source.channels, background=source.background,
+      skip_corrupt=source.skip_corrupt)
   _check_support(config, images)
   if config.model.graph().is_conditional:
     check_labels(config, images)
   return images
+
+
+def training_moments(config: Config, images: data.ImageData
+                     ) -> tuple[np.ndarray, np.ndarray] | None:
+  """Returns mean and standard deviation of each element of the training x.
+
+  They are those of x as the model sees it. None for images, and for likelihoods
+  of data from 0 to 1, which have one unit.
+  """
+  kind = LIKELIHOODS[config.model.likelihood].kind_of_data()
+  if len(images.image_shape) == 3 or not (
+      kind.is_count or kind.contains(np.float32(-np.pi))):
+    return None
+  stored = data.stored(images.train.images)
+  chunks = (stored if kind.is_count else stored.full_range()).chunks()
+  return moments(
+      chunk if kind.is_count or chunk.dtype != np.uint8 else chunk / 255
+      for chunk in chunks)
 
 
 def check_labels(config: Config, images: data.ImageData):

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from tfvae import report
+from tfvae.inference import observed
 from tfvae.settings import flag_text
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.callbacks.projector import write_projector
 from tfvae.training.config import Config
 from tfvae.training.config import FIELDS
-from tfvae.training.fit.batches import as_counts
 from tfvae.training.results.subject import Run
 
 # Number of test images in the report; the map shows each as a point.
@@ -72,8 +72,8 @@ def _draw(run: Run, inputs: Any, directory: str):
     title = 'samples: E[x|z,y], z ~ p(z|y)'
   samples = model.sample(100, run.config.evaluation.eval_seed, mean=True,
                          inputs=labels).numpy()
-  samples /= max(1, samples.max()) if as_counts(run.config) else 1
+  display = report.Display(observed(inputs)['x'])
   report.save_panels(os.path.join(directory, 'overview.png'), [
       ('data, each row above its reconstruction',
        report.reconstruction_grid(model, few)),
-      (title, report.image_grid(samples, columns=10))])
+      (title, report.image_grid(display(samples), columns=10))])

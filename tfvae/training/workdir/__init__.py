@@ -10,6 +10,7 @@ from tfvae.training.workdir.content import TRAINING_FILE
 from tfvae.training.workdir.content import write_history
 from tfvae.training.workdir.content import write_metrics
 from tfvae.training.workdir.content import write_training
+from tfvae.training.workdir.data_file import settle_data
 from tfvae.training.workdir.flags_file import FLAGS_FILE
 from tfvae.training.workdir.flags_file import settled
 from tfvae.training.workdir.lock import held
@@ -27,6 +28,7 @@ __all__ = [
     'is_trained',
     'prepared',
     'read_history',
+    'settle_data',
     'settled',
     'trained_metrics',
     'write_history',

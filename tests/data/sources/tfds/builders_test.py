@@ -86,24 +86,21 @@ class BuildersTest(parameterized.TestCase, tf.test.TestCase):
     self.assertContainsSubset(f'name={name!r}', str(caught.exception))
 
   @parameterized.parameters(
-      ('photos', 'a folder'), ('./photos', 'a folder'), ('saved', 'a folder'),
-      ('~/photos/', 'a folder'), ('../elsewhere/missing', 'a path'),
-      ('./missing', 'a path'), ('data.npz', 'a NumPy archive'),
-      ('data.npy', 'a NumPy array'), ('./table.csv', 'a CSV file'),
+      ('../elsewhere/missing', 'a path'), ('./missing', 'a path'),
+      ('./table.csv', 'a CSV file'),
       ('TABLE.CSV', 'a CSV file'), ('missing.parquet', 'a Parquet file'),
       ('photos/cat.jpg', 'an image'), ('notes', 'a file'))
   def test_paths_are_answered_in_one_line(self, name, kind):
     home = self.enterContext(tempfile.TemporaryDirectory())
-    for file in ('photos/cat.jpg', 'data.npz', 'data.npy', 'table.csv',
-                 'TABLE.CSV', 'notes', 'saved/dataset_info.json'):
+    for file in ('photos/cat.jpg', 'table.csv', 'TABLE.CSV', 'notes'):
       path = pathlib.Path(home, file)
       path.parent.mkdir(exist_ok=True)
       path.touch()
     self.enterContext(contextlib.chdir(home))
     self.enterContext(mock.patch.dict(os.environ, HOME=home))
     with self.assertRaisesRegex(
-        ValueError, f'^This is {kind}, and tfvae loads data sets of TFDS.*tfds '
-        'build.*`name` to the name of the builder. Received: name=') as caught:
+        ValueError, f'^This is {kind}, and tfvae reads folders of images.*TFDS '
+        'by names.*numpy.savez.*Received: name=') as caught:
       builders.open_builder(name)
     self.assertNotIn('\n', str(caught.exception))
     self.assertEndsWith(str(caught.exception), f'name={name!r}')
@@ -120,14 +117,14 @@ class BuildersTest(parameterized.TestCase, tf.test.TestCase):
     os.mkdir('mnist')
     self.assertEqual(builders.open_builder('mnist').name, 'mnist')
 
-  def test_path_of_a_prepared_data_set_is_answered_by_its_name(self):
+  def test_path_of_a_prepared_data_set(self):
     data_dir = self.enterContext(tempfile.TemporaryDirectory())
     name = numbered_images.prepare(data_dir)
     path = builders.open_builder(name, data_dir).data_dir
-    with self.assertRaisesRegex(
-        ValueError,
-        f"Set `name='{name}'` and `data_dir='{data_dir}'` instead"):
-      builders.open_builder(path)
+    opened = builders.open_builder(path)
+    self.assertEqual(opened.data_dir, path)
+    self.assertStartsWith(opened.info.full_name, name)
+    self.assertTrue(opened.is_prepared())
 
   def test_data_dir_must_be_a_directory(self):
     for path in (__file__, '/no/such/directory'):

@@ -34,7 +34,7 @@ class FeaturesTest(parameterized.TestCase, tf.test.TestCase):
       ('half', (4, 4, 1), np.float32))
   def test_image(self, key, shape, dtype):
     self.assertEqual(features.image_spec(_FEATURES, key),
-                     source.ImageSpec(key, shape, dtype))
+                     source.ExampleSpec(key, shape, dtype))
 
   @parameterized.parameters(
       ('picture', r'no such feature.*image \(28, 20, 3\), depth'),

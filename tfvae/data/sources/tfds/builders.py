@@ -26,8 +26,8 @@ _DOWNLOAD_RETRIES = 4
 _FILE_KINDS = {
     '.csv': 'a CSV file', '.gif': 'an image', '.h5': 'an HDF5 file',
     '.hdf5': 'an HDF5 file', '.jpeg': 'an image', '.jpg': 'an image',
-    '.json': 'a JSON file', '.mat': 'a MATLAB file', '.npy': 'a NumPy array',
-    '.npz': 'a NumPy archive', '.parquet': 'a Parquet file',
+    '.json': 'a JSON file', '.mat': 'a MATLAB file',
+    '.parquet': 'a Parquet file',
     '.png': 'an image', '.tar': 'an archive', '.tfrecord': 'a TFRecord file',
     '.tgz': 'an archive', '.tsv': 'a table', '.zip': 'an archive',
 }
@@ -38,7 +38,8 @@ def open_builder(name: str,
   """Returns the TFDS builder of a data set, without downloading anything.
 
   Args:
-    name: TFDS name, such as 'mnist' or 'imagenet_resized/32x32'.
+    name: TFDS name, such as 'mnist' or 'imagenet_resized/32x32', or a directory
+      of a data set that TFDS prepared.
     data_dir: Directory of TFDS; by default `~/tensorflow_datasets`.
 
   Returns:
@@ -54,7 +55,10 @@ def open_builder(name: str,
       raise ValueError(
           '`data_dir` is not a directory. Create it, or leave it out for the '
           f'default of TFDS. Received: data_dir={data_dir!r}')
+  path = os.path.expanduser(name)
   try:
+    if is_prepared_directory(path):
+      return tfds.builder_from_directory(path)
     return tfds.builder(name, data_dir=data_dir)
   except tfds.core.DatasetNotFoundError as error:  # Lists all data sets.
     _check_is_name(name)
@@ -66,6 +70,25 @@ def open_builder(name: str,
     raise ValueError(
         f'TFDS cannot open this data set. {_suggestion(name)} '
         f'Received: name={name!r}\n{_described(error)}') from error
+
+
+def is_prepared_directory(path: str) -> bool:
+  """Returns whether a directory is that of a data set that TFDS prepared."""
+  return os.path.isdir(path) and all(
+      os.path.exists(os.path.join(path, name))
+      for name in ('dataset_info.json', 'features.json'))
+
+
+def is_registered(name: str) -> bool:
+  """Returns whether this is a name of TFDS, with a config or a version or not.
+
+  `./mnist` is the folder of that name.
+  """
+  stem, *rest = re.split('[/:]', name)
+  if stem not in tfds.list_builders(with_community_datasets=False):
+    return False
+  configs = tfds.builder_cls(stem).builder_configs
+  return not rest or '/' not in name or rest[0] in configs
 
 
 def prepared_builder(name: str,
@@ -170,35 +193,17 @@ def _check_is_name(name: str) -> None:
 
   TFDS answers a path with the syntax of its names, in 17 lines.
   """
-  path = os.path.expanduser(name)
-  arguments = _prepared_arguments(path)
-  if arguments is not None:
-    raise ValueError('This is a directory of a data set that TFDS prepared. '
-                     f'Set {arguments} instead. Received: name={name!r}')
-  kind = _kind(path)
+  kind = _kind(os.path.expanduser(name))
   if kind is not None:
     raise ValueError(
-        f'This is {kind}, and tfvae loads data sets of TFDS by names such as '
-        'mnist. Prepare your own images with a TFDS builder and `tfds build`, '
-        'see https://www.tensorflow.org/datasets/add_dataset, and set `name` '
-        f'to the name of the builder. Received: name={name!r}')
-
-
-def _prepared_arguments(path: str) -> str | None:
-  """Returns the arguments for a data set that TFDS prepared in a directory."""
-  try:
-    full_name = tfds.builder_from_directory(path).info.full_name
-  except Exception:  # Other programs write a dataset_info.json too.
-    return None
-  *names, _ = full_name.split('/')  # The version is last.
-  root = os.path.normpath(os.path.join(path, '..', *['..'] * len(names)))
-  return f"`name='{'/'.join(names)}'` and `data_dir='{root}'`"
+        f'This is {kind}, and tfvae reads folders of images, `.npy` and `.npz` '
+        'files, and data sets of TFDS by names such as mnist. Convert it, for '
+        "example with `numpy.savez('data.npz', x=x, y=y)`. "
+        f'Received: name={name!r}')
 
 
 def _kind(path: str) -> str | None:
   """Returns the kind of a path, or None for a possible name."""
-  if os.path.isdir(path):
-    return 'a folder'
   kind = _FILE_KINDS.get(os.path.splitext(path)[1].lower())
   if kind is not None or os.path.isfile(path):
     return kind or 'a file'

@@ -8,14 +8,14 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from tfvae.data.sources.source import ImageSpec
+from tfvae.data.sources.source import ExampleSpec
 from tfvae.data.sources.source import LabelSpec
 
 _FACTOR_PREFIX = 'label_'
 
 
 def image_spec(features: tfds.features.FeaturesDict,
-               image_key: str) -> ImageSpec:
+               image_key: str) -> ExampleSpec:
   """Returns the name, shape and dtype of the image feature.
 
   Args:
@@ -23,7 +23,7 @@ def image_spec(features: tfds.features.FeaturesDict,
     image_key: Name of the image feature.
 
   Returns:
-    The `ImageSpec`; a feature of shape (height, width) gets one channel.
+    The `ExampleSpec`; a feature of shape (height, width) gets one channel.
 
   Raises:
     ValueError: If the feature is missing, is not an image, has no fixed size,
@@ -51,7 +51,7 @@ def image_spec(features: tfds.features.FeaturesDict,
         'Images must be uint8, or floating in [0, 1]. Set `image_key` to '
         'another feature, or convert the images in the data set. '
         f'{received} and dtype {dtype.name}')
-  return ImageSpec(image_key, shape if len(shape) == 3 else (*shape, 1),
+  return ExampleSpec(image_key, shape if len(shape) == 3 else (*shape, 1),
                    np.uint8 if dtype == tf.uint8 else np.float32)
 
 

@@ -14,8 +14,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
+from tfvae.data.sources.source import ExampleSpec
 from tfvae.data.sources.source import Files
-from tfvae.data.sources.source import ImageSpec
 from tfvae.data.sources.source import LabelSpec
 from tfvae.data.sources.source import Source
 from tfvae.data.sources.tfds import builders
@@ -34,7 +34,7 @@ class TfdsSource(Source):
   """A split of a TFDS data set that is prepared on disk."""
 
   def __init__(self, builder: tfds.core.DatasetBuilder, split: str,
-               image: ImageSpec, label: LabelSpec | None = None,
+               image: ExampleSpec, label: LabelSpec | None = None,
                factors: Mapping[str, str] | None = None):
     """Initializes the source.
 
@@ -96,7 +96,7 @@ class TfdsSource(Source):
   def decode(self, records: tf.Tensor, image: bool = True,
              integers: bool = True) -> dict[str, tf.Tensor]:
     """Decodes serialized examples, `[b]`; see `Source.decode`."""
-    spec = self.image
+    spec = self.example
     keys = self.integer_keys if integers else []
     features = _features(self._builder, [spec.key, *keys] if image else keys)
     signature = {}
@@ -118,36 +118,55 @@ class TfdsSource(Source):
     return tf.map_fn(decode_one, records, fn_output_signature=signature)
 
 
-def tfds_sources(name: str, splits: Mapping[str, str],
-                 data_dir: str | None = None, image_key: str = 'image',
-                 label_key: str | None = 'label') -> dict[str, TfdsSource]:
-  """Returns splits of a TFDS data set, which is prepared if necessary.
+class TfdsDataSet:
+  """A data set of TFDS, which is prepared if necessary.
 
-  The features are checked before anything is downloaded.
-
-  Args:
-    name: TFDS name, such as 'mnist' or 'imagenet_resized/32x32'.
-    splits: TFDS split expressions by the argument that received them.
-    data_dir: Directory of TFDS; by default `~/tensorflow_datasets`.
-    image_key: Name of the image feature.
-    label_key: Name of the label feature, or None; see `label_spec`.
-
-  Returns:
-    The sources by argument, none of them empty.
-
-  Raises:
-    ValueError: If the data set cannot be prepared, or an argument is not as
-      described.
+  Attributes:
+    name: TFDS name.
+    parts: Number of examples of each split, by name.
+    content: Empty, because the version of a TFDS data set names its content.
   """
-  features = builders.open_builder(name, data_dir).info.features
-  image = image_spec(features, image_key)
-  label_spec(features, label_key)
-  builder = builders.prepared_builder(name, data_dir)
-  features = builder.info.features  # Some data sets name their labels only now.
-  label, factors = label_spec(features, label_key), factor_names(features)
-  builders.check_splits(builder.info.splits, splits)
-  return {argument: TfdsSource(builder, split, image, label, factors)
-          for argument, split in splits.items()}
+
+  content: Mapping[str, str] = {}
+
+  def __init__(self, name: str, data_dir: str | None = None,
+               image_key: str = 'image', label_key: str | None = 'label'):
+    """Prepares the data set; its features are checked before a download.
+
+    Args:
+      name: TFDS name, such as 'mnist' or 'imagenet_resized/32x32'.
+      data_dir: Directory of TFDS; by default `~/tensorflow_datasets`.
+      image_key: Name of the image feature.
+      label_key: Name of the label feature, or None; see `label_spec`.
+
+    Raises:
+      ValueError: If the data set cannot be prepared, or an argument is not as
+        described.
+    """
+    features = builders.open_builder(name, data_dir).info.features
+    self._image = image_spec(features, image_key)
+    label_spec(features, label_key)
+    self._builder = builders.prepared_builder(name, data_dir)
+    features = self._builder.info.features  # Some name their labels only now.
+    self._label = label_spec(features, label_key)
+    self._factors = factor_names(features)
+    self.name = name
+    self.parts = {split: info.num_examples
+                  for split, info in self._builder.info.splits.items()}
+
+  def sources(self, splits: Mapping[str, str]) -> dict[str, TfdsSource]:
+    """Returns the sources of TFDS split expressions, by argument.
+
+    Args:
+      splits: Expressions by the argument that received them.
+
+    Raises:
+      ValueError: If a split does not exist or is empty.
+    """
+    builders.check_splits(self._builder.info.splits, splits)
+    return {argument: TfdsSource(
+        self._builder, split, self._image, self._label, self._factors)
+            for argument, split in splits.items()}
 
 
 def _features(builder: tfds.core.DatasetBuilder,

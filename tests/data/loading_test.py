@@ -11,9 +11,9 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
-from tfvae.data import load as images
+from tfvae.data import loading as images
 from tfvae.data.sources import source
-from tfvae.data.sources.tfds.tfds_source import tfds_sources
+from tfvae.data.sources.tfds.tfds_source import TfdsDataSet
 
 
 class _Config(tfds.core.BuilderConfig):
@@ -245,11 +245,22 @@ class LoadImagesTest(parameterized.TestCase, tf.test.TestCase):
       ('bright', r"\[0, 1\].*split 'test', with pixels from 255 to 255"),
       ('uint16', 'dtype uint16'),
       ('varying', 'vary in size'),
-      ('vector', r'\(height, width, channels\)'),
-      ('train_only', r"(?s)train \(3\).*train\[90%:\].*test_split='test'"))
+      ('vector', r'\(height, width, channels\)'))
   def test_refused_data(self, config, message):
     with self.assertRaisesRegex(ValueError, message):
       self.load(config)
+
+  @parameterized.parameters(*images.CACHES)
+  def test_test_split_is_held_out_where_there_is_none(self, cache):
+    data = self.load('train_only', cache=cache, test_fraction=0.3,
+                     cache_dir=self.create_tempdir().full_path)
+    self.assertEqual([len(split.images) for split in (
+        data.train, data.validation, data.test)], [1, 1, 1])
+    self.assertCountEqual(
+        np.concatenate(list(data.carved.values())), range(3))
+    with self.assertRaisesRegex(
+        ValueError, r"(?s)train \(3\).*train\[90%:\].*test_split='dev'"):
+      self.load('train_only', test_split='dev')
 
   @parameterized.parameters(
       ({'validation_fraction': 0.}, r'between 0 and 1.*fraction=0\.0'),
@@ -258,7 +269,7 @@ class LoadImagesTest(parameterized.TestCase, tf.test.TestCase):
       ({'cache': 'ram'}, "memory, disk, none.*cache='ram'"),
       ({'image_key': 'picture'}, r'image \(4, 2, 3\).*image_key='),
       ({'train_split': 'train[:0]'}, "empty.*train_split='train"),
-      ({'train_split': 'train[:1]'}, 'carved from one image'),
+      ({'train_split': 'train[:1]'}, 'from so few examples.*split of 1'),
       ({'validation_split': 'dev'}, r"(?s)no such.*validation \(10\).*='dev'"))
   def test_refused_arguments(self, kwargs, message):
     with self.assertRaisesRegex(ValueError, message):
@@ -269,8 +280,8 @@ class FormatTest(tf.test.TestCase):
 
   def test_refuses_files_that_tensorflow_does_not_read(self):
     data_dir = self.create_tempdir().full_path
-    found = tfds_sources('tfvae_test_images/numbered', {'test_split': 'test'},
-                         data_dir)['test_split']
+    found = TfdsDataSet('tfvae_test_images/numbered', data_dir).sources(
+        {'test_split': 'test'})['test_split']
     array_record = file_adapters.FileFormat.ARRAY_RECORD
     with mock.patch.object(tfds.core.DatasetInfo, 'file_format', array_record):
       with self.assertRaisesRegex(ValueError, "--file_format=tfrecord.*array"):

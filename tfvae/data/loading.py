@@ -1,0 +1,294 @@
+"""Loading of data sets: in memory, in a cache on disk, or streamed."""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+import math
+import os
+
+import numpy as np
+
+from tfvae.data.sources.images.decoding import ImageFormat
+from tfvae.data.sources.opening import open_data_set
+from tfvae.data.sources.opening import Opened
+from tfvae.data.sources.source import Source
+from tfvae.data.splits.carving import carved
+from tfvae.data.splits.carving import stratified
+from tfvae.data.splits.in_memory import parts_in_memory
+from tfvae.data.splits.in_memory import split_in_memory
+from tfvae.data.splits.on_disk import split_on_disk
+from tfvae.data.splits.split import Split
+from tfvae.data.splits.streamed import streamed_split
+from tfvae.data.storage.memory import check_memory
+
+CACHES = ('memory', 'disk', 'none')
+
+_PARTS = ('train', 'validation', 'test')
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ImageData:
+  """A data set in three splits.
+
+  Attributes:
+    name: Name of the data set.
+    train: Split to fit a model to.
+    validation: Split to choose settings by.
+    test: Split for the final results.
+    num_classes: Number of classes, or None.
+    label_names: Names of the classes, '0', '1', ... where the data set only
+      numbers them, or None.
+    factor_names: Names of the generative factors, the columns of
+      `Split.factors`, as in ('orientation', 'scale', 'shape', 'x_position',
+      'y_position') of dsprites; empty for a data set without factors.
+    carved: Rows of the training split that became each part, int64 `[n]` by
+      name of the part; empty if nothing was carved.
+    content: Digest of each file or array; empty for a data set of TFDS, whose
+      version names its content.
+  """
+
+  name: str
+  train: Split
+  validation: Split
+  test: Split
+  num_classes: int | None = None
+  label_names: tuple[str, ...] | None = None
+  factor_names: tuple[str, ...] = ()
+  carved: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+  content: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+  @property
+  def image_shape(self) -> tuple[int, ...]:
+    """Shape of one x, such as (height, width, channels)."""
+    return self.train.images.shape[1:]
+
+
+def load(data: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
+         data_dir: str | None = None, train_split: str = 'train',
+         validation_split: str | None = None, test_split: str = 'test',
+         validation_fraction: float = 0.1, image_key: str = 'image',
+         label_key: str | None = 'label', seed: int = 0, cache: str = 'memory',
+         cache_dir: str | None = None, test_fraction: float = 0.1,
+         image_size: str | int | Sequence[int] | None = None,
+         resize: str = 'crop', channels: int | None = None,
+         background: str = 'white', skip_corrupt: bool = False) -> ImageData:
+  """Loads a data set of TFDS, a folder of images, or arrays.
+
+  `data` is one of:
+
+  - the name of a TFDS data set, such as 'mnist' or 'imagenet_resized/32x32',
+    which is downloaded if necessary;
+  - a directory of a data set that TFDS prepared;
+  - a folder of images, with a subfolder for each class, or with subfolders
+    'train', 'validation' and 'test', or with images only;
+  - a `.npy` or `.npz` file, an array, or a dictionary of arrays: 'x', 'y',
+    'x_test', 'y_test', …
+
+  Images of any size, mode and orientation become uint8 `[height, width,
+  channels]`. uint8 arrays are pixels, boolean arrays bits; other numbers become
+  float32.
+
+  Where the data set has no part 'test', `test_fraction` of the training split
+  is held out first, the same share of every class. Without a validation split,
+  the part 'validation' of a folder or of arrays is used; where there is none,
+  `validation_fraction` of the rest is held out. Parts share no example, and
+  their order is that of the data set, the same on every machine.
+
+  Features of TFDS that are one integer and whose name begins with 'label_' are
+  the generative factors of the images if there are at least two of them, as in
+  dsprites, shapes3d and smallnorb.
+
+  Args:
+    data: Name, path or arrays.
+    data_dir: Directory of TFDS; by default `~/tensorflow_datasets`.
+    train_split: Split expression, such as 'train' or 'train[:90%]'.
+    validation_split: Split expression, or None for the rule above.
+    test_split: Split expression.
+    validation_fraction: Fraction of the training split that is held out for
+      validation, between 0 and 1.
+    image_key: Name of the image feature, or of the array of x.
+    label_key: Name of the label feature or array; None for no labels. The
+      default, 'label', may be missing, and stands for 'y' of arrays. A factor
+      can be the label.
+    seed: Integer that fixes which rows are held out.
+    cache: Place of the decoded images: 'memory'; 'disk', in files that are
+      written once and read as needed; or 'none', which decodes the training
+      images in each pass and keeps those of validation and test in memory.
+    cache_dir: Directory of the cache files; by default next to a TFDS data set,
+      and `~/.cache/tfvae` for other data.
+    test_fraction: Fraction of the training split that is held out for the test,
+      between 0 and 1, where the data set has no part 'test'.
+    image_size: Height and width of the images of a folder, such as (64, 48),
+      '64x48', or 64 for a square; by default that of the files, which must then
+      be the same.
+    resize: 'crop' covers the size and cuts the center, 'pad' fits and fills
+      the rest, 'stretch' changes the ratio of the sides.
+    channels: 1 (gray) or 3 (RGB) for the images of a folder; by default 1 if
+      all of them are gray.
+    background: Color below transparent pixels and of `resize='pad'`.
+    skip_corrupt: Whether unreadable images of a folder are left out with a
+      warning, instead of an error.
+
+  Returns:
+    The data, uint8 or float32, with int64 labels and factors.
+
+  Raises:
+    ValueError: If the data set cannot be read, an argument is not as described,
+      or the images do not fit in memory. Whatever is known before a download is
+      checked before it.
+  """
+  _check(validation_fraction, test_fraction, cache)
+  form = image_format(image_size, resize, channels, background)
+  opened = open_data_set(
+      data, data_dir, image_key, label_key, form, channels, skip_corrupt,
+      verify=cache == 'none')
+  sources = opened.sources(
+      _splits(opened, train_split, validation_split, test_split))
+  fractions = {part: fraction for part, fraction in (
+      ('test', test_fraction), ('validation', validation_fraction))
+               if f'{part}_split' not in sources}
+  _check_memory(cache, sources, fractions)
+  source = sources['train_split']
+  part = _parts(source, fractions, seed, is_tfds=not opened.content)
+  found = _read_parts(source, part, cache, cache_dir)
+  # Evaluations read their images in more than one pass.
+  kept = 'memory' if cache == 'none' else cache
+  splits = [found[name] if f'{name}_split' not in sources or name == 'train'
+            else _read(sources[f'{name}_split'], kept, cache_dir)
+            for name in _PARTS]
+  return ImageData(
+      opened.name, *splits,
+      source.label.num_classes if source.label else None,
+      source.label.names if source.label else None,
+      tuple(source.factors.values()),
+      {name: np.flatnonzero(part == number)
+       for number, name in enumerate(_PARTS)
+       if name == 'train' or name in fractions} if fractions else {},
+      opened.content)
+
+
+load_images = load  # The name of earlier versions.
+
+
+def image_format(image_size: str | int | Sequence[int] | None = None,
+                 resize: str = 'crop', channels: int | None = None,
+                 background: str = 'white') -> ImageFormat:
+  """Returns the form of the images of a folder; see `load`.
+
+  Raises:
+    ValueError: If a value is not as described.
+  """
+  return ImageFormat(_size(image_size), resize,
+                     3 if channels is None else channels, background)
+
+
+def _size(size: str | int | Sequence[int] | None) -> tuple[int, int] | None:
+  """Returns (height, width) of '64', '64x48', 64 or (64, 48); None of None."""
+  if size is None:
+    return None
+  try:
+    numbers = ([int(n) for n in size.lower().split('x')]
+               if isinstance(size, str) else np.atleast_1d(size).tolist())
+  except ValueError:
+    numbers = []
+  if len(numbers) == 1:
+    numbers *= 2
+  if len(numbers) != 2 or not all(
+      isinstance(n, int) and 0 < n < 2**15 for n in numbers):
+    raise ValueError("`image_size` must be a height and a width, such as '64' "
+                     f"or '64x48'. Received: image_size={size!r}")
+  return tuple(numbers)
+
+
+def _splits(opened: Opened, train_split: str, validation_split: str | None,
+            test_split: str) -> dict[str, str]:
+  """Returns the split expressions of parts that need not be carved."""
+  splits = {'train_split': train_split}
+  if test_split != 'test' or 'test' in opened.parts:
+    splits['test_split'] = test_split
+  if validation_split is None and opened.content and (
+      'validation' in opened.parts):
+    validation_split = 'validation'
+  if validation_split is not None:
+    splits['validation_split'] = validation_split
+  return splits
+
+
+def _parts(source: Source, fractions: Mapping[str, float], seed: int,
+           is_tfds: bool) -> np.ndarray:
+  """Returns the number of the part of each row, int8 `[n]`.
+
+  The validation part of a TFDS data set with a test split is not stratified, as
+  in earlier versions.
+  """
+  size = len(source)
+  if size < 1 + len(fractions):
+    raise ValueError(
+        f'{" and ".join(fractions).capitalize()} cannot be carved from so few '
+        'examples. Choose a `train_split` with more of them, or set '
+        f'`validation_split` and `test_split`. Received: a training split of '
+        f'{size}')
+  part = np.zeros(size, np.int8)
+  for number, name in ((2, 'test'), (1, 'validation')):
+    if name not in fractions:
+      continue
+    rows = np.flatnonzero(part == 0)
+    labels = None if is_tfds and name == 'validation' else _labels(source)
+    mask = (carved(len(rows), fractions[name], seed) if labels is None
+            else stratified(labels[rows], fractions[name], seed))
+    part[rows[mask]] = number
+  return part
+
+
+def _labels(source: Source) -> np.ndarray | None:
+  """Returns the labels of a source, or None."""
+  if source.label is None:
+    return None
+  return np.concatenate(
+      [piece['integers'][:, 0] for piece in source.pieces(image=False)])
+
+
+def _read(source: Source, cache: str, cache_dir: str | None) -> Split:
+  if cache == 'disk':
+    return split_on_disk(source, cache_dir)
+  return streamed_split(source) if cache == 'none' else split_in_memory(source)
+
+
+def _read_parts(source: Source, part: np.ndarray, cache: str,
+                cache_dir: str | None) -> dict[str, Split]:
+  """Returns the training split in its parts, by name."""
+  if cache == 'memory':
+    found = parts_in_memory(source, part, len(_PARTS))
+    return dict(zip(_PARTS, found, strict=True))
+  whole = _read(source, cache, cache_dir)
+  found = {name: whole.rows(part == number) if (part != number).any() else whole
+           for number, name in enumerate(_PARTS) if (part == number).any()}
+  return {name: split.in_memory() if cache == 'none' and name != 'train'
+          else split for name, split in found.items()}
+
+
+def _check(validation_fraction: float, test_fraction: float,
+           cache: str) -> None:
+  for name, fraction in (('validation_fraction', validation_fraction),
+                         ('test_fraction', test_fraction)):
+    if not 0 < fraction < 1:
+      raise ValueError(f'`{name}` must lie between 0 and 1, exclusive. '
+                       f'Received: {name}={fraction}')
+  if cache not in CACHES:
+    raise ValueError(f'`cache` must be one of {", ".join(CACHES)}. '
+                     f'Received: cache={cache!r}')
+
+
+def _check_memory(cache: str, sources: Mapping[str, Source],
+                  fractions: Mapping[str, float]) -> None:
+  """Raises a ValueError unless the images that are kept fit in memory."""
+  if cache == 'disk':
+    return
+  held = {argument: len(source) for argument, source in sources.items()}
+  if cache == 'none':
+    train = held.pop('train_split')
+    held |= {name: round(fraction * train)
+             for name, fraction in fractions.items()}
+  example = sources['train_split'].example
+  size = math.prod(example.shape) * np.dtype(example.dtype).itemsize
+  check_memory(size * sum(held.values()),
+               f'{sum(held.values()):,} images of shape {example.shape}')

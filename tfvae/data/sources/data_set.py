@@ -1,0 +1,76 @@
+"""The interface of a data set outside TFDS: named parts, and their rows."""
+
+import abc
+from collections.abc import Mapping
+import hashlib
+import itertools
+import json
+import logging
+import os
+
+import numpy as np
+
+from tfvae.data.sources.source import Source
+from tfvae.data.sources.split_expressions import rows_of_split
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class DataSet(abc.ABC):
+  """Rows of numbers with labels, in named parts such as 'train' and 'test'.
+
+  Attributes:
+    name: Name for logs, messages and the names of cache files.
+    parts: Row numbers of each part, int64 `[n]`, by name.
+    content: Digest of each file or array, by its name in the data set; the same
+      on every machine.
+  """
+
+  def __init__(self, name: str, parts: Mapping[str, np.ndarray],
+               content: Mapping[str, str]):
+    """Initializes the data set; see the attributes."""
+    self.name, self.parts, self.content = name, dict(parts), dict(content)
+
+  @property
+  def full_name(self) -> str:
+    """The name with a digest of the whole content."""
+    digest = hashlib.sha256(json.dumps(self.content).encode()).hexdigest()
+    return f'{self.name}/{digest[:16]}'
+
+  @abc.abstractmethod
+  def source(self, split: str, rows: np.ndarray) -> Source:
+    """Returns some of the rows as a source.
+
+    Args:
+      split: Name of these rows, for messages.
+      rows: Row numbers, int64 `[n]`.
+    """
+
+  def sources(self, splits: Mapping[str, str]) -> dict[str, Source]:
+    """Returns the sources of split expressions, by argument.
+
+    Splits that share rows are allowed and logged as a warning, because scores
+    on them are too good.
+
+    Args:
+      splits: Expressions such as 'train[:90%]' by the argument that received
+        them.
+
+    Raises:
+      ValueError: If an expression selects no rows.
+    """
+    rows = {argument: rows_of_split(self.parts, argument, split)
+            for argument, split in splits.items()}
+    for one, other in itertools.combinations(splits, 2):
+      shared = len(np.intersect1d(rows[one], rows[other]))
+      if shared:
+        _LOGGER.warning('%s=%r and %s=%r have %d examples in common.', one,
+                        splits[one], other, splits[other], shared)
+    return {argument: self.source(split, rows[argument])
+            for argument, split in splits.items()}
+
+
+def cache_directory() -> str:
+  """Returns the default directory of caches of data outside TFDS."""
+  home = os.environ.get('XDG_CACHE_HOME') or os.path.join('~', '.cache')
+  return os.path.join(os.path.expanduser(home), 'tfvae')

@@ -1,0 +1,1 @@
+"""Folders of images: finding, checking and decoding their files."""

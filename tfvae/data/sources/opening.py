@@ -1,0 +1,90 @@
+"""Opening of a data set by its name: TFDS, a folder or a file."""
+
+from collections.abc import Mapping
+import difflib
+import os
+from typing import Any, Protocol
+
+import numpy as np
+
+from tfvae.data.sources.arrays import ArrayData
+from tfvae.data.sources.arrays import load_arrays
+from tfvae.data.sources.images.decoding import ImageFormat
+from tfvae.data.sources.images.folder import ImageFolder
+from tfvae.data.sources.source import Source
+from tfvae.data.sources.tfds.builders import is_prepared_directory
+from tfvae.data.sources.tfds.builders import is_registered
+from tfvae.data.sources.tfds.tfds_source import TfdsDataSet
+
+_ARRAY_EXTENSIONS = ('.npy', '.npz')
+
+
+class Opened(Protocol):
+  """A data set that is open: its parts, and sources of their rows."""
+
+  name: str
+  parts: Mapping[str, Any]
+  content: Mapping[str, str]
+
+  def sources(self, splits: Mapping[str, str]) -> dict[str, Source]:
+    """Returns the sources of split expressions, by argument."""
+
+
+def open_data_set(
+    name: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
+    data_dir: str | None = None, image_key: str = 'image',
+    label_key: str | None = 'label', form: ImageFormat | None = None,
+    channels: int | None = None, skip_corrupt: bool = False,
+    verify: bool = False) -> Opened:
+  """Opens a data set.
+
+  Args:
+    name: Name of TFDS; directory of a data set that TFDS prepared; folder of
+      images; `.npy` or `.npz` file; array; or arrays by name.
+    data_dir: Directory of TFDS.
+    image_key: Name of the feature or array of x.
+    label_key: Name of the feature or array of labels, or None.
+    form: Size of images in a folder.
+    channels: Channels of images in a folder, or None.
+    skip_corrupt: Whether unreadable images in a folder are left out.
+    verify: Whether the images of a folder are decoded now.
+
+  Raises:
+    ValueError: If there is no such data set, or it cannot be read.
+  """
+  if isinstance(name, np.ndarray):
+    return ArrayData('array', {'x': name}, image_key, label_key)
+  if isinstance(name, Mapping):
+    return ArrayData('arrays', {key: np.asarray(value)
+                                for key, value in name.items()},
+                     image_key, label_key)
+  name = os.fspath(name)
+  path = os.path.expanduser(name)
+  if os.path.isdir(path) and not (
+      is_prepared_directory(path) or is_registered(name)):
+    return ImageFolder(path, form, channels, skip_corrupt, verify)
+  if path.lower().endswith(_ARRAY_EXTENSIONS):
+    _check_exists(path)
+    stem = os.path.splitext(os.path.basename(path))[0]
+    return ArrayData(stem, load_arrays(path), image_key, label_key)
+  if path.startswith(('.', os.path.sep)):
+    _check_exists(path)
+  return TfdsDataSet(name, data_dir, image_key, label_key)
+
+
+def _check_exists(path: str) -> None:
+  """Raises a ValueError with similar names if there is no such path."""
+  if os.path.exists(path):
+    return
+  path = os.path.normpath(path)
+  existing = os.path.dirname(path) or '.'
+  missing = path
+  while not os.path.isdir(existing):
+    existing, missing = os.path.dirname(existing) or '.', existing
+  near = difflib.get_close_matches(
+      os.path.basename(missing), os.listdir(existing), cutoff=0.5)
+  suggestion = ' or '.join(os.path.join(existing, name) for name in near)
+  raise ValueError(
+      f'There is no such file or folder: {missing!r} does not exist. '
+      + (f'Did you mean {suggestion}? ' if near else '')
+      + f'Received: name={path!r}')
