@@ -72,8 +72,9 @@ class LabelNumbersTest(tf.test.TestCase, parameterized.TestCase):
 class CheckTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.named_parameters(
-      ('flat', np.zeros([3, 20]), 'must be .n, height, width, channels'),
-      ('none', np.zeros([0, 4, 5, 1]), 'n at least 1'),
+      ('flat', np.zeros([3, 20]), r'\[b, 4, 5, 1\].*\[3, 20\]'),
+      ('scalars', np.zeros([3]), r'at least one x.*x\.shape=\(3,\)'),
+      ('none', np.zeros([0, 4, 5, 1]), r'at least one x.*\(0, 4, 5, 1\)'),
       ('other_size', np.zeros([3, 5, 4, 1]), r'\[b, 4, 5, 1\].*\[3, 5, 4, 1\]'))
   def test_refuses_images(self, x, message):
     model = models.image_vae('z:2', (4, 5, 1), hidden_units=(3,))

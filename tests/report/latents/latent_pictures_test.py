@@ -202,11 +202,6 @@ class LatentPicturesTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(walk.decode(walk.means),
                         linear.decode(linear.mean(x))[..., :1], atol=1e-5)
 
-  def test_images_are_asked_for(self):
-    linear = LinearImages()
-    with self.assertRaisesRegex(ValueError, r'x.shape=\(3, 6\)'):
-      latent_walk.LatentWalk(linear.model, np.zeros([3, 6], np.float32))
-
   def test_first_of_each_label(self):
     labels = np.array([7, 7, 2, 7, 0, 2])
     self.assertEqual(latent_pictures.distinct(labels, 4), [0, 2, 4, 1])
