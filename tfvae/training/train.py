@@ -70,7 +70,7 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
     model = fitting.build(config, images, train_input.batch_fn)
   is_chief = strategies.is_chief(strategy)
   with workdir_lib.prepared(workdir, config, is_chief) as finished:
-    workdir_lib.settle_data(workdir, images, is_chief)
+    workdir_lib.settle_data(workdir, images, is_chief and finished is None)
     if finished is not None:
       _LOGGER.info('The run in %s is finished; nothing to do.', workdir)
       return finished

@@ -48,8 +48,9 @@ def settle_data(workdir: str, images: ImageData, writes: bool):
 
 def _write(workdir: str, images: ImageData):
   """Writes the rows of each part, then the description."""
-  if images.carved:
-    with (replacing(os.path.join(workdir, SPLITS_FILE)) as temporary,
+  path = os.path.join(workdir, SPLITS_FILE)
+  if images.carved and not os.path.exists(path):
+    with (replacing(path) as temporary,
           open(temporary, 'wb') as file):
       np.savez_compressed(file, **images.carved)
   if images.content:
