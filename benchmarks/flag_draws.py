@@ -27,6 +27,8 @@ _VALID = {
     'validation_split': ('train[20:30]', 'train[40:41]', 'test[:9]'),
     'test_split': ('test[:10]', 'test[10:11]', 'train[:10]'),
     'image_key': ('image',), 'label_key': ('label',),
+    'image_size': ('8', '8x6'), 'channels': ('1', '3'),
+    'background': ('white', '#102030'),
     'cache_dir': ('cached',), 'export_dir': ('exported',),
     'latents': ('z:2', 'z:1', 'z:3'),
     'inference': ('z|x', 'z|x,y'), 'generative': ('z; x|z', 'z; x|z,y'),

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tests import numbered_images
 from tfvae.data.sources.arrays import ArrayData
+from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.images.folder import ImageFolder
 from tfvae.data.sources.opening import open_data_set
 from tfvae.data.sources.tfds.tfds_source import TfdsDataSet
@@ -48,6 +49,17 @@ class OpeningTest(parameterized.TestCase, tf.test.TestCase):
     opened, by_name = open_data_set(path), open_data_set(name, self.home)
     self.assertIsInstance(opened, TfdsDataSet)
     self.assertEqual(opened.parts, by_name.parts)
+
+  @parameterized.product(
+      name=('digits', 'numbers.npz'), case=(
+          ({'form': ImageFormat(size=(4, 4))}, 'image_size'),
+          ({'form': ImageFormat(resize='pad')}, 'resize'),
+          ({'form': ImageFormat(background='black')}, 'background'),
+          ({'channels': 1}, 'channels'), ({'skip_corrupt': True}, 'corrupt')))
+  def test_settings_of_folders_alone(self, name, case):
+    settings, argument = case
+    with self.assertRaisesRegex(ValueError, f'{argument}` .*folder.*{name}'):
+      open_data_set(name, **settings)
 
   @parameterized.parameters(
       ('./photo', r"'photo' does not exist. Did you mean \./photos"),

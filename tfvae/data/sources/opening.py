@@ -52,6 +52,8 @@ def open_data_set(
   Raises:
     ValueError: If there is no such data set, or it cannot be read.
   """
+  if not _is_folder(name):
+    _check_form(form or ImageFormat(), channels, skip_corrupt, name)
   if isinstance(name, np.ndarray):
     return ArrayData('array', {'x': name}, image_key, label_key)
   if isinstance(name, Mapping):
@@ -60,8 +62,7 @@ def open_data_set(
                      image_key, label_key)
   name = os.fspath(name)
   path = os.path.expanduser(name)
-  if os.path.isdir(path) and not (
-      is_prepared_directory(path) or is_registered(name)):
+  if _is_folder(name):
     return ImageFolder(path, form, channels, skip_corrupt, verify)
   if path.lower().endswith(_ARRAY_EXTENSIONS):
     _check_exists(path)
@@ -70,6 +71,32 @@ def open_data_set(
   if path.startswith(('.', os.path.sep)):
     _check_exists(path)
   return TfdsDataSet(name, data_dir, image_key, label_key)
+
+
+def _is_folder(name: Any) -> bool:
+  """Returns whether this names a folder of images."""
+  if not isinstance(name, str | os.PathLike):
+    return False
+  path = os.path.expanduser(os.fspath(name))
+  return os.path.isdir(path) and not (
+      is_prepared_directory(path) or is_registered(os.fspath(name)))
+
+
+def _check_form(form: ImageFormat, channels: int | None, skip_corrupt: bool,
+                name: Any) -> None:
+  """Raises a ValueError if settings of folders would have no effect."""
+  default = ImageFormat()
+  given = {'image_size': form.size is not None,
+           'channels': channels is not None,
+           'resize': form.resize != default.resize,
+           'background': form.background != default.background,
+           'skip_corrupt': skip_corrupt}
+  for argument, is_given in given.items():
+    if is_given:
+      kind = name if isinstance(name, str) else type(name).__name__
+      raise ValueError(
+          f'`{argument}` has an effect for a folder of images only; leave it '
+          f'out. Received: {argument} for the data set {kind!r}')
 
 
 def _check_exists(path: str) -> None:
