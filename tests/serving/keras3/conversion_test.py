@@ -5,6 +5,7 @@ import os
 import tempfile
 
 from absl.testing import parameterized
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -88,6 +89,17 @@ class Keras3Test(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(
         converted.decoder(q.mean()), model(x).mean(), atol=1e-6)
     self.assertEqual(converted.encoder.get_layer('mine').units, 8)
+
+  def test_a_vae_of_vectors_in_units_of_their_own(self):
+    x = np.float32([5, 0, 1000, 0] + [1, 10, 100, .1] * np.random.default_rng(
+        0).normal(size=[20, 4]))
+    model = models.image_vae(
+        'z:2', (4,), likelihood='normal', hidden_units=(8,),
+        moments=(x.mean(axis=0), x.std(axis=0)))
+    converted = to_keras3(model)
+    q = model.infer(x, lambda q: q.mean()).posteriors['z']
+    self.assertAllClose(converted.encoder(x)['loc'], q.mean(), atol=1e-5)
+    self.assertAllClose(converted.decoder(q.mean()), model(x).mean(), rtol=1e-5)
 
   def test_half_precision_becomes_float32(self):
     self.addCleanup(tf_keras.mixed_precision.set_global_policy, 'float32')

@@ -1,6 +1,5 @@
 """Likelihood layer of real data."""
 
-from collections.abc import Iterable
 import math
 from typing import Any
 
@@ -128,9 +127,13 @@ class IndependentNormal(TwoParameterLikelihood):
   def keras3_mean(self, *parameters: Any, ops: Any) -> Any:
     """Returns μ; see the base class."""
     del ops
-    return self.data_loc + self.data_scale * parameters[0]
+    # The tensor first: NumPy would take the symbolic one for an array.
+    loc, scale = (
+        np.float32(part) if isinstance(part, np.ndarray) else part
+        for part in (self.data_loc, self.data_scale))
+    return parameters[0] * scale + loc
 
-  def adapt(self, x: Any, per_element: bool = False) -> None:
+  def adapt(self, x: Any) -> None:
     """Sets `data_loc` and `data_scale` to mean and standard deviation of x.
 
     As with Keras's preprocessing layers, call it before training, and before
@@ -141,17 +144,10 @@ class IndependentNormal(TwoParameterLikelihood):
     Args:
       x: Training data, an array or tensor of any shape. All elements have the
         same weight.
-      per_element: Whether each element of x, `[n, *event_shape]`, gets its own
-        mean and standard deviation, as for columns in different units; that of
-        a constant element is 1.
 
     Raises:
       ValueError: If x is empty, constant, or not finite everywhere.
     """
-    if per_element:
-      self.check_data(np.asarray(x))
-      self._set_unit(*moments([np.asarray(x)]))
-      return
     loc, scale = self._moments(x)
     if not 0 < scale < math.inf:
       raise ValueError(
@@ -180,6 +176,12 @@ class IndependentNormal(TwoParameterLikelihood):
     loc, scale = self._moments(x)
     return scale > 0 and (
         not 1 / _FAR <= scale <= _FAR or abs(loc) > _FAR * scale)
+
+  def in_units(self, loc: ArrayLike, scale: ArrayLike) -> 'IndependentNormal':
+    """Returns a copy with this `data_loc` and `data_scale`."""
+    return type(self).from_config(self.get_config() | {
+        'data_loc': np.asarray(loc).tolist(),
+        'data_scale': np.asarray(scale).tolist()})
 
   def get_config(self) -> dict[str, Any]:
     """Returns names and numbers from which `from_config` makes the layer."""
@@ -229,36 +231,6 @@ class IndependentNormal(TwoParameterLikelihood):
     squares = sum(np.sum(np.square(chunk - mean, dtype=np.float64))
                   for chunk in chunks)
     return float(mean), math.sqrt(squares / x.size)
-
-
-def moments(chunks: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-  """Returns mean and standard deviation of each element of x, in float64.
-
-  The chunks are merged as by Chan, Golub and LeVeque, Updating Formulae and a
-  Pairwise Algorithm for Computing Sample Variances, 1979.
-
-  Args:
-    chunks: Parts of the data, `[n, *event_shape]` each.
-
-  Returns:
-    Two arrays of the event shape; the standard deviation of a constant element
-    is 1.
-  """
-  count, mean, squares = 0, 0.0, 0.0
-  for chunk in chunks:
-    if not len(chunk):
-      continue
-    x = np.asarray(chunk, np.float64)
-    part, total = x.mean(axis=0), count + len(x)
-    # S = S_a + S_b + (m_b − m_a)² n_a n_b / n
-    squares = squares + np.square(x - part).sum(axis=0) + np.square(
-        part - mean) * (count * len(x) / total)
-    mean = mean + (part - mean) * (len(x) / total)
-    count = total
-  scale = np.sqrt(squares / max(1, count))
-  # Rounding leaves a spread of 1e-16 of a constant.
-  is_constant = scale <= 1e-12 * np.maximum(1e-12, np.abs(mean))
-  return np.asarray(mean), np.where(is_constant, 1.0, scale)
 
 
 def _plain(value: Any) -> Any:
