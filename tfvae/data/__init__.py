@@ -12,10 +12,11 @@ from tfvae.data.binarization import check_support
 from tfvae.data.binarization import fixed_binarization
 from tfvae.data.binarization import unit_interval
 from tfvae.data.loading import CACHES
-from tfvae.data.loading import image_format
 from tfvae.data.loading import ImageData
 from tfvae.data.loading import load
 from tfvae.data.loading import load_images
+from tfvae.data.moments import moments
+from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.images.decoding import RESIZE_METHODS
 from tfvae.data.sources.tfds.digits import Digits
 from tfvae.data.splits.split import Split

@@ -11,8 +11,8 @@ from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.opening import open_data_set
 from tfvae.data.sources.opening import Opened
 from tfvae.data.sources.source import Source
-from tfvae.data.splits.carving import carved
-from tfvae.data.splits.carving import stratified
+from tfvae.data.splits.carving import PARTS
+from tfvae.data.splits.carving import parts_held_out
 from tfvae.data.splits.in_memory import parts_in_memory
 from tfvae.data.splits.in_memory import split_in_memory
 from tfvae.data.splits.on_disk import split_on_disk
@@ -21,8 +21,6 @@ from tfvae.data.splits.streamed import streamed_split
 from tfvae.data.storage.memory import check_memory
 
 CACHES = ('memory', 'disk', 'none')
-
-_PARTS = ('train', 'validation', 'test')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -62,7 +60,7 @@ class ImageData:
     return self.train.images.shape[1:]
 
 
-def load(data: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
+def load(name: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
          data_dir: str | None = None, train_split: str = 'train',
          validation_split: str | None = None, test_split: str = 'test',
          validation_fraction: float = 0.1, image_key: str = 'image',
@@ -73,7 +71,7 @@ def load(data: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
          background: str = 'white', skip_corrupt: bool = False) -> ImageData:
   """Loads a data set of TFDS, a folder of images, or arrays.
 
-  `data` is one of:
+  `name` is one of:
 
   - the name of a TFDS data set, such as 'mnist' or 'imagenet_resized/32x32',
     which is downloaded if necessary;
@@ -98,7 +96,7 @@ def load(data: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
   dsprites, shapes3d and smallnorb.
 
   Args:
-    data: Name, path or arrays.
+    name: Name, path or arrays.
     data_dir: Directory of TFDS; by default `~/tensorflow_datasets`.
     train_split: Split expression, such as 'train' or 'train[:90%]'.
     validation_split: Split expression, or None for the rule above.
@@ -137,9 +135,9 @@ def load(data: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
       checked before it.
   """
   _check(validation_fraction, test_fraction, cache)
-  form = image_format(image_size, resize, channels, background)
+  form = ImageFormat.of(image_size, resize, channels, background)
   opened = open_data_set(
-      data, data_dir, image_key, label_key, form, channels, skip_corrupt,
+      name, data_dir, image_key, label_key, form, skip_corrupt,
       verify=cache == 'none')
   sources = opened.sources(
       _splits(opened, train_split, validation_split, test_split))
@@ -148,55 +146,27 @@ def load(data: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
                if f'{part}_split' not in sources}
   _check_memory(cache, sources, fractions)
   source = sources['train_split']
-  part = _parts(source, fractions, seed, is_tfds=not opened.content)
+  # As in earlier versions, those of TFDS are not stratified for validation.
+  part = parts_held_out(
+      source, fractions, seed,
+      ('test', 'validation') if opened.content else ('test',))
   found = _read_parts(source, part, cache, cache_dir)
   # Evaluations read their images in more than one pass.
   kept = 'memory' if cache == 'none' else cache
-  splits = [found[name] if f'{name}_split' not in sources or name == 'train'
-            else _read(sources[f'{name}_split'], kept, cache_dir)
-            for name in _PARTS]
+  splits = [found[part_name] if part_name in found
+            else _read(sources[f'{part_name}_split'], kept, cache_dir)
+            for part_name in PARTS]
   return ImageData(
       opened.name, *splits,
       source.label.num_classes if source.label else None,
       source.label.names if source.label else None,
       tuple(source.factors.values()),
-      {name: np.flatnonzero(part == number)
-       for number, name in enumerate(_PARTS)
-       if name == 'train' or name in fractions} if fractions else {},
+      {part_name: np.flatnonzero(part == PARTS.index(part_name))
+       for part_name in found} if fractions else {},
       opened.content)
 
 
 load_images = load  # The name of earlier versions.
-
-
-def image_format(image_size: str | int | Sequence[int] | None = None,
-                 resize: str = 'crop', channels: int | None = None,
-                 background: str = 'white') -> ImageFormat:
-  """Returns the form of the images of a folder; see `load`.
-
-  Raises:
-    ValueError: If a value is not as described.
-  """
-  return ImageFormat(_size(image_size), resize,
-                     3 if channels is None else channels, background)
-
-
-def _size(size: str | int | Sequence[int] | None) -> tuple[int, int] | None:
-  """Returns (height, width) of '64', '64x48', 64 or (64, 48); None of None."""
-  if size is None:
-    return None
-  try:
-    numbers = ([int(n) for n in size.lower().split('x')]
-               if isinstance(size, str) else np.atleast_1d(size).tolist())
-  except ValueError:
-    numbers = []
-  if len(numbers) == 1:
-    numbers *= 2
-  if len(numbers) != 2 or not all(
-      isinstance(n, int) and 0 < n < 2**15 for n in numbers):
-    raise ValueError("`image_size` must be a height and a width, such as '64' "
-                     f"or '64x48'. Received: image_size={size!r}")
-  return tuple(numbers)
 
 
 def _splits(opened: Opened, train_split: str, validation_split: str | None,
@@ -213,40 +183,6 @@ def _splits(opened: Opened, train_split: str, validation_split: str | None,
   return splits
 
 
-def _parts(source: Source, fractions: Mapping[str, float], seed: int,
-           is_tfds: bool) -> np.ndarray:
-  """Returns the number of the part of each row, int8 `[n]`.
-
-  The validation part of a TFDS data set with a test split is not stratified, as
-  in earlier versions.
-  """
-  size = len(source)
-  if size < 1 + len(fractions):
-    raise ValueError(
-        f'{" and ".join(fractions).capitalize()} cannot be carved from so few '
-        'examples. Choose a `train_split` with more of them, or set '
-        f'`validation_split` and `test_split`. Received: a training split of '
-        f'{size}')
-  part = np.zeros(size, np.int8)
-  for number, name in ((2, 'test'), (1, 'validation')):
-    if name not in fractions:
-      continue
-    rows = np.flatnonzero(part == 0)
-    labels = None if is_tfds and name == 'validation' else _labels(source)
-    mask = (carved(len(rows), fractions[name], seed) if labels is None
-            else stratified(labels[rows], fractions[name], seed))
-    part[rows[mask]] = number
-  return part
-
-
-def _labels(source: Source) -> np.ndarray | None:
-  """Returns the labels of a source, or None."""
-  if source.label is None:
-    return None
-  return np.concatenate(
-      [piece['integers'][:, 0] for piece in source.pieces(image=False)])
-
-
 def _read(source: Source, cache: str, cache_dir: str | None) -> Split:
   if cache == 'disk':
     return split_on_disk(source, cache_dir)
@@ -256,12 +192,16 @@ def _read(source: Source, cache: str, cache_dir: str | None) -> Split:
 def _read_parts(source: Source, part: np.ndarray, cache: str,
                 cache_dir: str | None) -> dict[str, Split]:
   """Returns the training split in its parts, by name."""
+  counts = np.bincount(part, minlength=len(PARTS))
+  numbers = {name: number for number, name in enumerate(PARTS)
+             if counts[number]}
   if cache == 'memory':
-    found = parts_in_memory(source, part, len(_PARTS))
-    return dict(zip(_PARTS, found, strict=True))
+    found = parts_in_memory(source, part, len(PARTS))
+    return {name: found[number] for name, number in numbers.items()}
   whole = _read(source, cache, cache_dir)
-  found = {name: whole.rows(part == number) if (part != number).any() else whole
-           for number, name in enumerate(_PARTS) if (part == number).any()}
+  if len(numbers) == 1:
+    return {'train': whole}
+  found = {name: whole.rows(part == number) for name, number in numbers.items()}
   return {name: split.in_memory() if cache == 'none' and name != 'train'
           else split for name, split in found.items()}
 

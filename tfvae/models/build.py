@@ -38,8 +38,8 @@ def image_vae(
     kl_controls: Mapping[str, Any] | None = None,
     seed: int = 0,
     dtype: str | None = None,
-    moments: tuple[Any, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
+    moments: tuple[Any, Any] | None = None,
 ) -> GraphVAE:
   """Returns a VAE of images.
 
@@ -81,12 +81,12 @@ def image_vae(
     seed: Seed of the noise; weights are initialized from Keras's global seed.
     dtype: Name of the dtype policy of the networks, such as 'mixed_bfloat16';
       None is Keras's global policy. Distributions are float32 under any.
-    moments: Mean and standard deviation of each element of x, arrays of its
-      shape, for data in other units than pixels: the features network
-      standardizes x, and a likelihood of real numbers predicts in these units.
     settings: Settings of the named choices by name, such as
       `likelihood_components`; they take precedence over the arguments of that
       name. Others are ignored.
+    moments: Mean and standard deviation of each element of x, arrays of its
+      shape, for data in other units than pixels: the features network
+      standardizes x, and a likelihood of real numbers predicts in these units.
 
   Raises:
     ValueError: If a name is unknown, a size is wrong, or the graph has a
@@ -109,10 +109,7 @@ def image_vae(
   in_pixels = moments is None and not head.kind_of_data().is_count
   if moments is not None:
     features = _standardized(features, image_shape, moments)
-    if hasattr(head, 'data_scale'):
-      head = type(head).from_config(head.get_config() | {
-          'data_loc': np.asarray(moments[0]).tolist(),
-          'data_scale': np.asarray(moments[1]).tolist()})
+    head = head.in_units(*moments)
   data = image_shape, (0.0, 1.0) if in_pixels else None
   return GraphVAE(
       graph, features, tf_keras.Sequential([decoder, head], name='decoder'),

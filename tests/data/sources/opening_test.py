@@ -10,7 +10,7 @@ from PIL import Image
 import tensorflow as tf
 
 from tests import numbered_images
-from tfvae.data.sources.arrays import ArrayData
+from tfvae.data.sources.arrays.array_data import ArrayData
 from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.images.folder import ImageFolder
 from tfvae.data.sources.opening import open_data_set
@@ -55,7 +55,7 @@ class OpeningTest(parameterized.TestCase, tf.test.TestCase):
           ({'form': ImageFormat(size=(4, 4))}, 'image_size'),
           ({'form': ImageFormat(resize='pad')}, 'resize'),
           ({'form': ImageFormat(background='black')}, 'background'),
-          ({'channels': 1}, 'channels'), ({'skip_corrupt': True}, 'corrupt')))
+          ({'form': ImageFormat(channels=1)}, 'channels'), ({'skip_corrupt': True}, 'corrupt')))
   def test_settings_of_folders_alone(self, name, case):
     settings, argument = case
     with self.assertRaisesRegex(ValueError, f'{argument}` .*folder.*{name}'):

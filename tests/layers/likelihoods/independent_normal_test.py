@@ -160,6 +160,22 @@ class IndependentNormalTest(tf.test.TestCase, parameterized.TestCase):
     for scale in ('per_pixel', 1e-5):
       self.assertIsNone(IndependentNormal(1, scale).at_bound())
 
+  @parameterized.parameters('shared', 'per_pixel')
+  def test_units_of_each_element_equal_scipy(self, scale):
+    loc, unit = np.array([[1., -2., 300.]]), np.array([[0.1, 5., 40.]])
+    layer = IndependentNormal((1, 3), scale=scale).in_units(loc, unit)
+    size = 6 if scale == 'per_pixel' else 3
+    params, x = _normal(5, 1, size), np.float32(loc + unit * _normal(5, 1, 3))
+    sigma = unit * (np.exp(np.float64(params[..., 3:])) if size > 3 else 1)
+    expected = stats.norm(
+        loc + unit * np.float64(params[..., :3]), sigma).logpdf(x).sum((1, 2))
+    self.assertAllClose(layer(params).log_prob(x), expected, rtol=1e-4)
+    copy = IndependentNormal.from_config(layer.get_config())
+    self.assertAllEqual(copy.data_loc, loc)
+    self.assertAllEqual(copy.data_scale, unit)
+    with self.assertRaisesRegex(ValueError, r'event shape \(1, 3\)'):
+      layer.in_units([1.], unit)
+
   @parameterized.parameters(
       0., -1., float('inf'), float('nan'), 'learned', True, None)
   def test_refuses_scale(self, scale):

@@ -1,14 +1,15 @@
 """Opening of a data set by its name: TFDS, a folder or a file."""
 
 from collections.abc import Mapping
+import dataclasses
 import difflib
 import os
 from typing import Any, Protocol
 
 import numpy as np
 
-from tfvae.data.sources.arrays import ArrayData
-from tfvae.data.sources.arrays import load_arrays
+from tfvae.data.sources.arrays.array_data import ArrayData
+from tfvae.data.sources.arrays.files import load_arrays
 from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.images.folder import ImageFolder
 from tfvae.data.sources.source import Source
@@ -17,6 +18,7 @@ from tfvae.data.sources.tfds.builders import is_registered
 from tfvae.data.sources.tfds.tfds_source import TfdsDataSet
 
 _ARRAY_EXTENSIONS = ('.npy', '.npz')
+_DEFAULT_FORM = ImageFormat()
 
 
 class Opened(Protocol):
@@ -33,9 +35,8 @@ class Opened(Protocol):
 def open_data_set(
     name: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
     data_dir: str | None = None, image_key: str = 'image',
-    label_key: str | None = 'label', form: ImageFormat | None = None,
-    channels: int | None = None, skip_corrupt: bool = False,
-    verify: bool = False) -> Opened:
+    label_key: str | None = 'label', form: ImageFormat = _DEFAULT_FORM,
+    skip_corrupt: bool = False, verify: bool = False) -> Opened:
   """Opens a data set.
 
   Args:
@@ -44,8 +45,7 @@ def open_data_set(
     data_dir: Directory of TFDS.
     image_key: Name of the feature or array of x.
     label_key: Name of the feature or array of labels, or None.
-    form: Size of images in a folder.
-    channels: Channels of images in a folder, or None.
+    form: Size and channels of images in a folder.
     skip_corrupt: Whether unreadable images in a folder are left out.
     verify: Whether the images of a folder are decoded now.
 
@@ -53,7 +53,7 @@ def open_data_set(
     ValueError: If there is no such data set, or it cannot be read.
   """
   if not _is_folder(name):
-    _check_form(form or ImageFormat(), channels, skip_corrupt, name)
+    _check_unused(form, skip_corrupt, name)
   if isinstance(name, np.ndarray):
     return ArrayData('array', {'x': name}, image_key, label_key)
   if isinstance(name, Mapping):
@@ -63,7 +63,8 @@ def open_data_set(
   name = os.fspath(name)
   path = os.path.expanduser(name)
   if _is_folder(name):
-    return ImageFolder(path, form, channels, skip_corrupt, verify)
+    _check_keys(image_key, label_key, name)
+    return ImageFolder(path, form, label_key is not None, skip_corrupt, verify)
   if path.lower().endswith(_ARRAY_EXTENSIONS):
     _check_exists(path)
     stem = os.path.splitext(os.path.basename(path))[0]
@@ -82,21 +83,29 @@ def _is_folder(name: Any) -> bool:
       is_prepared_directory(path) or is_registered(os.fspath(name)))
 
 
-def _check_form(form: ImageFormat, channels: int | None, skip_corrupt: bool,
-                name: Any) -> None:
+def _check_unused(form: ImageFormat, skip_corrupt: bool, name: Any) -> None:
   """Raises a ValueError if settings of folders would have no effect."""
-  default = ImageFormat()
-  given = {'image_size': form.size is not None,
-           'channels': channels is not None,
-           'resize': form.resize != default.resize,
-           'background': form.background != default.background,
-           'skip_corrupt': skip_corrupt}
+  given = {
+      'image_size' if field.name == 'size' else field.name:
+          getattr(form, field.name) != field.default
+      for field in dataclasses.fields(form)} | {'skip_corrupt': skip_corrupt}
   for argument, is_given in given.items():
     if is_given:
       kind = name if isinstance(name, str) else type(name).__name__
       raise ValueError(
           f'`{argument}` has an effect for a folder of images only; leave it '
           f'out. Received: {argument} for the data set {kind!r}')
+
+
+def _check_keys(image_key: str, label_key: str | None, name: Any) -> None:
+  """Raises a ValueError for keys, which the images of a folder do not have."""
+  for argument, key, default in (('image_key', image_key, 'image'),
+                                 ('label_key', label_key, 'label')):
+    if key not in (None, default):
+      raise ValueError(
+          f'`{argument}` has no effect for a folder of images, whose classes '
+          'are its subfolders; leave it out. Received: '
+          f'{argument}={key!r} for the folder {os.fspath(name)!r}')
 
 
 def _check_exists(path: str) -> None:

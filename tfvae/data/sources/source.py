@@ -4,7 +4,7 @@ import abc
 from collections.abc import Iterator, Mapping
 import dataclasses
 import math
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -93,10 +93,13 @@ class Source(abc.ABC):
     factors: Names of the generative factors by feature, in the order of the
       columns of `Split.factors`.
     cache_dir: Default directory for decoded images.
+    has_digest: Whether `full_name` has a digest of the content, so that a cache
+      need not look at the files; a class attribute.
     integers: Label and factors of each row where they are known without
       reading records, int64 `[n, k]` in the order of `integer_keys`; else None.
   """
 
+  has_digest: ClassVar[bool] = False
   integers: np.ndarray | None = None
 
   def __init__(self, name: str, full_name: str, split: str,

@@ -1,6 +1,50 @@
 """Random parts of a split that are held out for validation or test."""
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
+
+from tfvae.data.sources.source import Source
+
+PARTS = ('train', 'validation', 'test')
+
+
+def parts_held_out(source: Source, fractions: Mapping[str, float], seed: int,
+                   by_class: Collection[str]) -> np.ndarray:
+  """Returns the number of the part of each row, an index of `PARTS`.
+
+  The test part is held out from all rows, and the validation part from the
+  rest.
+
+  Args:
+    source: Source of the rows.
+    fractions: Fraction of each part that is held out, by its name.
+    seed: Seed of the rows that are held out.
+    by_class: Parts that get the same share of every class.
+
+  Returns:
+    int8 `[n]`.
+
+  Raises:
+    ValueError: If there are too few rows.
+  """
+  size = len(source)
+  if size < 1 + len(fractions):
+    raise ValueError(
+        f'{" and ".join(fractions).capitalize()} cannot be carved from so few '
+        'examples. Choose a `train_split` with more of them, or set '
+        '`validation_split` and `test_split`. Received: a training split of '
+        f'{size}')
+  part = np.zeros(size, np.int8)
+  for name in ('test', 'validation'):
+    if name not in fractions:
+      continue
+    rows = np.flatnonzero(part == 0)
+    labels = _labels(source) if name in by_class else None
+    mask = (carved(len(rows), fractions[name], seed) if labels is None
+            else stratified(labels[rows], fractions[name], seed))
+    part[rows[mask]] = PARTS.index(name)
+  return part
 
 
 def carved(size: int, fraction: float, seed: int) -> np.ndarray:
@@ -45,12 +89,22 @@ def stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
   quota[order[:total - quota.sum()]] += 1
   quota = np.minimum(quota, sizes - 1)
   mask = np.zeros(size, bool)
+  # The rows in random order, class after class.
   order = rng.permutation(size)
-  for number, count in enumerate(quota):
-    mask[order[classes[order] == number][:count]] = True
+  order = order[np.argsort(classes[order], kind='stable')]
+  place = np.arange(size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+  mask[order[place < np.repeat(quota, sizes)]] = True
   if not mask.any():  # Every class has one row.
     mask[order[0]] = True
   return mask
+
+
+def _labels(source: Source) -> np.ndarray | None:
+  """Returns the labels of a source, or None."""
+  if source.label is None:
+    return None
+  return np.concatenate(
+      [piece['integers'][:, 0] for piece in source.pieces(image=False)])
 
 
 def _count(size: int, fraction: float) -> int:

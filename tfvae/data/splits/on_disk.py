@@ -69,16 +69,15 @@ def split_on_disk(source: Source, cache_dir: str | None = None) -> Split:
 def _file_name(source: Source) -> str:
   """Returns a name that determines the content of the file."""
   files, image = source.files(), source.example
-  # Rows of an array have no files; their source names the content.
-  chosen = files.path != ''
-  stats = [tf.io.gfile.stat(path) for path in files.path[chosen]]
+  stats = [] if source.has_digest else [
+      tf.io.gfile.stat(path) for path in files.path]
   key = [
       _FORMAT, source.full_name, source.split, image.key, image.shape,
       np.dtype(image.dtype).str, source.integer_keys,
       [[os.path.basename(path), int(skip), int(take), stat.length,
         stat.mtime_nsec]
        for path, skip, take, stat in zip(
-           *(column[chosen] for column in files[:3]), stats, strict=True)]]
+           files.path, files.skip, files.take, stats, strict=False)]]
   digest = hashlib.sha256(json.dumps(key).encode()).hexdigest()[:16]
   words = re.sub(r'\W+', '-', f'{source.full_name}-{source.split}').strip('-')
   return f'{words}-{digest}.rows'

@@ -200,6 +200,20 @@ class Likelihood(DistributionLayer):
     """
     check_support(x, cls.support, cls.__name__, first)
 
+  def in_units(self, loc: Any, scale: Any) -> 'Likelihood':
+    """Returns the layer for data whose elements have a unit of their own.
+
+    Args:
+      loc: Mean of each element of x, of the event shape.
+      scale: Standard deviation of each element.
+
+    Returns:
+      By default the layer itself; a family of real data returns a copy whose
+      parameters of order 1 are in these units.
+    """
+    del loc, scale
+    return self
+
   def at_bound(self) -> str | None:
     """Returns a warning if a learned scale has reached its bound, or None."""
     return None

@@ -24,6 +24,8 @@ class Support(NamedTuple):
     is_binary: Whether gray pixels are binarized to become such data.
     is_count: Whether the data are stored integers, without scaling, instead of
       pixels from 0 to 1.
+    has_unit: Whether the data have a unit, so that their location and scale may
+      be anything.
   """
 
   contains: Callable[[Any], Any]
@@ -31,6 +33,7 @@ class Support(NamedTuple):
   remedies: Mapping[str, str]
   is_binary: bool = False
   is_count: bool = False
+  has_unit: bool = False
 
 
 def _is_level(x: Any) -> Any:
@@ -81,7 +84,8 @@ SUPPORTS: dict[str, Support] = {
                 f'pixels, or choose {_COUNTS}.'),
             'positive': f'{_REAL}, or divide x by the largest value possible.',
             'real': f'{_REAL}, or map x to 0 ... 1.'}),
-    'real': Support(lambda x: x == x, 'real numbers', {}),
+    'real': Support(
+        lambda x: x == x, 'real numbers', {}, has_unit=True),
     'eight_bit': Support(
         _is_level, 'pixels k/255, k = 0, ..., 255', {
             'black_and_white': 'Divide the pixels by 255.',
@@ -110,7 +114,7 @@ SUPPORTS: dict[str, Support] = {
             'signed_unit': f'{_REAL}; {_SIGNED.lower()}, and choose '
                            'IndependentContinuousBernoulli.',
             'real': f'{_REAL}, or undo the standardization of the counts.'},
-        is_count=True),
+        is_count=True, has_unit=True),
 }
 
 

@@ -4,7 +4,7 @@ import dataclasses
 
 from tfvae.data import BINARIZATIONS
 from tfvae.data import CACHES
-from tfvae.data import image_format
+from tfvae.data import ImageFormat
 from tfvae.data import RESIZE_METHODS
 from tfvae.settings import check_settings
 from tfvae.settings import setting
@@ -91,4 +91,5 @@ class DataConfig:
   def __post_init__(self):
     """Validates each value, and values that depend on each other."""
     check_settings(self)
-    image_format(self.image_size, self.resize, self.channels, self.background)
+    ImageFormat.of(
+        self.image_size, self.resize, self.channels, self.background)

@@ -4,7 +4,6 @@ import numpy as np
 
 from tfvae import data
 from tfvae.layers import LIKELIHOODS
-from tfvae.layers.likelihoods.independent_normal import moments
 from tfvae.layers.likelihoods.support import check_support
 from tfvae.training.config import Config
 
@@ -33,16 +32,15 @@ def training_moments(config: Config, images: data.ImageData
                      ) -> tuple[np.ndarray, np.ndarray] | None:
   """Returns mean and standard deviation of each element of the training x.
 
-  They are those of x as the model sees it. None for images, and for likelihoods
-  of data from 0 to 1, which have one unit.
+  They are those of x as the model sees it. None for images, and for data
+  without a unit, which are from 0 to 1.
   """
   kind = LIKELIHOODS[config.model.likelihood].kind_of_data()
-  if len(images.image_shape) == 3 or not (
-      kind.is_count or kind.contains(np.float32(-np.pi))):
+  if len(images.image_shape) == 3 or not kind.has_unit:
     return None
   stored = data.stored(images.train.images)
   chunks = (stored if kind.is_count else stored.full_range()).chunks()
-  return moments(
+  return data.moments(
       chunk if kind.is_count or chunk.dtype != np.uint8 else chunk / 255
       for chunk in chunks)
 

@@ -107,8 +107,7 @@ class ImageFolderTest(parameterized.TestCase, tf.test.TestCase):
     self.write([f'{i}.png' for i in range(9)])
     path = self.folder / '3.png'
     path.write_bytes(path.read_bytes()[:-20])
-    with self.assertRaisesRegex(
-        (ValueError, tf.errors.InvalidArgumentError), '3.png'):
+    with self.assertRaisesRegex(ValueError, r'1 of the files.*3\.png: '):
       self.load(cache=cache)
     with self.assertLogs(level='WARNING') as logs:
       loaded = self.load(cache=cache, skip_corrupt=True)
@@ -156,6 +155,22 @@ class ImageFolderTest(parameterized.TestCase, tf.test.TestCase):
     self.write(['test/c/0.png'])
     with self.assertRaisesRegex(ValueError, r"'test'.*a, b.*'test/c/0\.png'"):
       self.load()
+
+  @parameterized.parameters('0.png', 'other/0.png')
+  def test_images_outside_the_parts(self, path):
+    self.write([f'train/{i}.png' for i in range(4)])
+    self.write(['.hidden/0.png', '__MACOSX/0.png'])
+    self.load()
+    self.write([path])
+    with self.assertRaisesRegex(ValueError, f"outside of them.*'{path}'"):
+      self.load()
+
+  def test_labels_may_be_left_out_but_not_named(self):
+    self.write([f'{name}/{i}.png' for name in 'ab' for i in range(4)])
+    self.assertIsNone(self.load(label_key=None).num_classes)
+    for argument in ('label_key', 'image_key'):
+      with self.assertRaisesRegex(ValueError, f"{argument}='kind'"):
+        self.load(**{argument: 'kind'})
 
   def test_paths_that_do_not_exist(self):
     self.write(['0.png'])

@@ -33,14 +33,14 @@ class ImageFormat:
     resize: 'crop' scales an image until it covers the size and cuts its center;
       'pad' scales it until it fits and fills the rest with the background;
       'stretch' ignores the ratio of its sides.
-    channels: 1 (gray) or 3 (RGB).
+    channels: 1 (gray) or 3 (RGB); None for 1 if all files are gray, else 3.
     background: Color below transparent pixels and around padded images: a CSS
       name or '#rrggbb'.
   """
 
   size: tuple[int, int] | None = None
   resize: str = 'crop'
-  channels: int = 3
+  channels: int | None = None
   background: str = 'white'
 
   def __post_init__(self):
@@ -53,7 +53,7 @@ class ImageFormat:
       raise ValueError(
           f'`resize` must be one of {", ".join(RESIZE_METHODS)}. '
           f'Received: resize={self.resize!r}')
-    if self.channels not in (1, 3):
+    if self.channels not in (None, 1, 3):
       raise ValueError('`channels` must be 1 (gray) or 3 (RGB). Received: '
                        f'channels={self.channels!r}')
     try:
@@ -66,6 +66,17 @@ class ImageFormat:
   def __str__(self) -> str:
     size = 'x'.join(map(str, self.size or ('any',)))
     return f'{size}x{self.channels}-{self.resize}-{self.background}'
+
+  @classmethod
+  def of(cls, image_size: str | int | Sequence[int] | None = None,
+         resize: str = 'crop', channels: int | None = None,
+         background: str = 'white') -> 'ImageFormat':
+    """Returns the format of the arguments of `tfvae.data.load`.
+
+    Raises:
+      ValueError: If a value is not as described there.
+    """
+    return cls(_parsed_size(image_size), resize, channels, background)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +118,7 @@ def decode_image(content: bytes, form: ImageFormat) -> np.ndarray:
 
   Args:
     content: Content of the file.
-    form: Size, channels and background.
+    form: Size, channels and background; channels None stands for 3.
 
   Returns:
     An array `[height, width, channels]`, uint8.
@@ -128,7 +139,7 @@ def decode_image(content: bytes, form: ImageFormat) -> np.ndarray:
     if form.size is not None and image.size != form.size[::-1]:
       image = _resized(image, form)
     pixels = np.asarray(image)
-  return pixels.reshape(*pixels.shape[:2], form.channels)
+  return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
 
 
 def decode_images(contents: Sequence[bytes], form: ImageFormat) -> np.ndarray:
@@ -136,12 +147,31 @@ def decode_images(contents: Sequence[bytes], form: ImageFormat) -> np.ndarray:
 
   Args:
     contents: Contents of the files.
-    form: Size, channels and background; the size is not None.
+    form: Size, channels and background, none of them None.
   """
   pixels = np.empty((len(contents), *form.size, form.channels), np.uint8)
   for i, content in enumerate(contents):
     pixels[i] = decode_image(content, form)
   return pixels
+
+
+def _parsed_size(size: str | int | Sequence[int] | None
+                 ) -> tuple[int, int] | None:
+  """Returns (height, width) of '64', '64x48', 64 or (64, 48); None of None."""
+  if size is None:
+    return None
+  try:
+    numbers = ([int(n) for n in size.lower().split('x')]
+               if isinstance(size, str) else np.atleast_1d(size).tolist())
+  except ValueError:
+    numbers = []
+  if len(numbers) == 1:
+    numbers *= 2
+  if len(numbers) != 2 or not all(
+      isinstance(n, int) and 0 < n < 2**15 for n in numbers):
+    raise ValueError("`image_size` must be a height and a width, such as '64' "
+                     f"or '64x48'. Received: image_size={size!r}")
+  return tuple(numbers)
 
 
 @contextlib.contextmanager

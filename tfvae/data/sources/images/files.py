@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 import dataclasses
+import itertools
 import os
 
 # Extensions of the formats that are read, in lower case.
@@ -27,14 +28,12 @@ class FoundFiles:
     class_names: Names of the classes in alphabetical order; None without
       classes.
     labels: Class of each image, or None.
-    num_ignored: Number of other files, by extension.
   """
 
   paths: tuple[str, ...]
   parts: dict[str, int]
   class_names: tuple[str, ...] | None
   labels: tuple[int, ...] | None
-  num_ignored: dict[str, int]
 
 
 def find_files(folder: str) -> FoundFiles:
@@ -49,10 +48,13 @@ def find_files(folder: str) -> FoundFiles:
     folder: Path of the folder.
 
   Raises:
-    ValueError: If there are no images, or the classes of the parts differ.
+    ValueError: If there are no images, the classes of the parts differ, or an
+      image lies outside the parts.
   """
   num_ignored: dict[str, int] = {}
   roots = _part_folders(folder)
+  if roots != _NO_PARTS:
+    _check_outside(folder, roots)
   found = {part: sorted(_images(folder, names, num_ignored))
            for part, names in roots.items()}
   found = {part: paths for part, paths in found.items() if paths}
@@ -67,9 +69,8 @@ def find_files(folder: str) -> FoundFiles:
   index = {name: i for i, name in enumerate(names or ())}
   return FoundFiles(
       paths, {part: len(part_paths) for part, part_paths in found.items()},
-      names,
-      tuple(index[path.split('/')[depth]] for path in paths) if names else None,
-      dict(sorted(num_ignored.items())))
+      names, tuple(index[path.split('/')[depth]] for path in paths)
+      if names else None)
 
 
 def _part_folders(folder: str) -> dict[str, tuple[str, ...]]:
@@ -91,15 +92,14 @@ def _images(folder: str, roots: tuple[str, ...],
     for directory, subfolders, names in os.walk(
         os.path.join(folder, root), followlinks=True):
       subfolders[:] = [name for name in subfolders
-                       if not name.startswith(('.', '__'))]
+                       if not _is_hidden(name)]
       if os.path.realpath(directory) in visited:
         subfolders[:] = []
         continue
       visited.add(os.path.realpath(directory))
       for name in names:
-        extension = os.path.splitext(name)[1].lower()
-        if name.startswith('.') or extension not in EXTENSIONS:
-          kind = name if name.startswith('.') else extension or name
+        if not _is_image(name):
+          kind = os.path.splitext(name)[1].lower() or name
           num_ignored[kind] = num_ignored.get(kind, 0) + 1
           continue
         path = os.path.relpath(os.path.join(directory, name), folder)
@@ -127,6 +127,32 @@ def _check_classes(folder: str, part: str, paths: list[str], depth: int,
           f"The part '{part}' needs the classes of the training part, one "
           f'subfolder each: {_listed(names)}. Move the image, or add training '
           f'images of its class. Received: {path!r} in {folder!r}')
+
+
+def _check_outside(folder: str, roots: dict[str, tuple[str, ...]]) -> None:
+  """Raises a ValueError if an image is in none of the parts."""
+  parts = {name for names in roots.values() for name in names}
+  with os.scandir(folder) as entries:
+    others = [entry for entry in entries if entry.name not in parts]
+  found = [entry.name for entry in others
+           if not entry.is_dir() and _is_image(entry.name)]
+  found += list(itertools.islice(_images(folder, tuple(
+      entry.name for entry in others
+      if entry.is_dir() and not _is_hidden(entry.name)), {}), 1))
+  if found:
+    raise ValueError(
+        f'The folder has the parts {", ".join(sorted(parts))}, and images '
+        'outside of them. Move these images into a part, or rename the parts '
+        f'if they are classes. Received: {found[0]!r} in {folder!r}')
+
+
+def _is_image(name: str) -> bool:
+  return not name.startswith('.') and (
+      os.path.splitext(name)[1].lower() in EXTENSIONS)
+
+
+def _is_hidden(name: str) -> bool:
+  return name.startswith(('.', '__'))
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -2,11 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from concurrent import futures
 import dataclasses
 import functools
-import hashlib
-import logging
 import os
 
 import numpy as np
@@ -14,12 +11,13 @@ import tensorflow as tf
 
 from tfvae.data.sources.data_set import cache_directory
 from tfvae.data.sources.data_set import DataSet
-from tfvae.data.sources.images.decoding import decode_image
+from tfvae.data.sources.images.checking import handle_corrupt
+from tfvae.data.sources.images.checking import look_at
+from tfvae.data.sources.images.checking import unreadable
+from tfvae.data.sources.images.checking import warn_of_copies
 from tfvae.data.sources.images.decoding import decode_images
 from tfvae.data.sources.images.decoding import Header
 from tfvae.data.sources.images.decoding import ImageFormat
-from tfvae.data.sources.images.decoding import read_header
-from tfvae.data.sources.images.decoding import UnreadableImageError
 from tfvae.data.sources.images.files import find_files
 from tfvae.data.sources.images.files import FoundFiles
 from tfvae.data.sources.source import ExampleSpec
@@ -27,11 +25,7 @@ from tfvae.data.sources.source import Files
 from tfvae.data.sources.source import LabelSpec
 from tfvae.data.sources.source import Source
 
-_LOGGER = logging.getLogger(__name__)
-
-# Files that one thread looks at before the next progress is logged.
-_FILES = 256
-_NAMED = 5  # Files that a message names.
+_NAMED = 5  # Sizes that a message names.
 
 
 class ImageFolder(DataSet):
@@ -39,19 +33,17 @@ class ImageFolder(DataSet):
 
   Attributes:
     form: Size and channels that all images get.
-    num_skipped: Number of unreadable files that were left out.
   """
 
-  def __init__(self, folder: str, form: ImageFormat | None = None,
-               channels: int | None = None, skip_corrupt: bool = False,
-               verify: bool = False):
+  def __init__(self, folder: str, form: ImageFormat, has_labels: bool = True,
+               skip_corrupt: bool = False, verify: bool = False):
     """Finds the images and reads their headers.
 
     Args:
       folder: Path of the folder; see `find_files`.
-      form: Size, resizing and background; the size None stands for that of the
-        files, which is then the same for all.
-      channels: 1 or 3; None for 1 if all images are gray and otherwise 3.
+      form: Size, channels, resizing and background; the size None stands for
+        that of the files, which is then the same for all.
+      has_labels: Whether subfolders are classes.
       skip_corrupt: Whether unreadable files are left out with a warning.
       verify: Whether each image is decoded now, to find those that are cut off.
 
@@ -61,17 +53,14 @@ class ImageFolder(DataSet):
     """
     self._folder = os.path.abspath(os.path.expanduser(folder))
     found = find_files(self._folder)
-    looks = _looked_at(self._folder, found.paths, verify or skip_corrupt)
-    corrupt = {path: look for path, look in zip(found.paths, looks, strict=True)
-               if isinstance(look, str)}
+    looks = look_at(self._folder, found.paths, verify or skip_corrupt)
+    corrupt = unreadable(found.paths, looks)
     if corrupt:
-      _handle_corrupt(self._folder, corrupt, skip_corrupt)
+      handle_corrupt(self._folder, corrupt, skip_corrupt)
       found = _without(found, corrupt)
       looks = [look for look in looks if not isinstance(look, str)]
-    self.num_skipped, self._found = len(corrupt), found
-    _warn_of_copies(found, [look.digest for look in looks])
-    self.form = _form(folder, [look.header for look in looks],
-                      form or ImageFormat(), channels)
+    warn_of_copies(found, [look.digest for look in looks])
+    self.form = _form(folder, [look.header for look in looks], form)
     rows = np.arange(len(found.paths))
     ends = np.cumsum(list(found.parts.values()))
     super().__init__(
@@ -81,23 +70,27 @@ class ImageFolder(DataSet):
          for path, look in zip(found.paths, looks, strict=True)})
     self._paths = np.array(
         [os.path.join(self._folder, path) for path in found.paths])
-    self._labels = found.labels and np.array(found.labels, np.int64)
+    self._label = self._labels = None
+    if has_labels and found.labels:
+      self._label = LabelSpec(
+          'label', len(found.class_names), found.class_names)
+      self._labels = np.array(found.labels, np.int64)
 
   def source(self, split: str, rows: np.ndarray) -> 'ImageFolderSource':
     """Returns the images of these rows as a source."""
-    names = self._found.class_names
-    label = LabelSpec('label', len(names), names) if names else None
     return ImageFolderSource(
-        self.name, f'{self.full_name}/{self.form}', split,
-        self._paths[rows], None if label is None else self._labels[rows],
-        label, self.form)
+        self.name, f'{self.full_name}/{self.form}', split, self._paths[rows],
+        self._label, None if self._labels is None else self._labels[rows],
+        self.form)
 
 
 class ImageFolderSource(Source):
   """Some of the images of a folder; a record is the content of a file."""
 
+  has_digest = True
+
   def __init__(self, name: str, full_name: str, split: str, paths: np.ndarray,
-               labels: np.ndarray | None, label: LabelSpec | None,
+               label: LabelSpec | None, labels: np.ndarray | None,
                form: ImageFormat):
     """Initializes the source.
 
@@ -106,8 +99,8 @@ class ImageFolderSource(Source):
       full_name: Name that identifies the content.
       split: Split expression.
       paths: Paths of the images, string `[n]`.
-      labels: Classes, int64 `[n]`, or None.
       label: Description of the classes, or None.
+      labels: Classes, int64 `[n]`, or None.
       form: Size and channels of the images.
     """
     super().__init__(
@@ -154,60 +147,11 @@ class ImageFolderSource(Source):
       yield from super().pieces(image)
     except tf.errors.OpError:
       paths = tuple(self._paths.tolist())
-      looks = _looked_at('', paths, verify=True)
-      corrupt = {path: look for path, look in zip(paths, looks, strict=True)
-                 if isinstance(look, str)}
+      looks = look_at('', paths, verify=True)
+      corrupt = unreadable(paths, looks)
       if corrupt:
-        _handle_corrupt(self.name, corrupt, skip_corrupt=False)
+        handle_corrupt(self.name, corrupt, skip_corrupt=False)
       raise
-
-
-@dataclasses.dataclass(frozen=True)
-class _Look:
-  """Result of looking at a file: a header and a digest of the content."""
-
-  header: Header
-  digest: str
-
-
-def _looked_at(folder: str, paths: tuple[str, ...],
-               verify: bool) -> list[_Look | str]:
-  """Returns the look at each file, or the reason why it cannot be read."""
-
-  def look(path: str) -> _Look | str:
-    try:
-      with open(os.path.join(folder, path), 'rb') as file:
-        content = file.read()
-      header = read_header(content)
-      if verify:
-        decode_image(content, ImageFormat())
-    except (OSError, UnreadableImageError) as error:
-      return getattr(error, 'strerror', None) or str(error)
-    return _Look(header, hashlib.blake2b(content, digest_size=16).hexdigest())
-
-  found = []
-  with futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-    for start in range(0, len(paths), _FILES):
-      found += pool.map(look, paths[start:start + _FILES])
-      if start and start % (_FILES * 64) == 0:
-        _LOGGER.info('%s: %d of %d files checked.', folder, start, len(paths))
-  return found
-
-
-def _handle_corrupt(folder: str, corrupt: Mapping[str, str],
-                    skip_corrupt: bool) -> None:
-  """Raises a ValueError for files that cannot be read, or warns of them."""
-  named = '; '.join(
-      f'{path}: {reason}' for path, reason in list(corrupt.items())[:_NAMED])
-  more = f', and {len(corrupt) - _NAMED} more' if len(corrupt) > _NAMED else ''
-  if skip_corrupt:
-    _LOGGER.warning('%d unreadable files of %s are left out: %s%s.',
-                    len(corrupt), folder, named, more)
-    return
-  raise ValueError(
-      f'{len(corrupt):,} of the files cannot be read as images. Repair or '
-      'remove them, or set `skip_corrupt=True` to leave them out. Received: '
-      f'{named}{more} in {folder!r}')
 
 
 def _without(found: FoundFiles, corrupt: Mapping[str, str]) -> FoundFiles:
@@ -225,26 +169,10 @@ def _without(found: FoundFiles, corrupt: Mapping[str, str]) -> FoundFiles:
       labels=found.labels and tuple(np.array(found.labels)[kept].tolist()))
 
 
-def _warn_of_copies(found: FoundFiles, digests: list[str]) -> None:
-  """Warns of files with the same content in different parts."""
-  part_of = np.repeat(list(found.parts), list(found.parts.values()))
-  first: dict[str, int] = {}
-  copies = []
-  for i, digest in enumerate(digests):
-    j = first.setdefault(digest, i)
-    if part_of[i] != part_of[j]:
-      copies.append((j, i))
-  if copies:
-    j, i = copies[0]
-    _LOGGER.warning(
-        '%d images are in two parts of the data set, which makes scores too '
-        'good; the first one is %s and %s.', len(copies), found.paths[j],
-        found.paths[i])
-
-
-def _form(folder: str, headers: list[Header], form: ImageFormat,
-          channels: int | None) -> ImageFormat:
+def _form(folder: str, headers: list[Header],
+          form: ImageFormat) -> ImageFormat:
   """Returns the format of the images, with a size and channels."""
+  channels = form.channels
   if channels is None:
     channels = 1 if all(header.is_gray for header in headers) else 3
   sizes = Counter(header.size for header in headers)

@@ -1,0 +1,1 @@
+"""Arrays: `.npy` and `.npz` files, and NumPy arrays in memory."""

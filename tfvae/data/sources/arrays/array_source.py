@@ -1,0 +1,118 @@
+"""Rows of arrays as a source."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.data.sources.data_set import cache_directory
+from tfvae.data.sources.source import ExampleSpec
+from tfvae.data.sources.source import Files
+from tfvae.data.sources.source import LabelSpec
+from tfvae.data.sources.source import Source
+
+# Rows that are read at once, and shuffled as a block where rows are streamed.
+_BLOCK_BYTES = 2**20
+# Blocks that take turns, and rows of each turn, in a shuffled order.
+_CYCLE_LENGTH, _BLOCK_LENGTH = 16, 16
+
+
+class ArraySource(Source):
+  """Some of the rows of arrays; a record is the bytes of a row."""
+
+  has_digest = True
+
+  def __init__(self, name: str, full_name: str, split: str, key: str,
+               arrays: Sequence[np.ndarray], rows: np.ndarray,
+               label: LabelSpec | None, labels: np.ndarray | None):
+    """Initializes the source.
+
+    Args:
+      name: Name of the data set.
+      full_name: Name that identifies the content.
+      split: Name of the rows.
+      key: Name of the arrays.
+      arrays: Arrays of one shape and dtype, whose rows are numbered through.
+      rows: Row numbers, int64 `[n]`.
+      label: Description of the classes, or None.
+      labels: Class of each of the rows, int64 `[n]`, or None.
+    """
+    super().__init__(
+        name, full_name, split,
+        ExampleSpec(key, _shape(arrays[0]), _model_dtype(arrays[0].dtype),
+                    is_image=False), label, {}, cache_directory())
+    self._arrays, self._numbers = arrays, rows
+    self._starts = np.cumsum([0, *map(len, arrays)])
+    self.integers = (np.zeros([len(rows), 0], np.int64) if labels is None
+                     else labels[:, np.newaxis])
+
+  def __len__(self) -> int:
+    return len(self._numbers)
+
+  def files(self) -> Files:
+    """Returns blocks of rows, which take turns in a shuffled order."""
+    row = max(1, self._arrays[0][:1].nbytes)
+    size = max(1, _BLOCK_BYTES // row)
+    first = np.arange(0, len(self), size, dtype=np.int64)
+    return Files(np.full(len(first), ''), first,
+                 np.minimum(first + size, len(self)) - first, first)
+
+  def records(self, files: Files, in_order: bool = True) -> tf.data.Dataset:
+    """Returns pairs of a row number and the bytes of a row."""
+
+    def block(skip, take, first):
+      rows = tf.range(skip, skip + take)
+      found = tf.numpy_function(self._bytes, [rows], tf.string, stateful=False)
+      return tf.data.Dataset.from_tensor_slices(
+          (first + tf.range(take), tf.ensure_shape(found, [None])))
+
+    parts = tf.data.Dataset.from_tensor_slices(tuple(files[1:]))
+    return parts.flat_map(block) if in_order else parts.interleave(
+        block, cycle_length=_CYCLE_LENGTH, block_length=_BLOCK_LENGTH)
+
+  def decode(self, records: tf.Tensor, image: bool = True,
+             integers: bool = True) -> dict[str, tf.Tensor]:
+    """Decodes rows, `[b]`; see `Source.decode`."""
+    del integers  # They are not in the records.
+    if not image:
+      return {}
+    dtype = self.example.dtype
+    values = tf.io.decode_raw(records, tf.as_dtype(dtype))
+    return {'images': tf.reshape(values, [-1, *self.example.shape])}
+
+  def pieces(self, image: bool = True) -> Iterator[dict[str, np.ndarray]]:
+    """Yields the rows in order; see `Source.pieces`."""
+    if not image:
+      yield from super().pieces(image)
+      return
+    for start in range(0, len(self), self.piece_size):
+      stop = min(start + self.piece_size, len(self))
+      piece = {'images': self._values(np.arange(start, stop)),
+               'integers': self.integers[start:stop]}
+      self._check_numbers(piece['images'])
+      yield piece
+
+  def _bytes(self, rows: np.ndarray) -> np.ndarray:
+    return np.array([row.tobytes() for row in self._values(rows)], object)
+
+  def _values(self, rows: np.ndarray) -> np.ndarray:
+    """Returns rows as the model takes them."""
+    numbers = self._numbers[rows]
+    array = np.searchsorted(self._starts, numbers, 'right') - 1
+    values = np.empty([len(rows), *self.example.shape], self.example.dtype)
+    for i, x in enumerate(self._arrays):
+      chosen = array == i
+      if chosen.any():
+        values[chosen] = np.reshape(
+            x[numbers[chosen] - self._starts[i]], [-1, *self.example.shape])
+    return values
+
+
+def _shape(x: np.ndarray) -> tuple[int, ...]:
+  """Returns the shape of one x; an image gets an axis of channels."""
+  return (*x.shape[1:], 1) if x.ndim == 3 else x.shape[1:]
+
+
+def _model_dtype(dtype: np.dtype) -> type[np.number]:
+  """Returns uint8 for pixels and bits, else float32."""
+  return np.uint8 if dtype in (np.uint8, np.bool_) else np.float32
