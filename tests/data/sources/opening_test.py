@@ -55,7 +55,8 @@ class OpeningTest(parameterized.TestCase, tf.test.TestCase):
           ({'form': ImageFormat(size=(4, 4))}, 'image_size'),
           ({'form': ImageFormat(resize='pad')}, 'resize'),
           ({'form': ImageFormat(background='black')}, 'background'),
-          ({'form': ImageFormat(channels=1)}, 'channels'), ({'skip_corrupt': True}, 'corrupt')))
+          ({'form': ImageFormat(channels=1)}, 'channels'),
+          ({'skip_corrupt': True}, 'corrupt')))
   def test_settings_of_folders_alone(self, name, case):
     settings, argument = case
     with self.assertRaisesRegex(ValueError, f'{argument}` .*folder.*{name}'):

@@ -23,7 +23,7 @@ def parts_held_out(source: Source, fractions: Mapping[str, float], seed: int,
     by_class: Parts that get the same share of every class.
 
   Returns:
-    int8 `[n]`.
+    Integers `[n]`, int8.
 
   Raises:
     ValueError: If there are too few rows.
