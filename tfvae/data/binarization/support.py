@@ -19,16 +19,18 @@ def check_binarization(binarization: str) -> None:
 def check_support(images: Images, binarization: str) -> None:
   """Raises unless a Bernoulli likelihood is defined on the binarized images.
 
-  It is defined on 0 and 1 alone. 'dynamic' and 'static' produce these from any
-  image. With 'none', the pixels must be 0 or 1 already: 0 or 255 in uint8
-  images (or 0 or 1, if no pixel is above 1), 0.0 or 1.0 in floating images.
+  It is defined on 0 and 1 alone. 'dynamic' and 'static' produce these from
+  uint8 images, and from floating numbers in [0, 1]. With 'none', the pixels
+  must be 0 or 1 already: 0 or 255 in uint8 images (or 0 or 1, if no pixel is
+  above 1), 0.0 or 1.0 in floating images.
 
   Args:
     images: Array of any shape, uint8 or floating, or stored images.
     binarization: One of `BINARIZATIONS`.
 
   Raises:
-    ValueError: If a pixel is neither 0 nor 1 with 'none'.
+    ValueError: If a pixel is neither 0 nor 1 with 'none', or a floating number
+      lies outside [0, 1] otherwise.
   """
   check_binarization(binarization)
   if binarization != 'none':
