@@ -1,4 +1,4 @@
-"""Exports of a run: at its end, repeated, elsewhere, or none."""
+"""Exports of a run: at its end, repeated, and elsewhere."""
 
 import dataclasses
 import os
@@ -56,11 +56,6 @@ class ExportTest(tf.test.TestCase):
     export_run(dataclasses.replace(self.config, export_dir=base_path),
                self.workdir)
     self.assertEqual(self._versions(base_path), ['1'])
-
-  def test_leaves_it_out(self):
-    workdir = os.path.join(self.create_tempdir().full_path, 'run')
-    train_and_evaluate(dataclasses.replace(self.config, export=False), workdir)
-    self.assertFalse(os.path.exists(os.path.join(workdir, 'export')))
 
   def test_refuses_what_is_no_finished_run(self):
     with self.assertRaisesRegex(

@@ -176,7 +176,7 @@ def _elbo_parts(model, chunk_size, inputs, target, draw) -> ElboParts:
   log_likelihood = draws.log_likelihood(
       model, inference.latents, target, inputs, chunk_size)
   return tf.nest.map_structure(
-      lambda nats: tf.broadcast_to(nats, log_likelihood.shape),
+      lambda nats: tf.broadcast_to(nats, tf.shape(log_likelihood)),
       inference.elbo_parts(log_likelihood))
 
 

@@ -40,10 +40,10 @@ def _arrays(result):
 MEASURES = {
     'annealed_importance_sampling': lambda model, data:
         evaluation.annealed_importance_sampling(
-            model, data, 3, 2, jit_compile=False),
+            model, data, 2, 2, 1, jit_compile=False),
     'bidirectional_bounds': lambda model, data:
         evaluation.bidirectional_bounds(
-            model, _N, 3, 2, jit_compile=False),
+            model, _N, 2, 2, 1, jit_compile=False),
     'elbo': evaluation.elbo,
     'importance_weighted_nll': lambda model, data:
         evaluation.importance_weighted_nll(model, data, 3),

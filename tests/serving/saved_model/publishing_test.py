@@ -20,10 +20,13 @@ from tfvae.serving.saved_model import publishing
 
 # Without TensorFlow, which takes long to start and does not like to be forked.
 _HEAD = """
-import errno, fcntl, importlib.util, json, os, signal, sys, time
+import errno, fcntl, importlib.util, json, os, signal, sys, time, types
+tfvae = sys.modules['tfvae'] = types.ModuleType('tfvae')
+tfvae.__path__ = [sys.argv[1].rpartition('/serving/')[0]]
 spec = importlib.util.spec_from_file_location('publishing', sys.argv[1])
 publishing = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(publishing)
+assert 'tensorflow' not in sys.modules
 base = sys.argv[2]
 
 def write(path, text):

@@ -32,7 +32,8 @@ def reduce_over_draws(
   """Reduces quantities over K draws of q(z|x), in float64.
 
   Draws are made in blocks of `BLOCK_SIZE`, each with its own seed. A loop over
-  the blocks runs inside one compiled call for each batch.
+  the blocks runs inside one compiled call for each batch. It is traced once for
+  batches of all sizes.
 
   Args:
     model: Model of q(z|x).
@@ -54,12 +55,23 @@ def reduce_over_draws(
       model, _reduced, quantities, reduce, neutral, chunk_size,
       min(BLOCK_SIZE, num_samples), jit_compile=jit_compile)
   k = tf.constant(num_samples)
-  results = [
-      tf.nest.map_structure(
-          np.array, reduced(inputs, tf.constant([seed, index]), k))
-      for index, inputs in examples(
-          model, dataset, title or '', title is not None, with_target=True)]
+  results = []
+  for index, inputs in examples(
+      model, dataset, title or '', title is not None, with_target=True):
+    if not index and not tf.config.functions_run_eagerly():
+      reduced = _of_any_size(reduced, inputs, tf.constant([seed, index]), k)
+    results.append(tf.nest.map_structure(
+        np.array, reduced(inputs, tf.constant([seed, index]), k)))
   return tf.nest.map_structure(lambda *rows: np.concatenate(rows), *results)
+
+
+def _of_any_size(function: Callable[..., Any], batch: Any,
+                 *arguments: tf.Tensor) -> Callable[..., Any]:
+  """Returns a `tf.function` as traced for batches like this, of any size."""
+  return function.get_concrete_function(
+      tf.nest.map_structure(
+          lambda x: tf.TensorSpec([None, *x.shape[1:]], x.dtype), batch),
+      *(tf.TensorSpec.from_tensor(argument) for argument in arguments))
 
 
 def _reduced(model, quantities, reduce, neutral, chunk_size, block, batch,
@@ -84,9 +96,15 @@ def _reduced(model, quantities, reduce, neutral, chunk_size, block, batch,
 
     return index + 1, tf.nest.map_structure(add, totals, values(index))
 
-  start = tf.nest.map_structure(  # For the shapes; no value is computed.
-      lambda value: tf.fill(value.shape[1:], tf.cast(neutral, tf.float64)),
-      values(0))
+  first = values(0)
+  start = tf.nest.map_structure(
+      lambda value: tf.fill(
+          tf.shape(value)[1:], tf.cast(neutral, tf.float64)), first)
+  if block < BLOCK_SIZE:  # Then K is the size of the only block.
+    return tf.nest.map_structure(
+        lambda total, value: reduce(
+            tf.concat([total[tf.newaxis], value], axis=0), axis=0),
+        start, first)
   return tf.while_loop(
       lambda index, _: index * block < num_samples, body, [0, start],
       parallel_iterations=1)[1]  # Parallel iterations would need more memory.
@@ -119,9 +137,9 @@ def log_likelihood(
   chunks = {
       name: tf.reshape(
           tf.pad(z, [[0, num_chunks * size - n], [0, 0], [0, 0]]),
-          [num_chunks, size, *z.shape[1:]])
+          [num_chunks, size, tf.shape(z)[1], z.shape[2]])
       for name, z in latents.items()}
   parts = tf.map_fn(
       lambda chunk: model.log_likelihood(chunk, target, inputs), chunks,
       parallel_iterations=1, fn_output_signature=tf.float32)
-  return tf.reshape(parts, [num_chunks * size, -1])[:n]
+  return tf.reshape(parts, [num_chunks * size, tf.shape(parts)[2]])[:n]
