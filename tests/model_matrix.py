@@ -32,7 +32,7 @@ FACTORS = {
     'posterior': list(POSTERIORS),
     'objective': list(OBJECTIVES),
     'network': list(models.NETWORKS),
-    'execution': ['eager', 'graph', 'xla'],
+    'execution': ['eager', 'xla'],
 }
 # A likelihood depends on the output of the decoder, not on the latents; and the
 # latents depend on the features that a network returns, not on its kind.
@@ -60,7 +60,7 @@ def _is_possible(case):
 # Values that trace and compile slowly, and what they cost by execution.
 _SLOW = {'resnet', 'conv', 'ladder', 'ladder, precision_weighted', 'two_layer',
          'realnvp', 'maf', 'vamp', 'iaf', 'iaf_tril', 'iwae', 'dreg'}
-_COSTS = {'graph': 0.5, 'xla': 1.0}
+_COSTS = {'xla': 1.0}
 
 
 def _pairs(case):

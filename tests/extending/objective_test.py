@@ -29,7 +29,8 @@ class ObjectiveRecipeTest(tf.test.TestCase):
 
   def test_trains_evaluates_and_loads(self):
     workdir = self.create_tempdir().full_path
-    facts = recipe.run('objective', workdir, _CHECK.format(workdir=workdir))
+    facts = recipe.run('objective', workdir, _CHECK.format(workdir=workdir),
+                       export=False)
     self.assertEqual(facts['objective'], {'alpha': 0.3, 'num_samples': 5})
     self.assertTrue(np.isfinite(facts['metrics']['test']['elbo']))
     log_weights = np.float64(facts['log_weights'])

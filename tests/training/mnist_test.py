@@ -61,12 +61,12 @@ class MnistTest(tf.test.TestCase):
   def test_two_epochs(self):
     metrics = train_and_evaluate(
         Config(dataset='mnist', data_dir=self.data_dir, latents='z:50',
-               epochs=2, evaluations=('importance_weighted',),
+               epochs=2, jit='false', evaluations=('importance_weighted',),
                eval_importance_samples=50, eval_importance_examples=500,
                export=False),
         os.path.join(self.get_temp_dir(), 'run'))
-    # 139.2 when this was written; with the KL counted twice
-    # (--kl_weight=2), 146.7.
+    # 140.8 when this was written; with the KL counted twice
+    # (--kl_weight=2), 148.3.
     self.assertBetween(-metrics['test']['elbo'], 137, 145)
     self.assertLess(metrics['test']['iwae_nll'], -metrics['test']['elbo'])
 
