@@ -56,8 +56,10 @@ setup(
         'keras>=3.12,<4',
         'matplotlib>=3.9',
         'numpy>=2.0,<3',
+        'pandas>=2.2',
         'pillow>=11',
         'protobuf>=6.31,<8',
+        'pyarrow>=17',  # Reads Parquet for pandas.
         'scikit-learn>=1.5',
         'scipy>=1.13',
         f'tensorboard{_TENSORFLOW}',  # No longer comes with TensorFlow.

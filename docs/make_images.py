@@ -42,7 +42,7 @@ ROOMS = (
     ('__main__',), ('training',), ('report', 'serving'), ('evaluation',),
     ('models',), ('objectives',), ('inference',),
     ('priors', 'regularizers', 'losses'), ('layers',), ('graph', 'schedules'),
-    ('settings',), ('registry', 'files', 'pipelines'))
+    ('settings', 'tables'), ('registry', 'files', 'pipelines'))
 _COLUMN = 74  # Percent of the width.
 
 # CSS selector of the part of the report that each file shows.

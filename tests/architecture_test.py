@@ -33,7 +33,7 @@ _FOUNDATION = {room for rooms in _LEVELS[-2:] for room in rooms}
 _SUBROOMS = {
     'data': (('batches', 'splits'), ('binarization',), ('storage',),
              ('sources',)),
-    'layers': (('likelihoods', 'posteriors'), ('base',)),
+    'layers': (('columns',), ('likelihoods', 'posteriors'), ('base',)),
 }
 # Earlier module names that stay importable.
 _ALIASES = {'learning_rates'}

@@ -19,6 +19,7 @@ from tfvae.evaluation import MEASURES
 from tfvae.report.sections.explanations import explanations
 from tfvae.training import config_from_flags
 from tfvae.training import define_flags
+from tfvae.training.command_line.modes import FIRST_MODES
 from tfvae.training.flag_names import as_flags
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -161,7 +162,7 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
             for argument in arguments])
         workdir = flag_values.workdir
         self.assertIsNotNone(workdir)
-        if flag_values.mode == 'train':
+        if flag_values.mode in FIRST_MODES:
           self.assertNotIn(workdir, trained)  # None resumes another's run.
           trained.append(workdir)
         else:

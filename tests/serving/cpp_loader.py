@@ -24,13 +24,13 @@ from google.protobuf import unknown_fields
 import numpy as np
 
 # TF_DataType by NumPy's name of it; bytes are objects to NumPy.
-_DTYPES = {'float32': 1, 'int32': 3, 'object': 7}
+_DTYPES = {'float32': 1, 'int32': 3, 'object': 7, 'bool': 10}
 # TF_Code of what a client or a deployer gets wrong; a server replies 400 to 3.
 _CODES = {3: 'INVALID_ARGUMENT', 5: 'NOT_FOUND'}
 _POINTERS = (
     'TF_NewStatus', 'TF_NewSessionOptions', 'TF_NewGraph', 'TF_NewBuffer',
     'TF_LoadSessionFromSavedModel', 'TF_GraphOperationByName',
-    'TF_AllocateTensor', 'TF_TensorData')
+    'TF_AllocateTensor', 'TF_TensorData', 'TF_StringGetDataPointer')
 
 
 class _Buffer(ctypes.Structure):
@@ -70,7 +70,7 @@ class CppLoader:
     Args:
       model: Directory of the SavedModel, which is loaded once.
       signature: Name of the signature.
-      inputs: Arrays by name: float32, int32, or bytes as objects.
+      inputs: Arrays by name: float32, int32, bool, or bytes as objects.
 
     Raises:
       RuntimeError: If TensorFlow rejects the model or the inputs.
@@ -164,6 +164,14 @@ class _Library:
     shape = [self._c.TF_Dim(tensor, axis)
              for axis in range(self._c.TF_NumDims(tensor))]
     array = np.empty(shape, names[self._c.TF_TensorType(tensor)])
+    if array.dtype == object:
+      strings = (_TString * array.size).from_address(
+          self._c.TF_TensorData(tensor))
+      array.flat = [ctypes.string_at(
+          self._c.TF_StringGetDataPointer(ctypes.byref(string)),
+          self._c.TF_StringGetSize(ctypes.byref(string)))
+                    for string in strings]
+      return array
     ctypes.memmove(
         array.ctypes.data, self._c.TF_TensorData(tensor), array.nbytes)
     return array

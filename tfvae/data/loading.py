@@ -6,11 +6,13 @@ import math
 import os
 
 import numpy as np
+import pandas as pd
 
 from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.opening import open_data_set
 from tfvae.data.sources.opening import Opened
 from tfvae.data.sources.source import Source
+from tfvae.data.sources.tables.table_data import MISSING
 from tfvae.data.splits.carving import PARTS
 from tfvae.data.splits.carving import parts_held_out
 from tfvae.data.splits.in_memory import parts_in_memory
@@ -19,6 +21,7 @@ from tfvae.data.splits.on_disk import split_on_disk
 from tfvae.data.splits.split import Split
 from tfvae.data.splits.streamed import streamed_split
 from tfvae.data.storage.memory import check_memory
+from tfvae.tables import Schema
 
 CACHES = ('memory', 'disk', 'none')
 
@@ -42,6 +45,7 @@ class ImageData:
       name of the part; empty if nothing was carved.
     content: Digest of each file or array; empty for a data set of TFDS, whose
       version names its content.
+    schema: Columns of a table, x in their order; None for other data.
   """
 
   name: str
@@ -53,6 +57,7 @@ class ImageData:
   factor_names: tuple[str, ...] = ()
   carved: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
   content: Mapping[str, str] = dataclasses.field(default_factory=dict)
+  schema: Schema | None = None
 
   @property
   def image_shape(self) -> tuple[int, ...]:
@@ -60,7 +65,8 @@ class ImageData:
     return self.train.images.shape[1:]
 
 
-def load(name: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
+def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
+                | pd.DataFrame),
          data_dir: str | None = None, train_split: str = 'train',
          validation_split: str | None = None, test_split: str = 'test',
          validation_fraction: float = 0.1, image_key: str = 'image',
@@ -68,8 +74,10 @@ def load(name: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
          cache_dir: str | None = None, test_fraction: float = 0.1,
          image_size: str | int | Sequence[int] | None = None,
          resize: str = 'crop', channels: int | None = None,
-         background: str = 'white', skip_corrupt: bool = False) -> ImageData:
-  """Loads a data set of TFDS, a folder of images, or arrays.
+         background: str = 'white', skip_corrupt: bool = False,
+         schema: str | os.PathLike[str] | None = None,
+         missing: str = 'refuse') -> ImageData:
+  """Loads a data set of TFDS, a folder of images, arrays, or a table.
 
   `name` is one of:
 
@@ -79,11 +87,14 @@ def load(name: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
   - a folder of images, with a subfolder for each class, or with subfolders
     'train', 'validation' and 'test', or with images only;
   - a `.npy` or `.npz` file, an array, or a dictionary of arrays: 'x', 'y',
-    'x_test', 'y_test', …
+    'x_test', 'y_test', …;
+  - a `.csv`, `.tsv` or `.parquet` file, a folder of them, such as 'train.csv'
+    and 'test.csv', or a data frame of pandas.
 
   Images of any size, mode and orientation become uint8 `[height, width,
   channels]`. uint8 arrays are pixels, boolean arrays bits; other numbers become
-  float32.
+  float32. The x of a table has a float32 for each column, which
+  `tfvae.tables.Column` describes.
 
   Where the data set has no part 'test', `test_fraction` of the training split
   is held out first, the same share of every class. Without a validation split,
@@ -104,9 +115,9 @@ def load(name: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
     validation_fraction: Fraction of the training split that is held out for
       validation, between 0 and 1.
     image_key: Name of the image feature, or of the array of x.
-    label_key: Name of the label feature or array; None for no labels. The
-      default, 'label', may be missing, and stands for 'y' of arrays. A factor
-      can be the label.
+    label_key: Name of the label feature, array or column; None for no labels.
+      The default, 'label', may be missing, and stands for 'y' of arrays. A
+      factor can be the label. The column of the labels is not part of x.
     seed: Integer that fixes which rows are held out.
     cache: Place of the decoded images: 'memory'; 'disk', in files that are
       written once and read as needed; or 'none', which decodes the training
@@ -125,6 +136,10 @@ def load(name: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
     background: Color below transparent pixels and of `resize='pad'`.
     skip_corrupt: Whether unreadable images of a folder are left out with a
       warning, instead of an error.
+    schema: File that describes the columns of a table; by default they are
+      recognized in the training rows.
+    missing: 'refuse' for an error if values of a table are missing, or 'drop'
+      to leave such rows out.
 
   Returns:
     The data, uint8 or float32, with int64 labels and factors.
@@ -135,10 +150,13 @@ def load(name: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
       checked before it.
   """
   _check(validation_fraction, test_fraction, cache)
+  if missing not in MISSING:
+    raise ValueError(f'`missing` must be one of {", ".join(MISSING)}. '
+                     f'Received: missing={missing!r}')
   form = ImageFormat.of(image_size, resize, channels, background)
   opened = open_data_set(
       name, data_dir, image_key, label_key, form, skip_corrupt,
-      verify=cache == 'none')
+      cache == 'none', schema, missing)
   sources = opened.sources(
       _splits(opened, train_split, validation_split, test_split))
   fractions = {part: fraction for part, fraction in (
@@ -163,7 +181,7 @@ def load(name: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
       tuple(source.factors.values()),
       {part_name: np.flatnonzero(part == PARTS.index(part_name))
        for part_name in found} if fractions else {},
-      opened.content)
+      opened.content, opened.schema)
 
 
 load_images = load  # The name of earlier versions.

@@ -49,6 +49,7 @@ from tfvae.registry import public_names
 from tfvae.evaluation.importance_weighted_measure import (
     ImportanceWeightedMeasure,
 )
+from tfvae.evaluation.columns_measure import ColumnsMeasure
 from tfvae.evaluation.latents.latent_space_measure import LatentSpaceMeasure
 from tfvae.evaluation.factors.representation_measure import (
     RepresentationMeasure,

@@ -105,11 +105,16 @@ def image_vae(
       decoder_input_size(graph, num_classes),
       head.params_shape(head.event_shape, **head.settings), hidden_units,
       activation, dtype=dtype)
-  features = make_features(image_shape, hidden_units, activation, dtype=dtype)
-  in_pixels = moments is None and not head.kind_of_data().is_count
   if moments is not None:
-    features = _standardized(features, image_shape, moments)
     head = head.in_units(*moments)
+  first = head.input_layer() or _standardization(image_shape, moments)
+  features = make_features(
+      first.compute_output_shape((None, *image_shape))[1:] if first
+      else image_shape, hidden_units, activation, dtype=dtype)
+  if first:
+    features = tf_keras.Sequential(
+        [tf_keras.layers.Input(image_shape), first, features], name='features')
+  in_pixels = first is None and not head.kind_of_data().is_count
   data = image_shape, (0.0, 1.0) if in_pixels else None
   return GraphVAE(
       graph, features, tf_keras.Sequential([decoder, head], name='decoder'),
@@ -123,16 +128,15 @@ def image_vae(
       seed=seed, factor_dtype=dtype)
 
 
-def _standardized(features: tf_keras.Model, shape: tuple[int, ...],
-                  moments: tuple[Any, Any]) -> tf_keras.Model:
-  """Returns a features network of (x − mean) / standard deviation."""
+def _standardization(shape: tuple[int, ...], moments: tuple[Any, Any] | None
+                     ) -> tf_keras.layers.Layer | None:
+  """Returns a layer from x to (x − mean) / standard deviation, or None."""
+  if moments is None:
+    return None
   mean, scale = (np.asarray(part, np.float32) for part in moments)
-  return tf_keras.Sequential([
-      tf_keras.layers.Input(shape),
-      tf_keras.layers.Normalization(
-          axis=tuple(range(1, len(shape) + 1)), mean=mean,
-          variance=np.square(scale), dtype='float32', name='standardization'),
-      features], name='features')
+  return tf_keras.layers.Normalization(
+      axis=tuple(range(1, len(shape) + 1)), mean=mean,
+      variance=np.square(scale), dtype='float32', name='standardization')
 
 
 def _parsed(graph: GraphicalModel | str | int) -> GraphicalModel:

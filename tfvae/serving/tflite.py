@@ -59,7 +59,7 @@ def _convert(model: LatentVariableModel, quantize: bool) -> dict[str, bytes]:
   model = in_float32(model)
   with tempfile.TemporaryDirectory() as path:
     tf.saved_model.save(ServedModel(model), path,
-                        signatures=signatures(model, _NAMES))
+                        signatures=signatures(model, _NAMES, by_column=False))
     try:
       return {name: _convert_signature(path, name, quantize)
               for name in _NAMES}

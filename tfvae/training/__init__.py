@@ -14,7 +14,9 @@ from tfvae.training.config import TrainingConfig
 from tfvae.training.train import evaluate_run
 from tfvae.training.train import export_run
 from tfvae.training.train import report_run
+from tfvae.training.train import sample_run
 from tfvae.training.train import train_and_evaluate
+from tfvae.training.train import write_schema
 
 __all__ = [
     'Config',
@@ -31,5 +33,7 @@ __all__ = [
     'export_run',
     'parse_flags',
     'report_run',
+    'sample_run',
     'train_and_evaluate',
+    'write_schema',
 ]

@@ -12,6 +12,7 @@ from tfvae import data
 from tfvae.files import replacing
 from tfvae.models import LatentVariableModel
 from tfvae.serving import export_saved_model
+from tfvae.tables import KINDS
 from tfvae.training import callbacks
 from tfvae.training import strategies
 from tfvae.training import workdir as workdir_lib
@@ -24,11 +25,13 @@ from tfvae.training.flag_names import texts_as_flags
 from tfvae.training.results import evaluations
 from tfvae.training.results.json_files import plain
 from tfvae.training.results.run_report import write_report
+from tfvae.training.results.samples import write_samples
 from tfvae.training.results.subject import Run
 
 _LOGGER = logging.getLogger(__name__)
 
 EXPORT_DIRECTORY = 'export'
+SCHEMA_FILE = 'schema.json'
 
 _PACKAGES = ('tensorflow', 'tf-keras', 'tensorflow-probability',
              'tensorflow-datasets', 'numpy')
@@ -140,6 +143,56 @@ def export_run(config: Config, workdir: str) -> dict[str, Any]:
   metrics = workdir_lib.trained_metrics(workdir, config)
   _export(_load_model(workdir), config.serving, workdir)
   return metrics
+
+
+def sample_run(config: Config, workdir: str) -> dict[str, Any]:
+  """Writes samples of the trained model of a run.
+
+  Args:
+    config: Settings of the run; those of serving may differ.
+    workdir: Directory of the run; see `write_samples`.
+
+  Returns:
+    An empty dictionary: there are no new metrics.
+
+  Raises:
+    ValueError: If no training is finished there, or its settings differ.
+  """
+  config = workdir_lib.settled(config, workdir)
+  workdir_lib.trained_metrics(workdir, config)
+  write_samples(_load_model(workdir), config, workdir)
+  return {}
+
+
+def write_schema(config: Config, workdir: str) -> dict[str, Any]:
+  """Writes the description of the columns of a table, `schema.json`.
+
+  Args:
+    config: Settings with the `dataset`; a `schema` is completed and checked.
+    workdir: Directory that receives the file.
+
+  Returns:
+    An empty dictionary: there are no metrics.
+
+  Raises:
+    ValueError: If the data are no table, or the file cannot be written.
+  """
+  schema = data.table_schema(config.data.dataset, config.data.schema)
+  path = os.path.join(workdir, SCHEMA_FILE)
+  try:
+    os.makedirs(workdir, exist_ok=True)
+    schema.save(path)
+  except OSError as error:
+    raise ValueError(
+        f'Cannot write the schema: {error.strerror}; choose another `workdir`. '
+        f'Received: workdir={workdir}') from error
+  for column in schema:
+    _LOGGER.info('%s: %s (%s)%s', column.name, column.kind,
+                 KINDS[column.kind], ', ' + ', '.join(
+                     map(str, column.categories)) if column.categories else '')
+  _LOGGER.info('The schema is in %s. Edit it, and train with `schema=%s`.',
+               path, path)
+  return {}
 
 
 def _export(model: LatentVariableModel, config: ServingConfig, workdir: str):

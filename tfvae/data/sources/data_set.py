@@ -12,6 +12,7 @@ import numpy as np
 
 from tfvae.data.sources.source import Source
 from tfvae.data.sources.split_expressions import rows_of_split
+from tfvae.tables import Schema
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -24,7 +25,10 @@ class DataSet(abc.ABC):
     parts: Row numbers of each part, int64 `[n]`, by name.
     content: Digest of each file or array, by its name in the data set; the same
       on every machine.
+    schema: Columns of a table, or None.
   """
+
+  schema: Schema | None = None
 
   def __init__(self, name: str, parts: Mapping[str, np.ndarray],
                content: Mapping[str, str]):

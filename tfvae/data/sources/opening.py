@@ -1,4 +1,4 @@
-"""Opening of a data set by its name: TFDS, a folder or a file."""
+"""Opening of a data set by its name: TFDS, a folder, a file or a table."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -7,15 +7,19 @@ import os
 from typing import Any, Protocol
 
 import numpy as np
+import pandas as pd
 
 from tfvae.data.sources.arrays.array_data import ArrayData
 from tfvae.data.sources.arrays.files import load_arrays
 from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.images.folder import ImageFolder
 from tfvae.data.sources.source import Source
+from tfvae.data.sources.tables.files import is_table
+from tfvae.data.sources.tables.table_data import TableData
 from tfvae.data.sources.tfds.builders import is_prepared_directory
 from tfvae.data.sources.tfds.builders import is_registered
 from tfvae.data.sources.tfds.tfds_source import TfdsDataSet
+from tfvae.tables import Schema
 
 _ARRAY_EXTENSIONS = ('.npy', '.npz')
 _DEFAULT_FORM = ImageFormat()
@@ -27,33 +31,44 @@ class Opened(Protocol):
   name: str
   parts: Mapping[str, Any]
   content: Mapping[str, str]
+  schema: Schema | None
 
   def sources(self, splits: Mapping[str, str]) -> dict[str, Source]:
     """Returns the sources of split expressions, by argument."""
 
 
 def open_data_set(
-    name: str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray],
+    name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
+           | pd.DataFrame),
     data_dir: str | None = None, image_key: str = 'image',
     label_key: str | None = 'label', form: ImageFormat = _DEFAULT_FORM,
-    skip_corrupt: bool = False, verify: bool = False) -> Opened:
+    skip_corrupt: bool = False, verify: bool = False,
+    schema: str | None = None, missing: str = 'refuse') -> Opened:
   """Opens a data set.
 
   Args:
     name: Name of TFDS; directory of a data set that TFDS prepared; folder of
-      images; `.npy` or `.npz` file; array; or arrays by name.
+      images; `.npy` or `.npz` file; array; arrays by name; table, or folder of
+      tables; or data frame.
     data_dir: Directory of TFDS.
     image_key: Name of the feature or array of x.
     label_key: Name of the feature or array of labels, or None.
     form: Size and channels of images in a folder.
     skip_corrupt: Whether unreadable images in a folder are left out.
     verify: Whether the images of a folder are decoded now.
+    schema: Path of the schema of a table.
+    missing: Treatment of missing values of a table.
 
   Raises:
     ValueError: If there is no such data set, or it cannot be read.
   """
   if not _is_folder(name):
     _check_unused(form, skip_corrupt, name)
+  is_frame = isinstance(name, pd.DataFrame)
+  if not is_frame and not names_table(name):
+    _check_no_table(schema, missing, name)
+  if is_frame:
+    return TableData.of(name, schema, label_key, missing)
   if isinstance(name, np.ndarray):
     return ArrayData('array', {'x': name}, image_key, label_key)
   if isinstance(name, Mapping):
@@ -69,9 +84,24 @@ def open_data_set(
     _check_exists(path)
     stem = os.path.splitext(os.path.basename(path))[0]
     return ArrayData(stem, load_arrays(path), image_key, label_key)
+  if names_table(name):
+    _check_exists(path)
+    _check_key('image_key', image_key, 'image', name)
+    return TableData.open(path, schema, label_key, missing)
   if path.startswith(('.', os.path.sep)):
     _check_exists(path)
   return TfdsDataSet(name, data_dir, image_key, label_key)
+
+
+def names_table(name: Any) -> bool:
+  """Returns whether this is the path of a table or of a folder of tables."""
+  if not isinstance(name, str | os.PathLike):
+    return False
+  path = os.path.expanduser(os.fspath(name))
+  if os.path.isdir(path) and (
+      is_prepared_directory(path) or is_registered(os.fspath(name))):
+    return False
+  return is_table(path)
 
 
 def _is_folder(name: Any) -> bool:
@@ -80,7 +110,8 @@ def _is_folder(name: Any) -> bool:
     return False
   path = os.path.expanduser(os.fspath(name))
   return os.path.isdir(path) and not (
-      is_prepared_directory(path) or is_registered(os.fspath(name)))
+      is_prepared_directory(path) or is_registered(os.fspath(name))
+      or is_table(path))
 
 
 def _check_unused(form: ImageFormat, skip_corrupt: bool, name: Any) -> None:
@@ -95,6 +126,25 @@ def _check_unused(form: ImageFormat, skip_corrupt: bool, name: Any) -> None:
       raise ValueError(
           f'`{argument}` has an effect for a folder of images only; leave it '
           f'out. Received: {argument} for the data set {kind!r}')
+
+
+def _check_no_table(schema: str | None, missing: str, name: Any) -> None:
+  """Raises a ValueError if settings of tables would have no effect."""
+  for argument, value, default in (('schema', schema, None),
+                                   ('missing', missing, 'refuse')):
+    if value != default:
+      kind = name if isinstance(name, str) else type(name).__name__
+      raise ValueError(
+          f'`{argument}` has an effect for a table only; leave it out. '
+          f'Received: {argument}={value} for the data set {kind!r}')
+
+
+def _check_key(argument: str, key: str, default: str, name: Any) -> None:
+  if key != default:
+    raise ValueError(
+        f'`{argument}` has no effect for a table, whose columns are x; leave '
+        f'it out. Received: {argument}={key!r} for the table '
+        f'{os.fspath(name)!r}')
 
 
 def _check_keys(image_key: str, label_key: str | None, name: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
+import tf_keras
 
 from tfvae.layers.base import conversion
 from tfvae.layers.base import template
@@ -213,6 +214,14 @@ class Likelihood(DistributionLayer):
     """
     del loc, scale
     return self
+
+  def input_layer(self) -> tf_keras.layers.Layer | None:
+    """Returns the layer through which the encoder sees x, or None.
+
+    A family whose x is not numbers of order 1, such as the codes of categories,
+    has one.
+    """
+    return None
 
   def at_bound(self) -> str | None:
     """Returns a warning if a learned scale has reached its bound, or None."""

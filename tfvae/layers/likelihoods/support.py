@@ -86,6 +86,7 @@ SUPPORTS: dict[str, Support] = {
             'real': f'{_REAL}, or map x to 0 ... 1.'}),
     'real': Support(
         lambda x: x == x, 'real numbers', {}, has_unit=True),
+    'table': Support(lambda x: x == x, 'the codes of a table', {}),
     'eight_bit': Support(
         _is_level, 'pixels k/255, k = 0, ..., 255', {
             'black_and_white': 'Divide the pixels by 255.',

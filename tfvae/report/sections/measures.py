@@ -13,6 +13,7 @@ from tfvae.report.page import Section
 from tfvae.report.page import section
 
 _MOST_HISTOGRAMS = 24  # Of each latent.
+_MOST_WIDE = 2  # Line charts as wide as the page.
 
 
 # Identifiers of the page besides those of sections.
@@ -44,8 +45,8 @@ def _rendered(name: str, described: evaluation.Section,
   if len(shown) < len(histograms):
     lead += (f' The charts show {_MOST_HISTOGRAMS} dimensions of each latent '
              'at most.')
-  body = ''.join(_line_chart(chart) for chart in described.charts
-                 if isinstance(chart, evaluation.LineChart))
+  body = _line_charts([chart for chart in described.charts
+                       if isinstance(chart, evaluation.LineChart)])
   if shown:
     drawn = ''.join(charts.histogram(
         chart.title, np.asarray(chart.counts), chart.band) for chart in shown)
@@ -71,8 +72,17 @@ def _chosen(histograms: Sequence[evaluation.Histogram],
           for chart in (group[:_MOST_HISTOGRAMS] if latent else group)]
 
 
-def _line_chart(chart: evaluation.LineChart) -> str:
-  title = html.escape(chart.title)
-  drawn = charts.line_chart(title, chart.x, chart.lines, chart.x_label)
-  return (f'{line_legend(*chart.lines)}<figure class="card wide"><h3>{title}'
-          f'</h3>{drawn}</figure>')
+def _line_charts(described: Sequence[evaluation.LineChart]) -> str:
+  """Returns wide charts, or small ones in rows where there are many."""
+  css = 'card' if len(described) > _MOST_WIDE else 'card wide'
+  body, legend = '', ''
+  for chart in described:
+    if line_legend(*chart.lines) != legend:
+      legend = line_legend(*chart.lines)
+      body += f'</div>{legend}<div class="row">' if css == 'card' else legend
+    title = html.escape(chart.title)
+    drawn = charts.line_chart(title, chart.x, chart.lines, chart.x_label)
+    body += f'<figure class="{css}"><h3>{title}</h3>{drawn}</figure>'
+  if css == 'card':
+    body = f'{body.removeprefix("</div>")}</div>'
+  return body

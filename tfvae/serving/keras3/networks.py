@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 import tf_keras
 
+from tfvae.layers.columns.column_features import ColumnFeatures
 from tfvae.models.export.moments import LikelihoodMean
 from tfvae.models.export.moments import PosteriorMoments
 from tfvae.serving.keras3.likelihoods import likelihood_mean
@@ -68,6 +69,8 @@ def _repeat(node: Any, tensors: dict[int, Tensor],
     outputs = posterior_moments(layer.head, *args, **kwargs)
   elif isinstance(layer, LikelihoodMean):
     outputs = likelihood_mean(layer.head, *args, **kwargs)
+  elif isinstance(layer, ColumnFeatures):
+    outputs = layer.features(*args, ops=keras.ops)
   elif isinstance(layer, tf_keras.Model):
     if id(layer) not in layers:
       layers[id(layer)] = convert_network(layer)

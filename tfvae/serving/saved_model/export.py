@@ -12,6 +12,7 @@ from tfvae.serving.saved_model import publishing
 from tfvae.serving.saved_model import warm_up
 from tfvae.serving.saved_model.signatures import ServedModel
 from tfvae.serving.saved_model.signatures import signatures
+from tfvae.serving.saved_model.table_rows import TableRows
 
 
 def export_saved_model(model: LatentVariableModel,
@@ -55,8 +56,8 @@ def export_saved_model(model: LatentVariableModel,
     try:
       tf.saved_model.save(module, path, signatures=functions)
       lint.check_saved_model(path)
-      warm_up.write_warm_up_requests(
-          path, warm_up.default_requests(path, batch_sizes))
+      warm_up.write_warm_up_requests(path, warm_up.default_requests(
+          path, batch_sizes, TableRows.of(model).example()))
     except tf.errors.OpError as error:  # From TensorFlow's file system.
       raise OSError('Cannot write the export; no version has changed: '
                     f'{error.message}') from error

@@ -4,7 +4,7 @@ All of them are deterministic: random draws depend on the seeds of the request
 alone.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import tensorflow as tf
@@ -68,17 +68,25 @@ def score(model: LatentVariableModel, seed: tf.Tensor, **inputs) -> Tensors:
 
 
 def parse_example(function: Callable[..., Tensors], shapes: Shapes,
+                  dtypes: Mapping[str, tf.DType],
                   examples: tf.Tensor) -> Tensors:
   """Returns the outputs of a function of serialized `tf.Example`s.
 
   Args:
     function: Function of keyword tensors.
     shapes: Shape of one row of each input.
+    dtypes: Dtype of the inputs that are not float32. An example has booleans as
+      integers.
     examples: Serialized examples, string `[b]`.
   """
-  return function(**tf.io.parse_example(examples, {
-      name: tf.io.FixedLenFeature(shape, tf.float32)
-      for name, shape in shapes.items()}))
+  dtypes = {name: dtypes.get(name, tf.float32) for name in shapes}
+  parsed = tf.io.parse_example(examples, {
+      name: tf.io.FixedLenFeature(
+          shape, tf.int64 if dtypes[name] == tf.bool else dtypes[name])
+      for name, shape in shapes.items()})
+  return function(**{
+      name: tf.cast(value, tf.bool) if dtypes[name] == tf.bool else value
+      for name, value in parsed.items()})
 
 
 def _given(inputs: Tensors) -> Any:

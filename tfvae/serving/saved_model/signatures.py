@@ -19,10 +19,16 @@ request with other shapes, or with different numbers of rows, fails.
 `serving_default` is `reconstruct`. A conditional model also takes y. Outputs of
 several latents have their names, such as `z1_loc`; each latent is computed from
 the means of its parents.
+
+Where x is the row of a table, there is an input for each column in place of x,
+a float32, string or bool `[b]`, and an output for each column in place of mean
+and sample: the mean of numbers and the most probable category, or a draw from
+`generate`. See `table_rows`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 import functools
+import types
 
 import tensorflow as tf
 import tf_keras
@@ -33,6 +39,7 @@ from tfvae.serving.saved_model import functions
 from tfvae.serving.saved_model import request_checks
 from tfvae.serving.saved_model.request_checks import Shapes
 from tfvae.serving.saved_model.request_checks import Tensors
+from tfvae.serving.saved_model.table_rows import TableRows
 
 _DTYPES = {'seed': tf.int32, 'examples': tf.string}
 # By signature; the other two are computed from `reconstruct`.
@@ -62,12 +69,15 @@ class ServedModel(tf.Module):
 
 def signatures(
     model: LatentVariableModel, names: Iterable[str] | None = None,
+    by_column: bool = True,
 ) -> dict[str, tf.types.experimental.ConcreteFunction]:
   """Returns the functions of a served model by name.
 
   Args:
     model: `VAE` or `GraphVAE`, at any stage of training.
     names: Names of the functions to trace; by default all of them.
+    by_column: Whether the row of a table is an input for each column, in place
+      of the codes x.
 
   Returns:
     Functions of keyword tensors that return tensors by name: `reconstruct`,
@@ -80,6 +90,7 @@ def signatures(
   """
   shapes = input_shapes(model)
   names = tuple(shapes if names is None else names)
+  table = TableRows.of(model) if by_column else TableRows()
   if not shapes.keys() >= set(names):
     raise ValueError(f'`names` must be among {", ".join(shapes)}. '
                      f'Received: names={names}')
@@ -89,18 +100,22 @@ def signatures(
     if name == 'serving_default':
       return traced('reconstruct')
     if name == 'parse_example':
-      function = functools.partial(
-          functions.parse_example, traced('reconstruct'),
-          shapes['reconstruct'])
-    else:
-      function = functools.partial(_FUNCTIONS[name], model)
-    return _trace(function, shapes[name])
+      inputs = shapes['reconstruct']
+      return _trace(functools.partial(
+          functions.parse_example, traced('reconstruct'), table.shapes(inputs),
+          table.dtypes(inputs)), shapes[name])
+    function = table.by_column(
+        functools.partial(_FUNCTIONS[name], model), shapes[name])
+    return _trace(function, table.shapes(shapes[name]),
+                  table.dtypes(shapes[name]))
 
   return {name: traced(name) for name in names}
 
 
 def input_shapes(model: LatentVariableModel) -> dict[str, Shapes]:
   """Returns the shape of one row of each input, by signature and by input.
+
+  The row of a table is one input here, x.
 
   Args:
     model: `VAE` or `GraphVAE`.
@@ -137,14 +152,18 @@ def _shape_of(network: tf_keras.Model) -> tuple[int, ...]:
   return tuple(shape[1:])
 
 
-def _trace(function: Callable[..., Tensors],
-           shapes: Shapes) -> tf.types.experimental.ConcreteFunction:
-  """Returns a function as a graph for rows of these shapes."""
+def _trace(function: Callable[..., Tensors], shapes: Shapes,
+           dtypes: Mapping[str, tf.DType] = types.MappingProxyType({})
+           ) -> tf.types.experimental.ConcreteFunction:
+  """Returns a function as a graph for rows of these shapes and dtypes."""
+  dtypes = _DTYPES | dict(dtypes)
+
   @tf.function(autograph=False)
   def with_float_outputs(**inputs):
     outputs = function(**request_checks.checked_inputs(inputs, shapes))
-    return {name: tf.cast(value, tf.float32) for name, value in outputs.items()}
+    return {name: tf.cast(value, tf.float32) if value.dtype.is_floating
+            else value for name, value in outputs.items()}
 
   return with_float_outputs.get_concrete_function(**{
-      name: tf.TensorSpec([None, *shape], _DTYPES.get(name, tf.float32), name)
+      name: tf.TensorSpec([None, *shape], dtypes.get(name, tf.float32), name)
       for name, shape in shapes.items()})

@@ -10,6 +10,8 @@ request, TensorFlow allocates memory and selects kernels while a client waits.
 
 from collections.abc import Iterable, Mapping
 import os
+import types
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -36,7 +38,8 @@ _MAX_REQUESTS = 1000  # Limit of the server.
 
 
 def default_requests(
-    path: str, batch_sizes: Iterable[int] | None = None) -> list[Request]:
+    path: str, batch_sizes: Iterable[int] | None = None,
+    values: Mapping[str, Any] = types.MappingProxyType({})) -> list[Request]:
   """Returns a request of zeros for each signature and batch size.
 
   Strings are serialized `tf.Example`s of zeros for the inputs of
@@ -49,6 +52,7 @@ def default_requests(
       the memory of such a batch to load the model. A server with batching
       enabled does not load a model with a request larger than its
       `max_batch_size`: for a limit below 256, choose smaller numbers.
+    values: Values `[1]` of scalar inputs by name, in place of zeros.
 
   Raises:
     ValueError: If an input has unknown dimensions besides the rows, or a batch
@@ -61,10 +65,16 @@ def default_requests(
   if min(batch_sizes, default=1) < 1:
     raise ValueError('`batch_sizes` must be at least 1. Received: '
                      f'batch_sizes={batch_sizes}')
-  example = _serialized_example(signatures)
+  example = _serialized_example(signatures, values)
+
+  def rows_of(name, key, info, rows):
+    if key in values:
+      return np.repeat(values[key], rows)
+    return [example] * rows if _is(info, tf.string) else (
+        _zeros(name, key, info, rows))
+
   return [
-      (name, {key: ([example] * rows if _is(info, tf.string)
-                    else _zeros(name, key, info, rows))
+      (name, {key: rows_of(name, key, info, rows)
               for key, info in signature.inputs.items()})
       for rows in batch_sizes for name, signature in signatures.items()]
 
@@ -130,13 +140,26 @@ def _zeros(name: str, key: str, info: meta_graph_pb2.TensorInfo,
   return np.zeros([rows, *shape[1:]], tf.as_dtype(info.dtype).as_numpy_dtype)
 
 
-def _serialized_example(signatures: Mapping[str, Signature]) -> bytes:
-  """Returns a `tf.Example` of zeros for the default signature."""
+def _serialized_example(signatures: Mapping[str, Signature],
+                        values: Mapping[str, Any]) -> bytes:
+  """Returns a `tf.Example` of zeros, or values, for the default signature."""
   default = signatures.get(_DEFAULT, Signature())
   features = {
       key: tf.train.Feature(float_list=tf.train.FloatList(
           value=_zeros(_DEFAULT, key, info, rows=1).ravel()))
       for key, info in default.inputs.items() if _is(info, tf.float32)}
+  for key, info in default.inputs.items():
+    if key not in values:
+      continue
+    if _is(info, tf.string):
+      features[key] = tf.train.Feature(bytes_list=tf.train.BytesList(
+          value=values[key]))
+    elif _is(info, tf.bool):
+      features[key] = tf.train.Feature(int64_list=tf.train.Int64List(
+          value=values[key].astype(int)))
+    else:
+      features[key] = tf.train.Feature(float_list=tf.train.FloatList(
+          value=values[key]))
   return tf.train.Example(
       features=tf.train.Features(feature=features)).SerializeToString()
 

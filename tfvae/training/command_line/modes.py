@@ -2,6 +2,9 @@
 
 from tfvae.training import train
 
+# Modes that need no finished run.
+FIRST_MODES = ('train', 'schema')
+
 # Function that each --mode runs, with a `Config` and a workdir; it returns the
 # metrics.
 MODES = {
@@ -9,10 +12,14 @@ MODES = {
     'evaluate': train.evaluate_run,
     'report': train.report_run,
     'export': train.export_run,
+    'sample': train.sample_run,
+    'schema': train.write_schema,
 }
 
 MODE_HELP = (
     'train, then evaluate, report and export; or only evaluate, report or '
-    'export the finished run in `workdir`, whose flags are then the defaults')
+    'export the finished run in `workdir`, or write samples of its model, with '
+    'the flags of the run as defaults; or write the schema of a table to '
+    '`workdir`, to be edited and given as `schema`')
 WORKDIR_HELP = (
     'directory of the results; the same command again resumes the run there')

@@ -9,6 +9,7 @@ from absl import flags
 from tfvae.training.command_line.flagfiles import with_packaged_flagfiles
 from tfvae.training.command_line.help import help_text
 from tfvae.training.command_line.help import program_name
+from tfvae.training.command_line.modes import FIRST_MODES
 from tfvae.training.workdir import FLAGS_FILE
 
 
@@ -43,7 +44,7 @@ def parse_flags(argv: Sequence[str],
 def _parse(argv: list[str], flag_values: flags.FlagValues) -> list[str]:
   """Parses the flags, on top of those of the run that the mode needs."""
   rest = flag_values(argv)
-  if flag_values.mode != 'train' and flag_values.workdir:
+  if flag_values.mode not in FIRST_MODES and flag_values.workdir:
     # The flags of the run first, so that the command line overrides them.
     path = os.path.join(flag_values.workdir, FLAGS_FILE)
     if not os.path.exists(path):

@@ -5,6 +5,7 @@ import dataclasses
 import difflib
 from typing import Any
 
+from tfvae.data import names_table
 from tfvae.layers import LIKELIHOODS
 from tfvae.settings import flag_text
 from tfvae.training.config.data import DataConfig
@@ -22,6 +23,8 @@ GROUPS: Mapping[str, type] = {
 FIELDS: Mapping[str, dataclasses.Field] = {
     field.name: field for group in GROUPS.values()
     for field in dataclasses.fields(group)}
+
+_OF_TABLES = 'columns'  # The likelihood of a table.
 
 _GROUP_OF = {field.name: name for name, group in GROUPS.items()
              for field in dataclasses.fields(group)}
@@ -88,6 +91,9 @@ class Config:
              if _GROUP_OF[key] == name}
       object.__setattr__(self, name, dataclasses.replace(group, **own)
                          if group else kind(**own))
+    object.__setattr__(self, 'model', _model_of_data(self.model, self.data))
+    object.__setattr__(
+        self, 'evaluation', _evaluation_of_data(self.evaluation, self.data))
     self.model.make_objective().check_batch_size(self.training.batch_size)
     _check_cache(self)
     _check_strategy(self)
@@ -115,6 +121,34 @@ def _unknown(name: str) -> str:
   close = difflib.get_close_matches(name, FIELDS, 1)
   remedy = f'; did you mean `{close[0]}`?' if close else '.'
   return f'There is no setting `{name}`{remedy} Received: {name}'
+
+
+def _model_of_data(model: ModelConfig, source: DataConfig) -> ModelConfig:
+  """Returns the model with the likelihood of a table, if the data are one.
+
+  Raises:
+    ValueError: If they are a table and the likelihood is another, or if it is
+      that of a table and they are none.
+  """
+  default = FIELDS['likelihood'].default
+  if names_table(source.dataset) == (model.likelihood == _OF_TABLES):
+    return model
+  if model.likelihood == default:
+    return dataclasses.replace(model, likelihood=_OF_TABLES)
+  raise ValueError(
+      f'`likelihood={_OF_TABLES!r}` is that of every table, and of no other '
+      'data; leave it out. To model numbers by one family, save them as an '
+      f'.npz file. Received: likelihood={model.likelihood}, '
+      f'dataset={source.dataset}')
+
+
+def _evaluation_of_data(evaluation: EvaluationConfig,
+                        source: DataConfig) -> EvaluationConfig:
+  """Returns the evaluation with that of columns, by default, for a table."""
+  default = FIELDS['evaluations'].default
+  if evaluation.evaluations != default or not names_table(source.dataset):
+    return evaluation
+  return dataclasses.replace(evaluation, evaluations=(*default, 'columns'))
 
 
 def _check_strategy(config: Config):

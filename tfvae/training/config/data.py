@@ -5,6 +5,7 @@ import dataclasses
 from tfvae.data import BINARIZATIONS
 from tfvae.data import CACHES
 from tfvae.data import ImageFormat
+from tfvae.data import MISSING
 from tfvae.data import RESIZE_METHODS
 from tfvae.settings import check_settings
 from tfvae.settings import setting
@@ -22,8 +23,8 @@ class DataConfig:
   dataset: str = setting(
       'digits', 'data set of TensorFlow Datasets, such as mnist or '
       'fashion_mnist (digits comes with tfvae and needs no download); or a '
-      'folder of images, or a .npy or .npz file, such as ./flowers or '
-      'data.npz')
+      'folder of images, or a .npy or .npz file, or a table, .csv, .tsv or '
+      '.parquet, such as ./flowers, data.npz or penguins.csv')
   data_dir: str | None = setting(
       None, 'directory of TensorFlow Datasets; by default '
       '~/tensorflow_datasets', changes_result=False)
@@ -48,7 +49,7 @@ class DataConfig:
       'default x or the only array')
   label_key: str = setting(
       'label', 'name of the label feature, for models with y; of a .npz file, '
-      'by default y')
+      'by default y; of a table, a column, which is then not part of x')
   image_size: str | None = setting(
       None, 'height and width of the images of a folder, such as 64 or 64x48; '
       'by default the size of the files, if it is the same for all')
@@ -65,6 +66,13 @@ class DataConfig:
   skip_corrupt: bool = setting(
       False, 'whether images of a folder that cannot be read are left out, '
       'with a warning')
+  schema: str | None = setting(
+      None, 'file that describes the columns of a table, as `mode=schema` '
+      'writes it; by default they are recognized')
+  missing: str = setting(
+      'refuse', 'treatment of rows of a table with missing values: refuse, an '
+      'error with their number by column; or drop, which leaves them out',
+      MISSING)
   binarization: str = setting(
       'auto', 'binarization of the pixels, x ~ Bernoulli(pixel): new draws in '
       'every epoch (dynamic), one fixed draw (static), or none; auto is '

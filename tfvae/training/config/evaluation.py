@@ -21,7 +21,8 @@ class EvaluationConfig:
   evaluations: tuple[str, ...] = setting(
       ('importance_weighted', 'latent_space', 'representation'),
       'measures to compute in addition to the ELBO, separated by commas; those '
-      'that do not apply to the data are left out', choices=('all', MEASURES))
+      'that do not apply to the data are left out; for a table also columns',
+      choices=('all', MEASURES))
   eval_seed: int = setting(
       0, 'seed of the evaluation: binary pixels of the validation and test '
       'images, choice of carved validation images, and all draws; `seed` '

@@ -59,7 +59,8 @@ class ModelConfig:
       'tanh', 'activation of the hidden layers',
       ('elu', 'gelu', 'leaky_relu', 'relu', 'selu', 'swish', 'tanh'))
   likelihood: str = setting(
-      'bernoulli', 'distribution of a pixel, p(x|z)', LIKELIHOODS)
+      'bernoulli', 'distribution of a pixel, p(x|z); a table has columns, one '
+      'for each column', LIKELIHOODS)
   prior: str = setting(
       'standard_normal', 'prior p(z) of the latents without parents', PRIORS)
   posterior: str = setting(

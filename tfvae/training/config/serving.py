@@ -1,4 +1,4 @@
-"""Settings of the export."""
+"""Settings of the export and of samples."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ from tfvae.settings import setting
 
 @dataclasses.dataclass(frozen=True)
 class ServingConfig:
-  """Export of a trained model.
+  """Export of a trained model, and samples from it.
 
   Raises:
     ValueError: If a value is out of range or has no effect; the message names
@@ -24,6 +24,9 @@ class ServingConfig:
   export_keep: int | None = setting(
       None, 'number of exported versions to keep, the newest; by default all',
       changes_result=False, at_least=1)
+  num_samples: int = setting(
+      1000, 'number of samples that `mode=sample` writes to `workdir`, in the '
+      'format of the data', changes_result=False, at_least=1)
 
   def __post_init__(self):
     """Validates each value, and values that depend on each other."""

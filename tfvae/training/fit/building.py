@@ -8,10 +8,12 @@ import tf_keras
 
 from tfvae import data
 from tfvae import objectives
+from tfvae.layers import IndependentColumns
 from tfvae.models import image_vae
 from tfvae.models import LatentVariableModel
 from tfvae.models.steps.global_batch import BatchFn
 from tfvae.schedules import Schedule
+from tfvae.tables import Column
 from tfvae.training import strategies
 from tfvae.training.config import Config
 from tfvae.training.config import ModelConfig
@@ -26,8 +28,8 @@ POLICIES = {'float32': 'float32', 'bfloat16': 'mixed_bfloat16',
 def compiled_model(config: Config, image_shape: Sequence[int],
                    num_examples: int, num_classes: int | None = None,
                    batch_fn: BatchFn | None = None,
-                   moments: tuple[Any, Any] | None = None
-                   ) -> LatentVariableModel:
+                   moments: tuple[Any, Any] | None = None,
+                   columns: Sequence[Column] = ()) -> LatentVariableModel:
   """Returns a new model with the optimizer and objective of the settings.
 
   Args:
@@ -37,6 +39,7 @@ def compiled_model(config: Config, image_shape: Sequence[int],
     num_classes: Length of the one-hot label, where `y` is in the graph.
     batch_fn: Argument of `compile`.
     moments: Argument of `image_vae`.
+    columns: Columns of a table.
 
   Raises:
     ValueError: If the batch cannot be divided among the replicas.
@@ -50,7 +53,7 @@ def compiled_model(config: Config, image_shape: Sequence[int],
         f'`batch_size`. Received: batch_size={batch_size}, {replicas} replicas')
   model = build_model(config.model, image_shape, num_classes,
                       config.training.seed, config.training.precision,
-                      moments)
+                      moments, columns)
   compile_model(model, config, num_examples, batch_fn=batch_fn)
   return model
 
@@ -58,7 +61,8 @@ def compiled_model(config: Config, image_shape: Sequence[int],
 def build_model(config: ModelConfig, image_shape: Sequence[int],
                 num_classes: int | None = None, seed: int = 0,
                 precision: str = 'float32',
-                moments: tuple[Any, Any] | None = None) -> LatentVariableModel:
+                moments: tuple[Any, Any] | None = None,
+                columns: Sequence[Column] = ()) -> LatentVariableModel:
   """Returns a new model of images.
 
   Args:
@@ -68,13 +72,15 @@ def build_model(config: ModelConfig, image_shape: Sequence[int],
     seed: Seed of the initial weights and of the noise.
     precision: Precision of the networks, a key of `POLICIES`.
     moments: Argument of `image_vae`.
+    columns: Columns of a table, in the order of x.
   """
   tf_keras.utils.set_random_seed(seed)  # Of the initial weights.
   return image_vae(
       config.graph(), image_shape, network=config.network,
       hidden_units=config.hidden_units, factor_units=config.factor_units,
       activation=config.activation, num_classes=num_classes,
-      likelihood=config.likelihood, prior=config.prior,
+      likelihood=IndependentColumns(columns=columns) if columns
+      else config.likelihood, prior=config.prior,
       posterior=config.posterior, merging=config.merging,
       kl_weight=config.kl_weight,
       kl_controls={

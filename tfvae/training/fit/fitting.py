@@ -22,6 +22,7 @@ from tfvae.training.fit.batches import TrainingInput
 from tfvae.training.fit.building import compile_model
 from tfvae.training.fit.building import compiled_model
 from tfvae.training.fit.building import initialize_priors
+from tfvae.training.fit.images import training_columns
 from tfvae.training.fit.images import training_moments
 
 _LOGGER = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def build(config: Config, images: data.ImageData,
   """
   model = compiled_model(
       config, images.image_shape, len(images.train.images), images.num_classes,
-      batch_fn, training_moments(config, images))
+      batch_fn, training_moments(config, images), training_columns(images))
   initialize_priors(model, images.train.images)
   return model
 

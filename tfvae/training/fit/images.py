@@ -4,7 +4,9 @@ import numpy as np
 
 from tfvae import data
 from tfvae.layers import LIKELIHOODS
+from tfvae.layers.columns import BLOCKS
 from tfvae.layers.likelihoods.support import check_support
+from tfvae.tables import Column
 from tfvae.training.config import Config
 
 
@@ -21,7 +23,8 @@ def load_images(config: Config) -> data.ImageData:
       cache_dir=source.cache_dir, test_fraction=source.test_fraction,
       image_size=source.image_size, resize=source.resize,
       channels=source.channels, background=source.background,
-      skip_corrupt=source.skip_corrupt)
+      skip_corrupt=source.skip_corrupt, schema=source.schema,
+      missing=source.missing)
   _check_support(config, images)
   if config.model.graph().is_conditional:
     check_labels(config, images)
@@ -43,6 +46,19 @@ def training_moments(config: Config, images: data.ImageData
   return data.moments(
       chunk if kind.is_count or chunk.dtype != np.uint8 else chunk / 255
       for chunk in chunks)
+
+
+def training_columns(images: data.ImageData) -> tuple[Column, ...]:
+  """Returns the columns of a table in the unit of its training rows.
+
+  They are empty for other data.
+  """
+  if images.schema is None:
+    return ()
+  x = images.train.images[:]
+  return tuple(
+      BLOCKS[column.kind].fitted(column, np.float64(x[:, i]))
+      for i, column in enumerate(images.schema.modeled))
 
 
 def check_labels(config: Config, images: data.ImageData):

@@ -143,8 +143,8 @@ class ImageFolderTest(parameterized.TestCase, tf.test.TestCase):
     self.folder.mkdir()
     with self.assertRaisesRegex(ValueError, 'no images.*no files.*shapes'):
       self.load()
-    (self.folder / 'table.csv').write_text('1')
-    with self.assertRaisesRegex(ValueError, r'no images.*1 \.csv'):
+    (self.folder / 'table.txt').write_text('1')
+    with self.assertRaisesRegex(ValueError, r'no images.*1 \.txt'):
       self.load()
     self.write(['one.png'])
     with self.assertRaisesRegex(ValueError, 'so few examples.*split of 1'):

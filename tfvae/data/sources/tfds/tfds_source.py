@@ -125,9 +125,11 @@ class TfdsDataSet:
     name: TFDS name.
     parts: Number of examples of each split, by name.
     content: Empty, because the version of a TFDS data set names its content.
+    schema: None, because it is no table.
   """
 
   content: Mapping[str, str] = {}
+  schema: None = None
 
   def __init__(self, name: str, data_dir: str | None = None,
                image_key: str = 'image', label_key: str | None = 'label'):

@@ -1,0 +1,167 @@
+"""Reading of tables, by pandas and pyarrow."""
+
+import csv
+import hashlib
+import os
+
+import pandas as pd
+
+from tfvae.data.sources.images.files import EXTENSIONS as IMAGE_EXTENSIONS
+
+EXTENSIONS = ('.csv', '.tsv', '.parquet')
+_PARTS = ('train', 'validation', 'test')
+_HASHED_BYTES = 2**24  # Read at a time for the digest.
+
+
+def is_table(path: str | os.PathLike[str]) -> bool:
+  """Returns whether this is the path of a table, or of a folder of tables.
+
+  A folder of tables has no images, and no subfolders besides those of parts.
+  """
+  path = os.path.expanduser(os.fspath(path))
+  if not os.path.isdir(path):
+    return path.lower().endswith(EXTENSIONS)
+  found = False
+  for folder in (path, *(os.path.join(path, part) for part in _PARTS)):
+    if not os.path.isdir(folder):
+      continue
+    with os.scandir(folder) as entries:
+      for entry in entries:
+        name = entry.name.lower()
+        if name.startswith('.'):
+          continue
+        if name.endswith(IMAGE_EXTENSIONS) or entry.is_dir() and (
+            folder != path or name not in _PARTS):
+          return False
+        found = found or name.endswith(EXTENSIONS)
+  return found
+
+
+def table_files(path: str) -> dict[str, list[str]]:
+  """Returns the files of each part.
+
+  A file is the part 'train'. So are the files of a folder, but those named
+  'train', 'validation' and 'test', in any of the formats, and the files of
+  subfolders of these names, are these parts.
+
+  Args:
+    path: Path of a file, or of a folder of files.
+
+  Raises:
+    ValueError: If a folder has parts and other tables.
+  """
+  if not os.path.isdir(path):
+    return {'train': [path]}
+  found: dict[str, list[str]] = {}
+  for file in _tables_in(path):
+    name = os.path.relpath(file, path).split(os.sep)[0].split('.')[0].lower()
+    found.setdefault(name if name in _PARTS else '', []).append(file)
+  if '' in found and len(found) > 1:
+    raise ValueError(
+        'A folder of tables has parts such as train.csv and test.csv, or '
+        f'tables that are read as one. Received: {found[""][0]!r} next to '
+        f'{", ".join(sorted(part for part in found if part))}')
+  if '' in found:
+    return {'train': found['']}
+  if 'train' not in found:
+    raise ValueError("A folder of tables needs the part 'train'. Received: "
+                     f'{path!r} with {", ".join(found)}')
+  return {part: found[part] for part in _PARTS if part in found}
+
+
+def table_extension(path: str | os.PathLike[str]) -> str:
+  """Returns the extension of a table, or of the tables in a folder."""
+  path = os.path.expanduser(os.fspath(path))
+  if os.path.isdir(path):
+    path = (_tables_in(path) or ['.csv'])[0]
+  return os.path.splitext(path)[1].lower()
+
+
+def read_tables(paths: list[str]) -> pd.DataFrame:
+  """Reads files of the same columns as one table.
+
+  Args:
+    paths: Paths of files.
+
+  Raises:
+    ValueError: If a file cannot be read or is empty, or the columns differ.
+  """
+  frames = [_read(path) for path in paths]
+  for path, frame in zip(paths, frames, strict=True):
+    if list(frame.columns) != list(frames[0].columns):
+      differing = set(frame.columns) ^ set(frames[0].columns)
+      raise ValueError(
+          'All tables must have the same columns, in the same order. Received: '
+          f'{paths[0]!r} and {path!r}, which differ in '
+          f'{", ".join(sorted(map(repr, differing))) or "their order"}')
+  return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+
+
+def digest(path: str) -> str:
+  """Returns a digest of the content of a file."""
+  found = hashlib.blake2b(digest_size=16)
+  with open(path, 'rb') as file:
+    while block := file.read(_HASHED_BYTES):
+      found.update(block)
+  return found.hexdigest()
+
+
+def _tables_in(folder: str) -> list[str]:
+  """Returns the tables in a folder and in those of its parts, in order."""
+  return sorted(
+      os.path.join(root, name)
+      for root in (folder, *(os.path.join(folder, part) for part in _PARTS))
+      if os.path.isdir(root) for name in os.listdir(root)
+      if name.lower().endswith(EXTENSIONS) and not name.startswith('.'))
+
+
+def _read(path: str) -> pd.DataFrame:
+  try:
+    if path.lower().endswith('.parquet'):
+      frame = pd.read_parquet(path)
+      names = list(map(str, frame.columns))
+    else:
+      separator = '\t' if path.lower().endswith('.tsv') else ','
+      names = _header(path, separator)
+      frame = pd.read_csv(path, sep=separator, low_memory=False)
+  except (ValueError, OSError) as error:  # Those of pyarrow are both.
+    raise ValueError(
+        f'The table cannot be read: {error}. Save it in UTF-8 with a line of '
+        f'column names, or as Parquet. Received: name={path!r}') from error
+  repeated = sorted({name for name in names if names.count(name) > 1})
+  if repeated:
+    raise ValueError(
+        'Columns must have different names; rename one. Received: '
+        f'{", ".join(map(repr, repeated))} repeated in {path!r}')
+  if not len(frame):
+    raise ValueError(f'The table has no rows. Received: name={path!r}')
+  _check_header(path, names)
+  frame.columns = names
+  return frame
+
+
+def _header(path: str, separator: str) -> list[str]:
+  """Returns the first line of a file, which pandas would make unique."""
+  with open(path, encoding='utf-8-sig', newline='') as file:
+    names = next(csv.reader(file, delimiter=separator), [])
+  # pandas names a column without a name, such as the index that it writes.
+  return [name or f'Unnamed: {i}' for i, name in enumerate(names)]
+
+
+def _check_header(path: str, names: list[str]) -> None:
+  """Raises a ValueError if the first line has values in place of names."""
+  def is_number(text):
+    try:
+      float(text)
+    except ValueError:
+      return False
+    return True
+
+  if path.lower().endswith('.parquet'):
+    return
+  values = [name for name in names if is_number(name)]
+  if values and 2 * len(values) >= len(names):
+    raise ValueError(
+        'A table needs a first line with the names of the columns, and this '
+        f'line seems to have values. Add names. Received: {values[:3]} in the '
+        f'first line of {path!r}')

@@ -1,0 +1,204 @@
+"""The columns of a table, one by one, as a measure."""
+
+from collections.abc import Mapping, Sequence
+import dataclasses
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.evaluation.bounds import Estimate
+from tfvae.evaluation.measure import LineChart
+from tfvae.evaluation.measure import Measure
+from tfvae.evaluation.measure import MEASURES
+from tfvae.evaluation.measure import Section
+from tfvae.evaluation.running.draws import reduce_over_draws
+from tfvae.evaluation.subject import Subject
+from tfvae.layers import IndependentColumns
+from tfvae.registry import Setting
+from tfvae.tables import Column
+
+_BINS = 5, 30  # Fewest and most bins of numbers.
+_LABEL = 60  # Most characters below a chart.
+
+
+@MEASURES.register('columns', samples=Setting(
+    'eval_samples', 10_000, 'rows that the measure `columns` generates',
+    at_least=2))
+@dataclasses.dataclass(frozen=True)
+class ColumnsMeasure(Measure):
+  """Log-likelihood of each column, and generated values compared with real.
+
+  Attributes:
+    samples: Rows to generate.
+  """
+
+  samples: int = 10_000
+  explanations = {
+      'reconstruction': 'E[log p(x_c|z)] of each column c in nats, in the unit '
+                        'of the column; their sum is that of the ELBO.',
+      'marginal_distance': 'Largest difference between the distribution '
+                           'functions of real and of generated values '
+                           '(Kolmogorov-Smirnov) of numbers, and half the sum '
+                           'of the differences of frequencies (total '
+                           'variation) of categories; 0 is best, 1 worst.',
+      'mean_marginal_distance': 'Mean of the marginal distances.',
+      'correlation_difference': 'Mean of the differences between correlations '
+                                'of real and of generated columns, without '
+                                'categories that have no order.',
+      'examples': 'Number of real rows.',
+      'samples': 'Number of generated rows.',
+      'marginals': 'Frequencies of real and of generated values.',
+  }
+  charted = ('reconstruction', 'reconstruction_standard_error',
+             'marginal_distance', 'marginals')
+
+  def why_not(self, subject: Subject) -> str | None:
+    """Returns that the data are no table, or None."""
+    if not isinstance(subject.model.likelihood_layer(), IndependentColumns):
+      return 'the data are no table'
+    return None
+
+  def run(self, subject: Subject) -> dict[str, Any]:
+    """Returns figures by column."""
+    columns = subject.model.likelihood_layer().columns
+    batches = subject.test.first()
+    nats = reduce_over_draws(
+        subject.model, _log_likelihoods, tf.reduce_sum, 0., batches, 1, 1,
+        subject.seed, jit_compile=False)
+    estimates = [Estimate(part) for part in nats]
+    real = np.concatenate([
+        _x(batch) for batch in batches.as_numpy_iterator()])
+    labels = subject.test.conditions()
+    if labels is not None:
+      labels = {'y': labels[np.arange(self.samples) % len(labels)]}
+    made = subject.model.sample(
+        self.samples, subject.seed, inputs=labels).numpy()
+    distances = {
+        column.name: marginal_distance(column, real[:, i], made[:, i])
+        for i, column in enumerate(columns)}
+    names = [column.name for column in columns]
+    return {
+        'reconstruction': dict(zip(
+            names, (part.mean for part in estimates), strict=True)),
+        'reconstruction_standard_error': dict(zip(
+            names, (part.standard_error for part in estimates), strict=True)),
+        'marginal_distance': distances,
+        'mean_marginal_distance': float(np.mean(list(distances.values()))),
+        'correlation_difference': correlation_difference(columns, real, made),
+        'examples': len(real), 'samples': self.samples,
+        'marginals': {column.name: _marginals(column, real[:, i], made[:, i])
+                      for i, column in enumerate(columns)}}
+
+  def section(self, block: Mapping[str, Any]) -> Section | None:
+    """Returns the marginals of all columns."""
+    if 'marginals' not in block:
+      return None
+    return Section(
+        'Real and generated columns',
+        f'Frequencies in {block["examples"]:,} real rows of the test set and '
+        f'in {block["samples"]:,} generated rows. The name of each column is '
+        'followed by E[log p(x|z)] of the column in nats, in its unit, and by '
+        'the distance of both distributions, from 0 to 1.',
+        [LineChart(
+            f'{name}: {block["reconstruction"][name]:.3g} nats, distance '
+            f'{block["marginal_distance"][name]:.2f}'.replace('-', '−'),
+            marginal['values'],
+            {'real': marginal['real'], 'generated': marginal['generated']},
+            marginal['label'])
+         for name, marginal in block['marginals'].items()], short='Columns')
+
+
+def marginal_distance(column: Column, real: np.ndarray,
+                      made: np.ndarray) -> float:
+  """Returns the distance between two samples of a column, from 0 to 1.
+
+  Args:
+    column: Description of the column.
+    real: Codes `[n]`.
+    made: Codes `[m]`.
+
+  Returns:
+    The largest difference of the distribution functions of numbers, max_x
+    |F(x) − G(x)| (Kolmogorov-Smirnov), and ½ Σ_k |p_k − q_k| of the frequencies
+    of categories.
+  """
+  if column.categories:
+    p, q = (_frequencies(column, codes) for codes in (real, made))
+    return float(0.5 * np.abs(p - q).sum())
+  at = np.sort(np.concatenate([real, made]))
+  below = [np.searchsorted(np.sort(part), at, 'right') / len(part)
+           for part in (real, made)]
+  return float(np.abs(below[0] - below[1]).max())
+
+
+def correlation_difference(columns: Sequence[Column], real: np.ndarray,
+                           made: np.ndarray) -> float | None:
+  """Returns the mean difference of the correlations of two tables.
+
+  Args:
+    columns: Descriptions of the columns; categories without an order are left
+      out.
+    real: Codes `[n, d]`.
+    made: Codes `[m, d]`.
+
+  Returns:
+    The mean of |ρ_ij − ρ'_ij| over pairs i < j with correlations; None if there
+    are none.
+  """
+  chosen = [i for i, column in enumerate(columns)
+            if column.kind != 'categorical']
+  if len(chosen) < 2:
+    return None
+  with np.errstate(invalid='ignore', divide='ignore'):
+    one, other = (np.corrcoef(np.float64(part[:, chosen]), rowvar=False)
+                  for part in (real, made))
+  pairs = np.abs(one - other)[np.triu_indices(len(chosen), 1)]
+  pairs = pairs[np.isfinite(pairs)]
+  return float(pairs.mean()) if len(pairs) else None
+
+
+def _log_likelihoods(model, chunk_size, inputs, target,
+                     draw) -> list[tf.Tensor]:
+  """Returns log p(x_c|z) of each column at one draw, `[1, b]` each."""
+  del chunk_size
+  inference = model.infer(inputs, draw)
+  likelihood = model.decode(
+      {name: z[0] for name, z in inference.latents.items()}, inputs)
+  likelihood = getattr(likelihood, 'tensor_distribution', likelihood)
+  by_column = likelihood.log_prob_by_column(target)
+  return [part[tf.newaxis] for part in tf.unstack(
+      by_column, by_column.shape[-1], axis=-1)]
+
+
+def _x(batch: Any) -> np.ndarray:
+  batch = batch[0] if isinstance(batch, tuple) else batch
+  return batch['x'] if isinstance(batch, dict) else batch
+
+
+def _frequencies(column: Column, codes: np.ndarray) -> np.ndarray:
+  counts = np.bincount(codes.astype(int), minlength=column.num_codes)
+  return counts / max(1, counts.sum())
+
+
+def _marginals(column: Column, real: np.ndarray,
+               made: np.ndarray) -> dict[str, Any]:
+  """Returns frequencies of both: of codes, or of bins of the real range."""
+  if column.categories:
+    p, q = (_frequencies(column, codes) for codes in (real, made))
+    values = list(range(column.num_codes))
+    label = 'codes ' + ', '.join(
+        f'{code}: {name}' for code, name in zip(
+            values, (['other'] if column.kind == 'categorical' else [])
+            + list(map(str, column.categories)), strict=True))
+    return {'values': values, 'real': p.tolist(), 'generated': q.tolist(),
+            'label': label if len(label) <= _LABEL else 'codes'}
+  bins = int(np.clip(np.sqrt(len(real)), *_BINS))
+  edges = np.linspace(real.min(), real.max(), bins + 1)
+  edges[-1] = np.nextafter(edges[-1], np.inf) if edges[0] == edges[-1] else (
+      edges[-1])
+  p, q = (np.histogram(codes, edges)[0] / len(codes) for codes in (real, made))
+  return {'values': (0.5 * (edges[1:] + edges[:-1])).tolist(),
+          'real': p.tolist(), 'generated': q.tolist(),
+          'label': 'days since 1970-01-01' if column.kind == 'date'
+                   else 'value'}

@@ -1,0 +1,124 @@
+"""The base of the blocks: columns of one kind, and their distribution."""
+
+import abc
+from collections.abc import Sequence
+import dataclasses
+from typing import Any, ClassVar
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_probability as tfp
+
+from tfvae.layers.base.operations import TENSORFLOW
+from tfvae.layers.base.soft_bound import soft_bound
+from tfvae.registry import Registry
+from tfvae.tables.column import Column
+
+tfd = tfp.distributions
+
+# Classes of blocks by the kind of their columns.
+BLOCKS = Registry('kind')
+
+# Bounds of log σ in units of the standard deviation of the training data.
+LOG_SCALE_BOUNDS = (-5.0, 3.0)
+
+
+class Block(abc.ABC):
+  """Columns of one kind: what a network sees of them, and what it emits.
+
+  A subclass in its own file, registered with `@BLOCKS.register(kind)`.
+
+  Attributes:
+    columns: Columns of the block, n of them.
+    has_one_column: Whether each column gets a block of its own, a class
+      attribute.
+  """
+
+  has_one_column: ClassVar[bool] = False
+
+  def __init__(self, columns: Sequence[Column]):
+    """Initializes the block; see the attributes."""
+    self.columns = tuple(columns)
+    # Plain float32 constants of a graph, `[n]`.
+    self.loc = np.float32([column.loc for column in columns])
+    self.scale = np.float32([column.scale for column in columns])
+
+  @classmethod
+  def fitted(cls, column: Column, codes: np.ndarray) -> Column:
+    """Returns the description with the unit of the training data.
+
+    Args:
+      column: Description.
+      codes: Codes of the training data, float64 `[n]`.
+    """
+    values = cls.transformed(codes, np)
+    scale = float(values.std())
+    constant = scale <= 1e-12 * max(1e-12, abs(float(values.mean())))
+    return dataclasses.replace(
+        column, loc=float(values.mean()), scale=1.0 if constant else scale)
+
+  @staticmethod
+  def transformed(codes: Any, ops: Any = TENSORFLOW) -> Any:
+    """Returns the codes on the scale of `Column.loc` and `Column.scale`.
+
+    Args:
+      codes: Codes of any shape.
+      ops: Namespace of the operations; NumPy is one.
+    """
+    del ops
+    return codes
+
+  @property
+  @abc.abstractmethod
+  def num_params(self) -> int:
+    """Number of parameters that a decoder emits for the block."""
+
+  def features(self, codes: Any, ops: Any = TENSORFLOW) -> Any:
+    """Returns numbers of order 1 that a network sees, `[b, f]`.
+
+    By default (t(x) − loc) / scale, with t the transformation of the kind.
+
+    Args:
+      codes: Codes `[b, n]`.
+      ops: Namespace of the operations, such as `keras.ops`.
+    """
+    return (self.transformed(codes, ops) - self.loc) / self.scale
+
+  @abc.abstractmethod
+  def distribution(self, params: tf.Tensor) -> tfd.Distribution:
+    """Returns the distribution of the codes, batch shape `[..., n]`.
+
+    Args:
+      params: Parameters `[..., num_params]`.
+    """
+
+  @abc.abstractmethod
+  def mean(self, params: Any, ops: Any = TENSORFLOW) -> Any:
+    """Returns the mean of numbers and the mode of categories, `[..., n]`.
+
+    Args:
+      params: Parameters `[..., num_params]`.
+      ops: Namespace of the operations, such as `keras.ops`.
+    """
+
+
+class LocationScale(Block):
+  """Columns with a location and a scale, two parameters m and s each.
+
+  The location is loc + scale m, its logarithmic scale log scale + b(s) with b
+  the soft bound to `LOG_SCALE_BOUNDS`.
+  """
+
+  @property
+  def num_params(self) -> int:
+    """Two parameters a column: first all m, then all s."""
+    return 2 * len(self.columns)
+
+  def location(self, params: Any) -> Any:
+    """Returns loc + scale m, `[..., n]`."""
+    return params[..., :len(self.columns)] * self.scale + self.loc
+
+  def log_scale(self, params: Any, ops: Any = TENSORFLOW) -> Any:
+    """Returns log scale + b(s), `[..., n]`."""
+    return soft_bound(params[..., len(self.columns):], *LOG_SCALE_BOUNDS,
+                      ops) + np.log(self.scale)
