@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 from absl.testing import parameterized
 import numpy as np
@@ -131,9 +132,23 @@ class TableRunTest(parameterized.TestCase, tf.test.TestCase):
     with open(path, 'w', encoding='utf-8') as file:
       json.dump(content, file)
     self.assertLen(list(Schema.load(path)), 2)
-    with self.assertRaisesRegex(ValueError, 'schema'):
+    with self.assertRaisesRegex(ValueError, '`schema`: '):
       train_and_evaluate(
           Config(dataset=self.path, schema=path, **_SMALL), self.workdir)
+
+  def test_another_schema_at_the_same_path_is_a_change(self):
+    known = os.path.join(self.workdir, 'data.json')
+    with open(known, encoding='utf-8') as file:
+      content = json.load(file)
+    self.assertCountEqual(content['content'], ['wine.csv', 'schema'])
+    workdir = os.path.join(self.directory, 'changed')
+    shutil.copytree(self.workdir, workdir)
+    content['content']['schema'] = '0'
+    with open(os.path.join(workdir, 'data.json'), 'w',
+              encoding='utf-8') as file:
+      json.dump(content, file)
+    with self.assertRaisesRegex(ValueError, r'1 changed \(schema\)'):
+      train_and_evaluate(self.config, workdir)
 
   @parameterized.parameters(
       (dict(dataset='digits', likelihood='columns'), "likelihood='columns'"),

@@ -194,9 +194,7 @@ def _marginals(column: Column, real: np.ndarray,
     return {'values': values, 'real': p.tolist(), 'generated': q.tolist(),
             'label': label if len(label) <= _LABEL else 'codes'}
   bins = int(np.clip(np.sqrt(len(real)), *_BINS))
-  edges = np.linspace(real.min(), real.max(), bins + 1)
-  edges[-1] = np.nextafter(edges[-1], np.inf) if edges[0] == edges[-1] else (
-      edges[-1])
+  edges = np.histogram_bin_edges(real, bins)
   p, q = (np.histogram(codes, edges)[0] / len(codes) for codes in (real, made))
   return {'values': (0.5 * (edges[1:] + edges[:-1])).tolist(),
           'real': p.tolist(), 'generated': q.tolist(),

@@ -41,7 +41,7 @@ class TableData(DataSet):
     Args:
       name: Name of the data set.
       frames: Table of each part.
-      content: Digest of each file.
+      content: Digest of each file; that of the schema is added.
       schema: Description of the columns; by default as recognized in the part
         'train'.
       label_key: Column of the labels, which is not part of x, or None. The
@@ -73,7 +73,9 @@ class TableData(DataSet):
                for frame in frames.values()]
     ends = np.cumsum([len(x) for x in self._x])
     rows = np.split(np.arange(ends[-1]), ends[:-1])
-    super().__init__(name, dict(zip(frames, rows, strict=True)), content)
+    super().__init__(
+        name, dict(zip(frames, rows, strict=True)),
+        {**content, 'schema': _schema_digest(schema)})
     self.schema = schema
     self._label, self._labels = (None, None) if label_key is None else (
         numbered_classes(label_key, [
@@ -116,14 +118,17 @@ class TableData(DataSet):
 
   def source(self, split: str, rows: np.ndarray) -> ArraySource:
     """Returns some of the rows as a source."""
-    # The codes depend on the schema and on the rows that are left out.
-    codes = json.dumps([[column.to_dict() for column in self.schema],
-                        [len(x) for x in self._x]])
-    digest_of_codes = hashlib.sha256(codes.encode()).hexdigest()[:16]
+    # The codes also depend on the rows that are left out.
+    counts = '-'.join(str(len(x)) for x in self._x)
     return ArraySource(
-        self.name, f'{self.full_name}/{digest_of_codes}', split, 'columns',
-        self._x, rows, self._label,
+        self.name, f'{self.full_name}/{counts}', split, 'columns', self._x,
+        rows, self._label,
         None if self._labels is None else self._labels[rows])
+
+
+def _schema_digest(schema: Schema) -> str:
+  text = json.dumps([column.to_dict() for column in schema])
+  return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def table_schema(path: str, schema: str | None = None) -> Schema:
