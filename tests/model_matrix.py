@@ -25,7 +25,8 @@ OBJECTIVES = {
     'beta_tc': objectives.BetaTC(2.0, 50),
     'info_vae': objectives.InfoVAE(0.5, 5.0)}
 FACTORS = {
-    'likelihood': list(LIKELIHOODS),
+    # That of tables needs their columns.
+    'likelihood': [name for name in LIKELIHOODS if name != 'columns'],
     'prior': list(PRIORS),
     # The other merging is another factorization of q.
     'graph': [*PRESETS, 'ladder, precision_weighted'],

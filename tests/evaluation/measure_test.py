@@ -18,7 +18,7 @@ _SETTINGS = {
     'eval_chunk': (50, 1), 'eval_importance_samples': (500, 1),
     'eval_importance_examples': (1000, 0), 'eval_costly_examples': (100, 0),
     'eval_ais_steps': (500, 2), 'eval_ais_chains': (16, 1),
-    'eval_simulations': (1000, 100)}
+    'eval_simulations': (1000, 100), 'eval_samples': (10_000, 2)}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -35,7 +35,7 @@ class WhyNotTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.named_parameters(
       ('class_of_one', 'latent_space', {
           'inference': 'z|x,y', 'generative': 'z|y; x|z'},
-       {'labels': np.arange(20) // 19}, 'two test images of each class'),
+       {'labels': np.arange(20) // 19}, 'two test examples of each class'),
       ('no_labels', 'representation', {}, {}, 'no labels'),
       ('label_in_q', 'representation', {'preset': 'conditional'},
        {'labels': _SIDES}, 'q has the parent y'),

@@ -35,20 +35,14 @@ class ColumnsMeasure(Measure):
 
   samples: int = 10_000
   explanations = {
-      'reconstruction': 'E[log p(x_c|z)] of each column c in nats, in the unit '
-                        'of the column; their sum is that of the ELBO.',
-      'marginal_distance': 'Largest difference between the distribution '
-                           'functions of real and of generated values '
-                           '(Kolmogorov-Smirnov) of numbers, and half the sum '
-                           'of the differences of frequencies (total '
-                           'variation) of categories; 0 is best, 1 worst.',
+      'marginal_distance': 'Distance of real and generated values, from 0 to '
+                           '1: Kolmogorov-Smirnov of numbers, total variation '
+                           'of categories.',
       'mean_marginal_distance': 'Mean of the marginal distances.',
       'correlation_difference': 'Mean of the differences between correlations '
                                 'of real and of generated columns, without '
                                 'categories that have no order.',
-      'examples': 'Number of real rows.',
       'samples': 'Number of generated rows.',
-      'marginals': 'Frequencies of real and of generated values.',
   }
   charted = ('reconstruction', 'reconstruction_standard_error',
              'marginal_distance', 'marginals')

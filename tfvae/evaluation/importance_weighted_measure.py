@@ -15,15 +15,15 @@ from tfvae.registry import Setting
 
 SAMPLES = Setting(
     'eval_importance_samples', 500,
-    'K, the importance samples of each test image in the bound on −log p(x)',
+    'K, the importance samples of each test example in the bound on −log p(x)',
     at_least=1)
 CHUNK = Setting(
     'eval_chunk', 50, 'samples of each example to decode at a time', at_least=1)
 
 _EXAMPLES = Setting(
     'eval_importance_examples', 1000,
-    'number of test images for the importance-weighted bound, the first ones; '
-    '0 for all', at_least=0)
+    'number of test examples for the importance-weighted bound, the first '
+    'ones; 0 for all', at_least=0)
 _HEADLINE = ('iwae_nll', 'iwae_nll_standard_error', 'iwae_samples',
              'iwae_examples', 'bits_per_dim')
 
@@ -50,9 +50,9 @@ class ImportanceWeightedMeasure(Measure):
   explanations = {
       'iwae_nll': 'Upper bound on −log p(x) in nats from K importance samples; '
                   'it approaches −log p(x) as K grows.',
-      'iwae_samples': 'K, the number of importance samples of each image.',
-      'iwae_examples': 'Number of images that the importance-weighted bound is '
-                       'averaged over.',
+      'iwae_samples': 'K, the number of importance samples of each example.',
+      'iwae_examples': 'Number of examples that the importance-weighted bound '
+                       'is averaged over.',
       'bits_per_dim': 'The bound on −log p(x) in bits per pixel and channel: '
                       'the cost of lossless compression with the model.',
   }

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from tfvae import evaluation
 from tfvae.graph import GraphicalModel
+from tfvae.inference import observed
+from tfvae.layers import IndependentColumns
 from tfvae.models import LatentVariableModel
 from tfvae.report.arguments import label_numbers
 from tfvae.report.arguments import UNLABELED
@@ -91,6 +93,13 @@ class Content:
     """The number of images that estimates are means over."""
     return len(self.walk.x)
 
+  @property
+  def noun(self) -> str:
+    """The name of one x: 'image', 'row' of a table, or 'example'."""
+    if isinstance(self.model.likelihood_layer(), IndependentColumns):
+      return 'row'
+    return 'image' if np.ndim(observed(self.inputs)['x']) == 4 else 'example'
+
   @functools.cached_property
   def _own_inputs(self) -> Any:
     return tf.nest.map_structure(np.float32, self.walk.inputs)
@@ -144,10 +153,10 @@ class Content:
   def title_of(self, index: int) -> str:
     """Returns the caption of an image."""
     if self.shown_labels is None:
-      return f'image {index + 1}'
+      return f'{self.noun} {index + 1}'
     if self.shown_labels[index] == UNLABELED:
-      return f'unlabeled, image {index + 1}'
-    return f'“{self.names[self.shown_labels[index]]}”, image {index + 1}'
+      return f'unlabeled, {self.noun} {index + 1}'
+    return f'“{self.names[self.shown_labels[index]]}”, {self.noun} {index + 1}'
 
   @functools.cached_property
   def first_image(self) -> Base:

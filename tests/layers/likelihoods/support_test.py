@@ -14,6 +14,7 @@ _GOOD = {
     'real': [-1e30, 0., 3.5],
     'eight_bit': np.arange(256) / 255,
     'counts': [0., 1., 2., 1e6],
+    'table': [-1e30, 0., 3.5],
 }
 _BAD = {
     'binary': [-1., 0.5, 2., 1 - 1e-7],
@@ -21,6 +22,7 @@ _BAD = {
     'real': [],
     'eight_bit': [-1 / 255, 0.5, 256 / 255, 17., 0.5 / 255],
     'counts': [-1., 0.5, 1e-30],
+    'table': [],
 }
 _PIXELS = np.arange(256, dtype=np.uint8)
 _GREY = np.float32(_PIXELS / 255)

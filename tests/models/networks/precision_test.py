@@ -8,6 +8,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tests import model_matrix
 from tfvae import layers
 from tfvae import priors
 from tfvae.models import image_vae
@@ -25,7 +26,7 @@ _PIXELS = {
 
 def _cycled():
   """Yields settings in which every choice of a model appears, in turns."""
-  for index, likelihood in enumerate(layers.LIKELIHOODS):
+  for index, likelihood in enumerate(model_matrix.FACTORS['likelihood']):
     turn = {name: list(values)[index % len(values)] for name, values in (
         ('network', ('resnet', 'conv', 'mlp')),
         ('posterior', layers.POSTERIORS), ('prior', priors.PRIORS))}

@@ -9,10 +9,12 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tests import model_matrix
 from tfvae import layers
 from tfvae import priors
 from tfvae.layers.posteriors.multivariate_normal_diag import NormalDiag
 from tfvae.serving.saved_model.row_draws import RowSeededSample
+from tfvae.tables import Column
 
 tfd = tfp.distributions
 
@@ -33,6 +35,16 @@ def _likelihood(name, components=2):
   layer = layers.LIKELIHOODS.make(
       name, _SHAPE, settings={'likelihood_components': components})
   params = _params(layer.params_size(_SHAPE, **layer.settings))
+  return lambda rows: layer.distribution(tf.gather(params, rows))
+
+
+def _columns():
+  layer = layers.IndependentColumns(columns=[
+      Column('a', 'real'), Column('b', 'count'),
+      Column('c', 'binary', categories=(0, 1)), Column('d', 'positive'),
+      Column('e', 'categorical', categories=(1, 2)),
+      Column('f', 'ordinal', categories=(1, 2, 3))])
+  params = _params(layer.params_size(layer.event_shape, **layer.settings))
   return lambda rows: layer.distribution(tf.gather(params, rows))
 
 
@@ -83,7 +95,8 @@ _CASES = {
     'realnvp': lambda: _prior(priors.FlowPrior),
     'maf': lambda: _prior(lambda size: priors.FlowPrior(size, 'maf')),
     **{f'likelihood_{name}': functools.partial(_likelihood, name)
-       for name in layers.LIKELIHOODS},
+       for name in model_matrix.FACTORS['likelihood']},
+    'columns': lambda: _columns(),
 }
 
 

@@ -21,14 +21,14 @@ from tfvae.registry import Setting
 
 EXAMPLES = Setting(
     'eval_costly_examples', 100,
-    'number of test images for annealed and gaps, the first ones; 0 for all',
+    'number of test examples for annealed and gaps, the first ones; 0 for all',
     at_least=0)
 STEPS = Setting(
     'eval_ais_steps', 500,
     'number of distributions between q(z|x) and p(z|x) in annealing',
     at_least=2)
 CHAINS = Setting(
-    'eval_ais_chains', 16, 'number of annealing chains of each image',
+    'eval_ais_chains', 16, 'number of annealing chains of each example',
     at_least=1)
 
 
@@ -65,14 +65,14 @@ class AnnealedMeasure(Measure):
       'ais_nll': 'Estimate of −log p(x) in nats by annealed importance '
                  'sampling; on average at least −log p(x).',
       'iwae_nll': 'Upper bound on −log p(x) in nats from K importance samples, '
-                  'for the same images.',
+                  'for the same examples.',
       'steps': 'Number of distributions on the path of each chain, from the '
                'encoder’s posterior to the exact one.',
-      'chains': 'Number of chains of each image.',
-      'simulated_lower': 'Lower bound on log p(x) in nats, for images that the '
-                         'model generated.',
+      'chains': 'Number of chains of each example.',
+      'simulated_lower': 'Lower bound on log p(x) in nats, for examples that '
+                         'the model generated.',
       'simulated_upper': 'Upper bound on log p(x) in nats, for the same '
-                         'images: their z is known, so annealing can run '
+                         'examples: their z is known, so annealing can run '
                          'backward.',
       'simulated_gap': 'Upper minus lower bound, in nats: on average at least '
                        'the error of either bound.',
@@ -83,7 +83,7 @@ class AnnealedMeasure(Measure):
     """Returns both estimates of −log p(x), and the bracket with its gap."""
     nll = subject.shared(log_evidence, self.examples, self.steps, self.chains)
     count = len(nll.values)
-    bound = importance_weighted_nll(  # Of the same images.
+    bound = importance_weighted_nll(  # Of the same examples.
         subject.model, subject.test.first(count), self.importance_samples,
         self.chunk_size, subject.seed)
     bounds = bidirectional_bounds(

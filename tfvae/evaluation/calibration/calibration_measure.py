@@ -47,7 +47,7 @@ class CalibrationMeasure(Measure):
   def why_not(self, subject: Subject) -> str | None:
     """Returns why y cannot be simulated, or None."""
     if subject.conditions('inference') and not subject.conditions('generative'):
-      return ('y is a parent in q and nowhere in p, so simulated images have '
+      return ('y is a parent in q and nowhere in p, so simulated examples have '
               'no label to infer from')
     return None
 

@@ -10,7 +10,7 @@ from tfvae.evaluation.measure import Measure
 from tfvae.evaluation.measure import MEASURES
 from tfvae.evaluation.subject import Subject
 
-# Training images that the probes are fitted to, at most: with more, the
+# Training examples that the probes are fitted to, at most: with more, the
 # accuracy changes by less than its own noise on the test set.
 _TRAIN_EXAMPLES = 10_000
 
@@ -25,8 +25,9 @@ class RepresentationMeasure(Measure):
                                'classifier predicts from the posterior means.',
       'knn_accuracy': 'Fraction of the labels that the nearest posterior means '
                       'predict.',
-      'train_examples': 'Number of images that the classifiers are trained on.',
-      'test_examples': 'Number of images that they are tested on.',
+      'train_examples': 'Number of examples that the classifiers are trained '
+                        'on.',
+      'test_examples': 'Number of examples that they are tested on.',
   }
   abbreviations = ('kNN',)
 
@@ -41,8 +42,8 @@ class RepresentationMeasure(Measure):
       return ('q has the parent y, so the latents are inferred from the label '
               'that the classifiers would predict')
     if np.min(test.labels) < 0:
-      return ('the test set has unlabeled images, whose label is −1; choose a '
-              'test set, `test_split`, of labeled images')
+      return ('the test set has unlabeled examples, whose label is −1; choose '
+              'a test set, `test_split`, of labeled examples')
     return representation.why_not(train.labels[:_TRAIN_EXAMPLES])
 
   def run(self, subject: Subject) -> dict[str, Any]:

@@ -33,18 +33,18 @@ class GapsMeasure(Measure):
   explanations = {
       'encoder_elbo': 'ELBO, in nats, of the encoder’s posterior.',
       'optimized_elbo': 'ELBO, in nats, of the best posterior of the family, '
-                        'optimized for each image from the encoder’s output.',
+                        'optimized for each example from the encoder’s output.',
       'cold_start_elbo': 'The same, optimized from N(0, I) without the '
                          'encoder.',
       'log_evidence': 'Estimate of log p(x) in nats that the gaps are computed '
                       'with.',
       'amortization_gap': 'Nats lost because one network infers the posterior '
-                          'of every image, instead of a search for each.',
+                          'of every example, instead of a search for each.',
       'approximation_gap': 'Nats lost because the posterior’s family does not '
                            'contain the exact posterior.',
-      'seconds_per_example': 'Seconds of inference per image: by the encoder, '
-                             'by a search from its output, and by one from '
-                             'N(0, I).',
+      'seconds_per_example': 'Seconds of inference per example: by the '
+                             'encoder, by a search from its output, and by '
+                             'one from N(0, I).',
       'saving': 'Time of a search without the encoder divided by the time of '
                 'the encoder.',
   }
@@ -54,7 +54,8 @@ class GapsMeasure(Measure):
     for name, kind in subject.posterior_kinds.items():
       if not is_movable(kind):
         return (f'the posterior of {name} is a {kind.__name__}, which has no '
-                'parameters to optimize for each image; Gaussian posteriors do')
+                'parameters to optimize for each example; Gaussian posteriors '
+                'do')
     return None
 
   def run(self, subject: Subject) -> dict[str, Any]:

@@ -32,35 +32,36 @@ class LatentSpaceMeasure(Measure):
       'collapse': 'Unused latents, and what to try.',
       'latent_size': 'Total number of latent dimensions.',
       'log_num_examples': 'log N in nats: the upper limit of the mutual '
-                          'information between N images and any variable.',
+                          'information between N examples and any variable.',
       'mutual_information': 'I(x; z) under the encoder, in nats: how much a '
-                            'draw of z reveals about which image it encodes.',
-      'mutual_information_upper': 'The same with the image itself left out of '
-                                  'q(z): on average an upper bound, in nats.',
+                            'draw of z reveals about which example it encodes.',
+      'mutual_information_upper': 'The same with the example itself left out '
+                                  'of q(z): on average an upper bound, in '
+                                  'nats.',
       'aggregate_kl': 'KL(q(z) ‖ p(z)) in nats: the divergence of the '
-                      'posteriors of all images together from the prior; 0 is '
-                      'best.',
+                      'posteriors of all examples together from the prior; 0 '
+                      'is best.',
       'log_volume': 'Entropy of q(z) minus that of p(z), in nats: the log of '
                     'the fraction of the prior’s volume that the data occupy.',
-      'log_volume_upper': 'The same with the image itself left out of q(z), in '
-                          'nats.',
+      'log_volume_upper': 'The same with the example itself left out of q(z), '
+                          'in nats.',
       'log_volume_per_dimension': 'The same divided by the number of '
                                   'dimensions, in nats: the log ratio of side '
                                   'lengths.',
       'variances': 'Variance of each dimension’s posterior mean over the data; '
                    'a dimension is active above 0.01.',
-      'kl_per_dimension': 'KL of each dimension in nats per image.',
+      'kl_per_dimension': 'KL of each dimension in nats per example.',
   }
 
   def why_not(self, subject: Subject) -> str | None:
-    """Returns why there are too few test images, or None."""
+    """Returns why there are too few test examples, or None."""
     if subject.test.count < 2:
-      return ('it compares the posteriors of test images, and needs at least '
+      return ('it compares the posteriors of test examples, and needs at least '
               'two of them')
     if set(subject.conditions('generative')) - {'x'} and np.min(np.unique(
         _classes(subject.test), return_counts=True)[1]) < 2:
-      return ('y conditions the prior, so it needs two test images of each '
-              'class, and one class has a single image')
+      return ('y conditions the prior, so it needs two test examples of each '
+              'class, and one class has a single example')
     return None
 
   def run(self, subject: Subject) -> dict[str, Any]:

@@ -16,7 +16,7 @@ _GENERAL = {
                  'end of its schedule; from other draws of z than the ELBO.',
     'not_computed': 'The reason why figures are missing or are those of an '
                     'earlier evaluation.',
-    'examples': 'Number of images that the figures are means over.',
+    'examples': 'Number of examples that the figures are means over.',
     'best_epoch': 'The epoch whose weights the model has, chosen by the figure '
                   'below.',
     'select_by': 'The validation figure whose best epoch is kept.',

@@ -28,15 +28,15 @@ def latent_map(content: Content) -> Section:
     return _densities(content)
   axes = charts.map_axes(plane)
   drawn = charts.map_content(plane, axes, content.shown_labels, content.names)
-  alt = (f'Posterior means of {len(walk.x)} images over the prior: '
+  alt = (f'Posterior means of {len(walk.x)} {content.noun}s over the prior: '
          f'{plane.inside[0.9]:.0%} are in the region that contains 90% of it.')
   which = (f'the plane of their two principal components, which explains '
            f'{plane.explained:.0%} of their variance'
            if walk.top_means.shape[1] > 2 else 'the plane of z')
   return section(
       'map', 'Latent space', 'The latent space',
-      f'The posterior means of {len(walk.x):,} images in {which}, over the '
-      'regions that contain 50%, 90% and 99% of the prior.',
+      f'The posterior means of {len(walk.x):,} {content.noun}s in {which}, '
+      'over the regions that contain 50%, 90% and 99% of the prior.',
       '<div class="card map">' + picture(
           axes.width, axes.height, alt, f'<g id="map-content">{drawn}</g>')
       + f'<div>{_label_buttons(content)}{_regions(plane)}</div></div>')
@@ -77,8 +77,8 @@ def _densities(content):
       alt=f'Densities of the {len(means)} posterior means and of the prior.')
   return section(
       'map', 'Latent space', 'The latent space',
-      f'The distribution of the posterior means of {len(means):,} images, and '
-      'the prior.',
+      f'The distribution of the posterior means of {len(means):,} '
+      f'{content.noun}s, and the prior.',
       line_legend('means', 'prior')
       + f'<figure class="card wide">{chart}</figure>')
 
@@ -126,8 +126,8 @@ def _small_map(content):
            '<circle id="here" class="here" r="9"/>')
   drawn = picture(axes.width, axes.height,
                   'The position of this z in the latent space.', marks)
-  return (f'<figure>{drawn}<figcaption>The position of this z among the images.'
-          '</figcaption></figure>')
+  return (f'<figure>{drawn}<figcaption>The position of this z among the '
+          f'{content.noun}s.</figcaption></figure>')
 
 
 def explorer_data(content: Content) -> str:

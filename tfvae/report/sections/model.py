@@ -45,8 +45,10 @@ def header(content: Content) -> str:
 def _headline(content):
   """Yields name, value and note of each headline figure."""
   test, metrics = content.metrics.get('test', {}), content.metrics
-  nats = _per_image(test.get('examples'))
-  bound = _per_image(test.get('iwae_examples'), test.get('iwae_samples'))
+  noun = content.noun
+  nats = _per_example(noun, test.get('examples'))
+  bound = _per_example(
+      noun, test.get('iwae_examples'), test.get('iwae_samples'))
   for key, name, note in (
       ('elbo', 'Test ELBO', nats), ('iwae_nll', 'Test −log p(x) ≤', bound),
       ('bits_per_dim', 'Bits per dimension', 'at most'),
@@ -61,10 +63,10 @@ def _headline(content):
     yield 'Parameters', number(metrics['parameters']), note
 
 
-def _per_image(count, samples=None):
-  """Returns the unit of a mean in nats, with the numbers of images and K."""
-  return ', '.join(['nats per image', *(
-      [f'{count:,} image' + 's' * (count > 1)] if count else []), *(
+def _per_example(noun, count, samples=None):
+  """Returns the unit of a mean in nats, with the numbers of examples and K."""
+  return ', '.join([f'nats per {noun}', *(
+      [f'{count:,} {noun}' + 's' * (count > 1)] if count else []), *(
           [f'K = {samples:,}'] if samples else [])])
 
 
@@ -84,7 +86,8 @@ def graphs(content: Content) -> Section:
   return section(
       'graph', 'Model', 'The graphical model',
       'Arrows lead from the variables that a variable depends on. Shaded '
-      'variables are observed; the plate is repeated for each of N images.',
+      'variables are observed; the plate is repeated for each of N '
+      f'{content.noun}s.',
       '<div class="card graphs">' + ''.join(
           picture(width / 2, height, f'{side}: {factors}', part, left=left)
           for side, factors, left, part in halves) + '</div>')
@@ -155,10 +158,11 @@ def elbo(content: Content) -> Section | None:
   parts = content.elbo
   if parts is None:
     return None
-  images = f'{parts.num_images:,} ' if parts.num_images else ''
-  source = (f'Means over the {images}test images, as in the tables below.'
+  count, noun = f'{parts.num_images:,} ' if parts.num_images else '', (
+      content.noun)
+  source = (f'Means over the {count}test {noun}s, as in the tables below.'
             if content.has_elbo else
-            f'Estimated from {images}images, with one draw of z for each.')
+            f'Estimated from {count}{noun}s, with one draw of z for each.')
   return section(
       'elbo', 'ELBO', 'Parts of the ELBO',
       'ELBO = E[log p(x|z)] − KL(q(z|x) ‖ p(z)): the fit to the data minus the '
@@ -178,12 +182,13 @@ def kl_per_dimension(content: Content) -> Section | None:
   legend = ('<ul class="legend">' + ''.join(
       f'<li><svg viewBox="0 0 28 12" aria-hidden="true"><rect width="28" '
       f'height="12" class="bar {css}"/></svg>{words}</li>' for css, words in (
-          ('active', 'active: posterior mean varies between images'),
+          ('active', 'active: posterior mean varies between '
+           f'{content.noun}s'),
           ('inactive', 'inactive'))) + '</ul>')
   return section(
       'dimensions', 'Dimensions', 'KL of each dimension',
-      'The KL of each latent dimension in nats per image. A dimension near 0 '
-      'is unused: its posterior is the prior.' + (
-          f' Means over {content.num_images:,} images.'
+      f'The KL of each latent dimension in nats per {content.noun}. A '
+      'dimension near 0 is unused: its posterior is the prior.' + (
+          f' Means over {content.num_images:,} {content.noun}s.'
           if content.estimates_kl else ''),
       f'{legend}<div class="row">{figures}</div>')

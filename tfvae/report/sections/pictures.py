@@ -20,19 +20,20 @@ def reconstructions(content: Content) -> Section:
   images = latent_pictures.reconstructions(content.walk)
   return section(
       'reconstructions', 'Reconstructions', 'Reconstructions',
-      'Test images, each above its reconstruction E[x|z], with z at the '
-      'posterior mean.',
-      figure(images, f'{images.shape[1] * len(images) // 2} images, each above '
-             'its reconstruction.', group=2), css='half')
+      f'Test {content.noun}s, each above its reconstruction E[x|z], with z at '
+      'the posterior mean.',
+      figure(images, f'{images.shape[1] * len(images) // 2} {content.noun}s, '
+             'each above its reconstruction.', group=2), css='half')
 
 
 def samples(content: Content) -> Section:
   """Returns samples of the model."""
   images = latent_pictures.samples(content.walk)
-  lead = 'New images: E[x|z] with z ~ p(z).'
+  lead = f'New {content.noun}s: E[x|z] with z ~ p(z).'
   if content.walk.y is not None:
-    lead = ('New images: E[x|z, y] with z from the prior, a column for each '
-            'label y: ' + ', '.join(map(html.escape, content.names)) + '.')
+    lead = (f'New {content.noun}s: E[x|z, y] with z from the prior, a column '
+            'for each label y: ' + ', '.join(
+                map(html.escape, content.names)) + '.')
   return section('samples', 'Samples', 'Samples', lead, figure(
       images, f'{images.shape[0] * images.shape[1]} samples of the model.'),
                  css='half')
@@ -47,8 +48,8 @@ def interpolations(content: Content) -> Section | None:
   images = latent_pictures.interpolations(content.walk, pairs)
   return section(
       'interpolations', 'Interpolations', 'Interpolations',
-      'From the image on the left to the one on the right, in equal steps on '
-      'the line between their posterior means.',
+      f'From the {content.noun} on the left to the one on the right, in equal '
+      'steps on the line between their posterior means.',
       figure(images, 'Interpolations between ' + '; '.join(
           f'{content.title_of(a)} and {content.title_of(b)}'
           for a, b in pairs) + '.'), css='half')
@@ -71,7 +72,8 @@ def traversals(content: Content) -> Section:
       'traversals', 'Traversals', 'Latent traversals',
       f'Start: {html.escape(content.first_image.title)}. In each row one '
       f'dimension of {html.escape(walk.top)} goes from −3 to 3, and the others '
-      'are constant. The dimensions that vary most between images come first; '
+      'are constant. The dimensions that vary most between '
+      f'{content.noun}s come first; '
       f'{active.sum()} of {len(active)} are active.{below}',
       f'<div class="card"><div class="traversal">{rows}<span></span>'
       '<span class="ends"><span>−3</span><span>0</span><span>3</span></span>'
