@@ -101,6 +101,16 @@ class IndependentColumnsTest(parameterized.TestCase, tf.test.TestCase):
           scores.append(_expected(x, params)[index])
         self.assertEqual(row[index], np.argmax(scores))
 
+  @parameterized.parameters(-60., -8., 8., 60.)
+  def test_is_finite_far_from_the_data(self, value):
+    params = tf.constant(value * np.where(self.params > 0, 1., -1.),
+                         tf.float32)
+    with tf.GradientTape() as tape:
+      tape.watch(params)
+      log_prob = self.layer.distribution(params).log_prob_by_column(_X)
+    self.assertTrue(np.isfinite(log_prob).all())
+    self.assertTrue(np.isfinite(tape.gradient(log_prob, params)).all())
+
   def test_row_of_a_batch_is_a_distribution(self):
     p = self.layer.distribution(self.params)
     self.assertAllClose(p[1:2].log_prob(_X[1:]), p.log_prob(_X)[1:])

@@ -12,7 +12,7 @@ TENSORFLOW = types.SimpleNamespace(
     abs=tf.abs, argmax=tf.argmax, cast=tf.cast, clip=tf.clip_by_value,
     concatenate=tf.concat, cos=tf.cos, elu=tf.nn.elu, exp=tf.exp,
     expm1=tf.math.expm1, log=tf.math.log, log1p=tf.math.log1p,
-    logical_not=tf.logical_not, maximum=tf.maximum, minimum=tf.minimum,
-    mod=tf.math.floormod, one_hot=tf.one_hot, relu=tf.nn.relu,
-    sigmoid=tf.math.sigmoid, sin=tf.sin,
-    take=tf.gather, where=tf.where, zeros_like=tf.zeros_like)
+    log_sigmoid=tf.math.log_sigmoid, logical_not=tf.logical_not,
+    maximum=tf.maximum, minimum=tf.minimum, mod=tf.math.floormod,
+    one_hot=tf.one_hot, relu=tf.nn.relu, sin=tf.sin, take=tf.gather,
+    where=tf.where)

@@ -52,19 +52,33 @@ class Ordinal(Block):
     """The parameters m and s."""
     return 2
 
-  def distribution(self, params: tf.Tensor) -> tfd.OrderedLogistic:
-    """Returns the ordered logistic distributions; see `Block`."""
-    cutpoints = self._scaled(params, TENSORFLOW)[..., tf.newaxis, :]
-    return tfd.OrderedLogistic(cutpoints, tf.zeros_like(cutpoints[..., 0]))
+  def distribution(self, params: tf.Tensor) -> tfd.Categorical:
+    """Returns the ordered logistic distributions; see `Block`.
+
+    That of TFP takes a difference of probabilities that may both be 0 or 1 in
+    float32, so that its logarithm or gradient is not finite.
+    """
+    return tfd.Categorical(
+        logits=self._log_probs(params, TENSORFLOW)[..., tf.newaxis, :])
 
   def mean(self, params: Any, ops: Any = TENSORFLOW) -> Any:
     """Returns the most probable code; see `Block`."""
-    below = ops.sigmoid(self._scaled(params, ops))
-    zero = ops.zeros_like(below[..., :1])
-    upper = ops.concatenate([below, zero + 1.0], axis=-1)
-    lower = ops.concatenate([zero, below], axis=-1)
-    code = ops.argmax(upper - lower, axis=-1)
+    code = ops.argmax(self._log_probs(params, ops), axis=-1)
     return ops.cast(code, 'float32')[..., None]
+
+  def _log_probs(self, params: Any, ops: Any) -> Any:
+    """Returns log P(x = k|z), `[..., K]`.
+
+    With u_k = (c_k − m) / exp b(s), sigmoid(u_k) − sigmoid(u_{k−1}) =
+    sigmoid(u_k) sigmoid(−u_{k−1}) (1 − exp(u_{k−1} − u_k)).
+    """
+    u = self._scaled(params, ops)
+    below, above = u[..., :-1], u[..., 1:]
+    inner = ops.log_sigmoid(above) + ops.log_sigmoid(-below) + ops.log(
+        -ops.expm1(below - above))
+    return ops.concatenate([
+        ops.log_sigmoid(u[..., :1]), inner, ops.log_sigmoid(-u[..., -1:])],
+                           axis=-1)
 
   def _scaled(self, params: Any, ops: Any) -> Any:
     """Returns (c_k − m) / exp b(s), `[..., K − 1]`."""
