@@ -101,10 +101,11 @@ class IndependentColumnsTest(parameterized.TestCase, tf.test.TestCase):
           scores.append(_expected(x, params)[index])
         self.assertEqual(row[index], np.argmax(scores))
 
-  @parameterized.parameters(-60., -8., 8., 60.)
-  def test_is_finite_far_from_the_data(self, value):
-    params = tf.constant(value * np.where(self.params > 0, 1., -1.),
-                         tf.float32)
+  @parameterized.product(even=(-60., -4., 4., 60.), odd=(-60., -4., 4., 60.))
+  def test_is_finite_far_from_the_data(self, even, odd):
+    params = tf.constant(
+        np.resize([even, odd], self.params.shape[1])[np.newaxis].repeat(2, 0),
+        tf.float32)
     with tf.GradientTape() as tape:
       tape.watch(params)
       log_prob = self.layer.distribution(params).log_prob_by_column(_X)
