@@ -68,6 +68,20 @@ class TableRunTest(parameterized.TestCase, tf.test.TestCase):
               encoding='utf-8') as file:
       self.assertIn('--likelihood=columns\n', file.read())
 
+  def test_units_are_those_of_the_training_rows(self):
+    model = tf_keras.models.load_model(
+        os.path.join(self.workdir, 'model.keras'))
+    with np.load(os.path.join(self.workdir, 'splits.npz')) as rows:
+      train = self.frame.iloc[rows['train']]
+    found = {c.name: c for c in model.likelihood_layer().columns}
+    for name, values in (
+        ('alcohol (%)', train['alcohol (%)']),
+        ('glasses', np.log1p(train['glasses'])), ('stars', train['stars'] - 1)):
+      self.assertAllClose([found[name].loc, found[name].scale],
+                          [values.mean(), values.std(ddof=0)], rtol=1e-6)
+    counts = train['stars'].value_counts().sort_index().to_numpy() + 1
+    self.assertAllClose(found['stars'].frequencies, counts / counts.sum())
+
   def test_server_takes_and_gives_rows(self):
     """The C++ loader equals Python, and the model on the codes of the rows."""
     path = os.path.join(self.workdir, 'export', '1')

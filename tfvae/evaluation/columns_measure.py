@@ -14,6 +14,8 @@ from tfvae.evaluation.measure import MEASURES
 from tfvae.evaluation.measure import Section
 from tfvae.evaluation.running.draws import reduce_over_draws
 from tfvae.evaluation.subject import Subject
+from tfvae.inference import observed
+from tfvae.inference import unpack_batch
 from tfvae.layers import IndependentColumns
 from tfvae.registry import Setting
 from tfvae.tables import Column
@@ -62,7 +64,8 @@ class ColumnsMeasure(Measure):
         subject.seed, jit_compile=False)
     estimates = [Estimate(part) for part in nats]
     real = np.concatenate([
-        _x(batch) for batch in batches.as_numpy_iterator()])
+        observed(unpack_batch(batch)[0])['x']
+        for batch in batches.as_numpy_iterator()])
     labels = subject.test.conditions()
     if labels is not None:
       labels = {'y': labels[np.arange(self.samples) % len(labels)]}
@@ -165,11 +168,6 @@ def _log_likelihoods(model, chunk_size, inputs, target,
       by_column, by_column.shape[-1], axis=-1)]
 
 
-def _x(batch: Any) -> np.ndarray:
-  batch = batch[0] if isinstance(batch, tuple) else batch
-  return batch['x'] if isinstance(batch, dict) else batch
-
-
 def _frequencies(column: Column, codes: np.ndarray) -> np.ndarray:
   counts = np.bincount(codes.astype(int), minlength=column.num_codes)
   return counts / max(1, counts.sum())
@@ -182,9 +180,7 @@ def _marginals(column: Column, real: np.ndarray,
     p, q = (_frequencies(column, codes) for codes in (real, made))
     values = list(range(column.num_codes))
     label = 'codes ' + ', '.join(
-        f'{code}: {name}' for code, name in zip(
-            values, (['other'] if column.kind == 'categorical' else [])
-            + list(map(str, column.categories)), strict=True))
+        f'{code}: {value}' for code, value in enumerate(column.values))
     return {'values': values, 'real': p.tolist(), 'generated': q.tolist(),
             'label': label if len(label) <= _LABEL else 'codes'}
   bins = int(np.clip(np.sqrt(len(real)), *_BINS))

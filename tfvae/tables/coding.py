@@ -1,12 +1,12 @@
-"""Columns as numbers, and back, in NumPy."""
+"""Columns as numbers, and back."""
 
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from tfvae.tables.column import Column
-
-OTHER = 'other'  # In samples, of a rare category of strings.
+from tfvae.tables.column import DATE
 
 
 def coded(column: Column, values: Any) -> np.ndarray:
@@ -14,36 +14,30 @@ def coded(column: Column, values: Any) -> np.ndarray:
 
   Args:
     column: Description of the column.
-    values: Values `[n]`: numbers, booleans, strings, or `datetime64` or ISO
+    values: Array or series `[n]` of numbers, booleans, strings, or times or ISO
       strings of a date. None, NaN and NaT are missing.
 
   Raises:
     ValueError: If a value does not fit the column.
   """
-  values = np.asarray(values)
-  missing = _is_missing(values)
+  values = pd.Series(values)
   if column.kind == 'date':
-    return _days(column, values, missing)
+    return _days(column, values)
   if not column.categories:
-    return _numbers(column, values, missing)
-  codes = np.full(len(values), np.nan, np.float32)
-  first = int(column.kind == 'categorical')
-  place = {_key(column, value): first + i
-           for i, value in enumerate(column.categories)}
-  unique, inverse = np.unique(
-      [_key(column, value) for value in values[~missing].tolist()] or
-      np.zeros(0, 'U1'), return_inverse=True)
-  found = np.array([place.get(value, 0 if first else -1)
-                    for value in unique.tolist()], np.float32)
-  if (found < 0).any():
-    wrong = unique[np.argmin(found)]
+    return _numbers(column, values)
+  place = {_key(column, value): code
+           for code, value in enumerate(column.values)}
+  unknown = 0 if column.kind == 'categorical' else -1
+  index, unique = pd.factorize(values)  # −1 for a missing value.
+  codes = np.array([place.get(_key(column, value), unknown)
+                    for value in unique] + [np.nan], np.float32)
+  if (codes < 0).any():
     raise ValueError(
         f'The column {column.name!r} has a value that is not among its '
         f'categories {list(column.categories)}. Repair the value, or make the '
         'column categorical in the schema, which has a place for others. '
-        f'Received: {wrong!r}')
-  codes[~missing] = found[inverse] if len(unique) else []
-  return codes
+        f'Received: {_key(column, unique[int(np.nanargmin(codes))])!r}')
+  return codes[index]
 
 
 def decoded(column: Column, codes: np.ndarray) -> np.ndarray:
@@ -58,12 +52,8 @@ def decoded(column: Column, codes: np.ndarray) -> np.ndarray:
     seconds = np.round(np.float64(codes) * 86400).astype('timedelta64[s]')
     return np.datetime64('1970-01-01', 's') + seconds
   if not column.categories:
-    return codes.astype(np.int64) if column.kind == 'count' else (
-        codes.astype(np.float32))
-  values = list(column.categories)
-  if column.kind == 'categorical':
-    values = [OTHER if column.type == 'string' else np.nan, *values]
-  return np.array(values, object)[codes.astype(int)]
+    return codes.astype(np.int64 if column.kind == 'count' else np.float32)
+  return np.array(column.values, object)[codes.astype(int)]
 
 
 def _key(column: Column, value: Any) -> str:
@@ -73,23 +63,9 @@ def _key(column: Column, value: Any) -> str:
   return repr(bool(value)) if column.type == 'boolean' else str(value)
 
 
-def _is_missing(values: np.ndarray) -> np.ndarray:
-  if values.dtype.kind == 'f':
-    return np.isnan(values)
-  if values.dtype.kind in 'mM':
-    return np.isnat(values)
-  if values.dtype.kind == 'O':
-    # A missing value is None, or differs from itself.
-    return np.array([value is None or bool(value != value)
-                     for value in values.tolist()], bool)
-  return np.zeros(len(values), bool)
-
-
-def _numbers(column: Column, values: np.ndarray,
-             missing: np.ndarray) -> np.ndarray:
-  numbers = np.full(len(values), np.nan)
+def _numbers(column: Column, values: pd.Series) -> np.ndarray:
   try:
-    numbers[~missing] = values[~missing].astype(np.float64)
+    numbers = pd.to_numeric(values).to_numpy(np.float64, na_value=np.nan)
   except (TypeError, ValueError) as error:
     raise ValueError(
         f'The column {column.name!r} is {column.kind} and must have numbers. '
@@ -102,31 +78,31 @@ def _numbers(column: Column, values: np.ndarray,
         f'The column {column.name!r} has an infinite number, or one beyond '
         'float32. Repair or rescale it. Received: row '
         f'{int(np.argmax(np.isinf(numbers)))}')
-  least = {'positive': 'above 0', 'count': 'whole and at least 0'}
-  wrong = {'positive': numbers <= 0,
-           'count': (numbers < 0) | (numbers % 1 != 0)}.get(
-               column.kind, np.zeros(len(numbers), bool)) & ~missing
+  wrong = ~column.admits(numbers) & ~np.isnan(numbers)
   if wrong.any():
+    least = 'above 0' if column.kind == 'positive' else 'whole and at least 0'
     raise ValueError(
         f'The column {column.name!r} is {column.kind}, and its numbers must be '
-        f'{least[column.kind]}. Repair it, or set another kind, such as real, '
-        f'in the schema. Received: {numbers[np.argmax(wrong)]:g} in row '
+        f'{least}. Repair it, or set another kind, such as real, in the '
+        f'schema. Received: {numbers[np.argmax(wrong)]:g} in row '
         f'{int(np.argmax(wrong))}')
   return numbers
 
 
-def _days(column: Column, values: np.ndarray,
-          missing: np.ndarray) -> np.ndarray:
-  if values.dtype.kind != 'M':
-    dates = np.full(len(values), 'NaT', 'datetime64[s]')
-    try:
-      dates[~missing] = [np.datetime64(str(value).removesuffix('Z'), 's')
-                         for value in values[~missing].tolist()]
-    except ValueError as error:
+def _days(column: Column, values: pd.Series) -> np.ndarray:
+  if not pd.api.types.is_datetime64_any_dtype(values):
+    text = values.dropna().astype(str)
+    wrong = text[~text.str.fullmatch(DATE)]
+    if len(wrong):
       raise ValueError(
           f'The column {column.name!r} is a date, such as 2024-05-01 or '
           '2024-05-01 17:30:00. Repair the value, or set another kind in the '
-          f'schema. Received: {error}') from error
-    values = dates
-  days = (values - np.datetime64('1970-01-01')) / np.timedelta64(1, 'D')
-  return np.float32(days)
+          f'schema. Received: {wrong.iloc[0]!r}')
+  try:
+    times = pd.to_datetime(values, format='ISO8601', utc=True)
+  except ValueError as error:  # The thirtieth of February.
+    raise ValueError(
+        f'The column {column.name!r} has a date that does not exist. Repair '
+        f'it. Received: {error}') from error
+  days = (times - pd.Timestamp(0, tz='UTC')) / pd.Timedelta(days=1)
+  return days.to_numpy(np.float32)

@@ -15,6 +15,9 @@ KINDS: Mapping[str, str] = {
     'constant': 'left out: it has one value'}
 LEFT_OUT = ('identifier', 'constant')
 TYPES = ('number', 'string', 'boolean')
+# Dates as text, a regular expression of Python and of TensorFlow.
+DATE = r'\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?)?'
+_OTHER = 'other'  # A rare or unknown category of strings.
 _WITH_CATEGORIES = ('binary', 'categorical', 'ordinal')
 
 
@@ -86,6 +89,25 @@ class Column:
   def num_codes(self) -> int:
     """Number of codes of a column with categories, else 0."""
     return len(self.categories) + (self.kind == 'categorical')
+
+  @property
+  def values(self) -> list[Any]:
+    """The value of each code of a column with categories.
+
+    It is 'other' or NaN of the code of all categories that are not among those
+    of the column.
+    """
+    other = [_OTHER if self.type == 'string' else math.nan]
+    return [*other * (self.kind == 'categorical'), *self.categories]
+
+  def admits(self, numbers: Any) -> Any:
+    """Returns whether the kind admits each of an array or tensor of numbers."""
+    match self.kind:
+      case 'positive':
+        return numbers > 0
+      case 'count':
+        return (numbers >= 0) & (numbers % 1 == 0)
+    return numbers == numbers
 
   def to_dict(self) -> dict[str, Any]:
     """Returns the arguments that differ from their defaults, for a file."""

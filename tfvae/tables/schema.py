@@ -48,11 +48,6 @@ class Schema:
     """Returns the schema without a column."""
     return Schema(tuple(c for c in self.columns if c.name != name))
 
-  def with_columns(self, columns: Sequence[Column]) -> 'Schema':
-    """Returns the schema with other descriptions of some of its columns."""
-    new = {column.name: column for column in columns}
-    return Schema(tuple(new.get(c.name, c) for c in self.columns))
-
   def decoded(self, x: np.ndarray) -> dict[str, np.ndarray]:
     """Returns values by name of the column.
 

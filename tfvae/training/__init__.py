@@ -16,7 +16,7 @@ from tfvae.training.train import export_run
 from tfvae.training.train import report_run
 from tfvae.training.train import sample_run
 from tfvae.training.train import train_and_evaluate
-from tfvae.training.train import write_schema
+from tfvae.training.workdir.schema_file import write_schema
 
 __all__ = [
     'Config',

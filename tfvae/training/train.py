@@ -12,7 +12,6 @@ from tfvae import data
 from tfvae.files import replacing
 from tfvae.models import LatentVariableModel
 from tfvae.serving import export_saved_model
-from tfvae.tables import KINDS
 from tfvae.training import callbacks
 from tfvae.training import strategies
 from tfvae.training import workdir as workdir_lib
@@ -31,7 +30,6 @@ from tfvae.training.results.subject import Run
 _LOGGER = logging.getLogger(__name__)
 
 EXPORT_DIRECTORY = 'export'
-SCHEMA_FILE = 'schema.json'
 
 _PACKAGES = ('tensorflow', 'tf-keras', 'tensorflow-probability',
              'tensorflow-datasets', 'numpy')
@@ -161,37 +159,6 @@ def sample_run(config: Config, workdir: str) -> dict[str, Any]:
   config = workdir_lib.settled(config, workdir)
   workdir_lib.trained_metrics(workdir, config)
   write_samples(_load_model(workdir), config, workdir)
-  return {}
-
-
-def write_schema(config: Config, workdir: str) -> dict[str, Any]:
-  """Writes the description of the columns of a table, `schema.json`.
-
-  Args:
-    config: Settings with the `dataset`; a `schema` is completed and checked.
-    workdir: Directory that receives the file.
-
-  Returns:
-    An empty dictionary: there are no metrics.
-
-  Raises:
-    ValueError: If the data are no table, or the file cannot be written.
-  """
-  schema = data.table_schema(config.data.dataset, config.data.schema)
-  path = os.path.join(workdir, SCHEMA_FILE)
-  try:
-    os.makedirs(workdir, exist_ok=True)
-    schema.save(path)
-  except OSError as error:
-    raise ValueError(
-        f'Cannot write the schema: {error.strerror}; choose another `workdir`. '
-        f'Received: workdir={workdir}') from error
-  for column in schema:
-    _LOGGER.info('%s: %s (%s)%s', column.name, column.kind,
-                 KINDS[column.kind], ', ' + ', '.join(
-                     map(str, column.categories)) if column.categories else '')
-  _LOGGER.info('The schema is in %s. Edit it, and train with `schema=%s`.',
-               path, path)
   return {}
 
 

@@ -62,11 +62,27 @@ def open_data_set(
   Raises:
     ValueError: If there is no such data set, or it cannot be read.
   """
-  if not _is_folder(name):
-    _check_unused(form, skip_corrupt, name)
   is_frame = isinstance(name, pd.DataFrame)
-  if not is_frame and not names_table(name):
-    _check_no_table(schema, missing, name)
+  is_path_of_table = names_table(name)
+  is_folder = not is_path_of_table and _is_directory(name)
+  if not is_folder:
+    _check_unused({
+        'image_size' if field.name == 'size' else field.name: (
+            getattr(form, field.name), field.default)
+        for field in dataclasses.fields(form)} | {
+            'skip_corrupt': (skip_corrupt, False)},
+                  'has an effect for a folder of images only', name)
+  else:
+    _check_unused({'image_key': (image_key, 'image'),
+                   'label_key': (label_key or 'label', 'label')},
+                  'has no effect for a folder of images, whose classes are its '
+                  'subfolders', name)
+  if is_frame or is_path_of_table:
+    _check_unused({'image_key': (image_key, 'image')},
+                  'has no effect for a table, whose columns are x', name)
+  else:
+    _check_unused({'schema': (schema, None), 'missing': (missing, 'refuse')},
+                  'has an effect for a table only', name)
   if is_frame:
     return TableData.of(name, schema, label_key, missing)
   if isinstance(name, np.ndarray):
@@ -77,20 +93,23 @@ def open_data_set(
                      image_key, label_key)
   name = os.fspath(name)
   path = os.path.expanduser(name)
-  if _is_folder(name):
-    _check_keys(image_key, label_key, name)
+  if is_folder:
     return ImageFolder(path, form, label_key is not None, skip_corrupt, verify)
-  if path.lower().endswith(_ARRAY_EXTENSIONS):
+  if names_array(path):
     _check_exists(path)
     stem = os.path.splitext(os.path.basename(path))[0]
     return ArrayData(stem, load_arrays(path), image_key, label_key)
-  if names_table(name):
+  if is_path_of_table:
     _check_exists(path)
-    _check_key('image_key', image_key, 'image', name)
     return TableData.open(path, schema, label_key, missing)
   if path.startswith(('.', os.path.sep)):
     _check_exists(path)
   return TfdsDataSet(name, data_dir, image_key, label_key)
+
+
+def names_array(path: str | os.PathLike[str]) -> bool:
+  """Returns whether this is the path of a file of arrays."""
+  return os.fspath(path).lower().endswith(_ARRAY_EXTENSIONS)
 
 
 def names_table(name: Any) -> bool:
@@ -98,64 +117,33 @@ def names_table(name: Any) -> bool:
   if not isinstance(name, str | os.PathLike):
     return False
   path = os.path.expanduser(os.fspath(name))
-  if os.path.isdir(path) and (
-      is_prepared_directory(path) or is_registered(os.fspath(name))):
-    return False
-  return is_table(path)
+  return (not os.path.isdir(path) or _is_directory(name)) and is_table(path)
 
 
-def _is_folder(name: Any) -> bool:
-  """Returns whether this names a folder of images."""
+def _is_directory(name: Any) -> bool:
+  """Returns whether this is a directory of data that are not those of TFDS."""
   if not isinstance(name, str | os.PathLike):
     return False
   path = os.path.expanduser(os.fspath(name))
   return os.path.isdir(path) and not (
-      is_prepared_directory(path) or is_registered(os.fspath(name))
-      or is_table(path))
+      is_prepared_directory(path) or is_registered(os.fspath(name)))
 
 
-def _check_unused(form: ImageFormat, skip_corrupt: bool, name: Any) -> None:
-  """Raises a ValueError if settings of folders would have no effect."""
-  given = {
-      'image_size' if field.name == 'size' else field.name:
-          getattr(form, field.name) != field.default
-      for field in dataclasses.fields(form)} | {'skip_corrupt': skip_corrupt}
-  for argument, is_given in given.items():
-    if is_given:
-      kind = name if isinstance(name, str) else type(name).__name__
-      raise ValueError(
-          f'`{argument}` has an effect for a folder of images only; leave it '
-          f'out. Received: {argument} for the data set {kind!r}')
+def _check_unused(settings: Mapping[str, tuple[Any, Any]], reason: str,
+                  name: Any) -> None:
+  """Raises a ValueError for a setting that differs from its default.
 
-
-def _check_no_table(schema: str | None, missing: str, name: Any) -> None:
-  """Raises a ValueError if settings of tables would have no effect."""
-  for argument, value, default in (('schema', schema, None),
-                                   ('missing', missing, 'refuse')):
+  Args:
+    settings: Value and default of each setting, by name.
+    reason: Predicate of the sentence about the setting.
+    name: Data set, for the message.
+  """
+  for argument, (value, default) in settings.items():
     if value != default:
-      kind = name if isinstance(name, str) else type(name).__name__
-      raise ValueError(
-          f'`{argument}` has an effect for a table only; leave it out. '
-          f'Received: {argument}={value} for the data set {kind!r}')
-
-
-def _check_key(argument: str, key: str, default: str, name: Any) -> None:
-  if key != default:
-    raise ValueError(
-        f'`{argument}` has no effect for a table, whose columns are x; leave '
-        f'it out. Received: {argument}={key!r} for the table '
-        f'{os.fspath(name)!r}')
-
-
-def _check_keys(image_key: str, label_key: str | None, name: Any) -> None:
-  """Raises a ValueError for keys, which the images of a folder do not have."""
-  for argument, key, default in (('image_key', image_key, 'image'),
-                                 ('label_key', label_key, 'label')):
-    if key not in (None, default):
-      raise ValueError(
-          f'`{argument}` has no effect for a folder of images, whose classes '
-          'are its subfolders; leave it out. Received: '
-          f'{argument}={key!r} for the folder {os.fspath(name)!r}')
+      kind = (os.fspath(name) if isinstance(name, str | os.PathLike)
+              else type(name).__name__)
+      raise ValueError(f'`{argument}` {reason}; leave it out. Received: '
+                       f'{argument}={value!r} for the data set {kind!r}')
 
 
 def _check_exists(path: str) -> None:

@@ -97,9 +97,10 @@ def _reduced(model, quantities, reduce, neutral, chunk_size, block, batch,
     return index + 1, tf.nest.map_structure(add, totals, values(index))
 
   first = values(0)
-  start = tf.nest.map_structure(
-      lambda value: tf.fill(
-          tf.shape(value)[1:], tf.cast(neutral, tf.float64)), first)
+  # In a loop, `first` serves as the structure alone, and is not computed.
+  neutrals = tf.fill(tf.shape(tf.nest.flatten(inputs)[0])[:1],
+                     tf.cast(neutral, tf.float64))
+  start = tf.nest.map_structure(lambda value: neutrals, first)
   if block < BLOCK_SIZE:  # Then K is the size of the only block.
     return tf.nest.map_structure(
         lambda total, value: reduce(

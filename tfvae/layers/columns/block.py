@@ -44,18 +44,18 @@ class Block(abc.ABC):
     self.scale = np.float32([column.scale for column in columns])
 
   @classmethod
-  def fitted(cls, column: Column, codes: np.ndarray) -> Column:
+  def fitted(cls, column: Column, loc: float, scale: float,
+             counts: np.ndarray) -> Column:
     """Returns the description with the unit of the training data.
 
     Args:
       column: Description.
-      codes: Codes of the training data, float64 `[n]`.
+      loc: Mean of the transformed codes.
+      scale: Standard deviation of the transformed codes, or 1 of a constant.
+      counts: Count of each code, `[num_codes]`.
     """
-    values = cls.transformed(codes, np)
-    scale = float(values.std())
-    constant = scale <= 1e-12 * max(1e-12, abs(float(values.mean())))
-    return dataclasses.replace(
-        column, loc=float(values.mean()), scale=1.0 if constant else scale)
+    del counts
+    return dataclasses.replace(column, loc=float(loc), scale=float(scale))
 
   @staticmethod
   def transformed(codes: Any, ops: Any = TENSORFLOW) -> Any:

@@ -27,8 +27,8 @@ class Count(LocationScale):
 
   @staticmethod
   def transformed(codes: Any, ops: Any = TENSORFLOW) -> Any:
-    """Returns log(1 + x)."""
-    return ops.log1p(codes)
+    """Returns log(1 + x), finite also where learned inputs leave x ≥ 0."""
+    return ops.log1p(ops.maximum(codes, 0.0))
 
   def distribution(self, params: tf.Tensor) -> NegativeBinomial:
     """Returns the negative binomials; see `Block`."""

@@ -1,6 +1,7 @@
 """Likelihood layer of the rows of a table."""
 
 from collections.abc import Callable, Mapping, Sequence
+import functools
 from typing import Any
 
 import tensorflow as tf
@@ -51,11 +52,6 @@ class RowDistribution(tfd.Distribution):
 
   def _event_shape_tensor(self):
     return tf.constant([len(self._layout.order)])
-
-  @property
-  def params(self) -> tf.Tensor:
-    """Parameters of all blocks."""
-    return self._params
 
   def log_prob_by_column(self, x: tf.Tensor) -> tf.Tensor:
     """Returns log p(x_c) of each column in nats, `[..., d]`.
@@ -168,6 +164,9 @@ class IndependentColumns(Likelihood):
     """The columns, as plain data."""
     return {'columns': [column.to_dict() for column in self.columns]}
 
+  def _new_settings(self) -> dict[str, Any]:
+    return {'columns': self.columns}
+
   @classmethod
   def params_shape(cls, event_shape: Shape, columns: Any) -> tuple[int, ...]:
     """Returns the number of parameters of all columns."""
@@ -191,5 +190,10 @@ class IndependentColumns(Likelihood):
 
 
 def _layout(columns: Sequence[Column | Mapping[str, Any]]) -> Layout:
-  return Layout([column if isinstance(column, Column) else Column(**column)
-                 for column in columns])
+  return _layout_of(tuple(column if isinstance(column, Column)
+                          else Column(**column) for column in columns))
+
+
+@functools.lru_cache
+def _layout_of(columns: tuple[Column, ...]) -> Layout:
+  return Layout(columns)

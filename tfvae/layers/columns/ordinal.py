@@ -39,13 +39,14 @@ class Ordinal(Block):
     self._cutpoints = np.float32(np.log(below) - np.log1p(-below))
 
   @classmethod
-  def fitted(cls, column: Column, codes: np.ndarray) -> Column:
+  def fitted(cls, column: Column, loc: float, scale: float,
+             counts: np.ndarray) -> Column:
     """Returns the description with the frequencies of the codes."""
-    counts = np.bincount(codes.astype(int), minlength=column.num_codes)
     # One more of each: a code that is missing keeps its place.
     shares = (counts + 1) / (counts.sum() + len(counts))
     return dataclasses.replace(
-        super().fitted(column, codes), frequencies=tuple(shares.tolist()))
+        super().fitted(column, loc, scale, counts),
+        frequencies=tuple(shares.tolist()))
 
   @property
   def num_params(self) -> int:

@@ -18,8 +18,8 @@ class Positive(LocationScale):
 
   @staticmethod
   def transformed(codes: Any, ops: Any = TENSORFLOW) -> Any:
-    """Returns log x."""
-    return ops.log(codes)
+    """Returns log x, finite also where learned inputs leave x > 0."""
+    return ops.log(ops.maximum(codes, 1e-30))
 
   def distribution(self, params: tf.Tensor) -> tfd.LogNormal:
     """Returns the log-normals; see `Block`."""

@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 
 import tensorflow as tf
 
-from tfvae.tables.coding import OTHER
 from tfvae.tables.column import Column
+from tfvae.tables.column import DATE
 from tfvae.tables.column import KINDS
 
 _DTYPES = {'number': tf.float32, 'string': tf.string, 'boolean': tf.bool}
-_DATE = r'\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?)?'
 
 
 def raw_dtypes(columns: Sequence[Column]) -> dict[str, tf.DType]:
@@ -54,11 +53,8 @@ def _coded(column: Column, values: tf.Tensor) -> tf.Tensor:
   if column.kind == 'date':
     return _days(column, values)
   if not column.categories:
-    wrong = {'positive': values <= 0.0,
-             'count': (values < 0.0) | (values % 1.0 != 0.0)}.get(
-                 column.kind, tf.zeros_like(values, tf.bool))
     return _checked(column, values, values,
-                    tf.math.is_finite(values) & ~wrong)
+                    tf.math.is_finite(values) & column.admits(values))
   is_equal = tf.equal(values[:, tf.newaxis],
                       tf.constant(column.categories, values.dtype))
   is_known = tf.reduce_any(is_equal, axis=-1)
@@ -73,10 +69,7 @@ def _raw(column: Column, codes: tf.Tensor) -> tf.Tensor:
     return _iso(codes)
   if not column.categories:
     return codes
-  values = list(column.categories)
-  if column.kind == 'categorical':
-    values.insert(0, OTHER if column.type == 'string' else float('nan'))
-  return tf.gather(tf.constant(values, _DTYPES[column.type]),
+  return tf.gather(tf.constant(column.values, _DTYPES[column.type]),
                    tf.cast(codes, tf.int32))
 
 
@@ -99,7 +92,7 @@ def _days(column: Column, dates: tf.Tensor) -> tf.Tensor:
   The days of the civil calendar as by H. Hinnant, chrono-Compatible Low-Level
   Date Algorithms, 2013.
   """
-  is_valid = tf.strings.regex_full_match(dates, _DATE)
+  is_valid = tf.strings.regex_full_match(dates, DATE)
   valid = tf.where(is_valid, dates, '1970-01-01')
   # Midnight where there is no time. A time without seconds may end in a Z.
   valid = tf.strings.regex_replace(valid, 'Z$', '')

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 import html
+import itertools
 
 import numpy as np
 
@@ -74,15 +75,18 @@ def _chosen(histograms: Sequence[evaluation.Histogram],
 
 def _line_charts(described: Sequence[evaluation.LineChart]) -> str:
   """Returns wide charts, or small ones in rows where there are many."""
-  css = 'card' if len(described) > _MOST_WIDE else 'card wide'
-  body, legend = '', ''
-  for chart in described:
-    if line_legend(*chart.lines) != legend:
-      legend = line_legend(*chart.lines)
-      body += f'</div>{legend}<div class="row">' if css == 'card' else legend
-    title = html.escape(chart.title)
-    drawn = charts.line_chart(title, chart.x, chart.lines, chart.x_label)
-    body += f'<figure class="{css}"><h3>{title}</h3>{drawn}</figure>'
-  if css == 'card':
-    body = f'{body.removeprefix("</div>")}</div>'
+  is_wide = len(described) <= _MOST_WIDE
+  body = ''
+  for legend, group in itertools.groupby(
+      described, lambda chart: line_legend(*chart.lines)):
+    figures = ''.join(_line_chart(chart, is_wide) for chart in group)
+    body += legend + (
+        figures if is_wide else f'<div class="row">{figures}</div>')
   return body
+
+
+def _line_chart(chart: evaluation.LineChart, is_wide: bool) -> str:
+  title = html.escape(chart.title)
+  drawn = charts.line_chart(title, chart.x, chart.lines, chart.x_label)
+  return (f'<figure class="card{" wide" if is_wide else ""}"><h3>{title}</h3>'
+          f'{drawn}</figure>')

@@ -145,23 +145,23 @@ def _serialized_example(signatures: Mapping[str, Signature],
   """Returns a `tf.Example` of zeros, or values, for the default signature."""
   default = signatures.get(_DEFAULT, Signature())
   features = {
-      key: tf.train.Feature(float_list=tf.train.FloatList(
-          value=_zeros(_DEFAULT, key, info, rows=1).ravel()))
-      for key, info in default.inputs.items() if _is(info, tf.float32)}
-  for key, info in default.inputs.items():
-    if key not in values:
-      continue
-    if _is(info, tf.string):
-      features[key] = tf.train.Feature(bytes_list=tf.train.BytesList(
-          value=values[key]))
-    elif _is(info, tf.bool):
-      features[key] = tf.train.Feature(int64_list=tf.train.Int64List(
-          value=values[key].astype(int)))
-    else:
-      features[key] = tf.train.Feature(float_list=tf.train.FloatList(
-          value=values[key]))
+      key: _feature(values[key] if key in values else _zeros(
+          _DEFAULT, key, info, rows=1))
+      for key, info in default.inputs.items()
+      if key in values or _is(info, tf.float32)}
   return tf.train.Example(
       features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def _feature(values: np.ndarray) -> tf.train.Feature:
+  """Returns a feature of floats, booleans or bytes."""
+  values = values.ravel()
+  if values.dtype == object:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+  if values.dtype == bool:
+    return tf.train.Feature(int64_list=tf.train.Int64List(
+        value=values.astype(int)))
+  return tf.train.Feature(float_list=tf.train.FloatList(value=values))
 
 
 def _check_request(signatures: Mapping[str, Signature], name: str,

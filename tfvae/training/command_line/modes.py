@@ -1,6 +1,7 @@
 """Modes of the program."""
 
 from tfvae.training import train
+from tfvae.training.workdir.schema_file import write_schema
 
 # Modes that need no finished run.
 FIRST_MODES = ('train', 'schema')
@@ -13,7 +14,7 @@ MODES = {
     'report': train.report_run,
     'export': train.export_run,
     'sample': train.sample_run,
-    'schema': train.write_schema,
+    'schema': write_schema,
 }
 
 MODE_HELP = (

@@ -1,5 +1,7 @@
 """Images of a run, checked against its model."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from tfvae import data
@@ -55,10 +57,22 @@ def training_columns(images: data.ImageData) -> tuple[Column, ...]:
   """
   if images.schema is None:
     return ()
-  x = images.train.images[:]
-  return tuple(
-      BLOCKS[column.kind].fitted(column, np.float64(x[:, i]))
-      for i, column in enumerate(images.schema.modeled))
+  columns = images.schema.modeled
+  counts = [np.zeros(column.num_codes, np.int64) for column in columns]
+
+  def transformed() -> Iterator[np.ndarray]:
+    for chunk in data.stored(images.train.images).chunks():
+      chunk = np.float64(chunk)
+      for column, count, codes in zip(columns, counts, chunk.T, strict=True):
+        if column.categories:
+          count += np.bincount(codes.astype(int), minlength=len(count))
+      yield np.stack([
+          BLOCKS[column.kind].transformed(codes, np)
+          for column, codes in zip(columns, chunk.T, strict=True)], axis=1)
+
+  loc, scale = data.moments(transformed())
+  return tuple(BLOCKS[column.kind].fitted(column, *unit) for column, *unit in
+               zip(columns, loc, scale, counts, strict=True))
 
 
 def check_labels(config: Config, images: data.ImageData):

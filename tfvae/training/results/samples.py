@@ -29,10 +29,11 @@ def write_samples(model: LatentVariableModel, config: Config,
   """Writes draws of x ~ p(x|z), z ~ p(z), and returns their path.
 
   Those of a table are a table of the same kind, `samples.csv`, `samples.tsv` or
-  `samples.parquet`. Those of images are a folder of PNG files, `samples/`, with
-  E[x|z] in place of draws, as in the report. Those of other data are
-  `samples.npz`, with the array x. A conditional model gets each class in turn;
-  the classes are y of the archive, or a column with their numbers.
+  `samples.parquet`. Those of images, unless they came as an array, are a folder
+  of PNG files, `samples/`, with E[x|z] in place of draws, as in the report.
+  Those of arrays are `samples.npz`, with the array x. A conditional model gets
+  each class in turn; the classes are y of the archive, or a column with their
+  numbers.
 
   Args:
     model: Trained model.
@@ -41,7 +42,8 @@ def write_samples(model: LatentVariableModel, config: Config,
   """
   head = model.likelihood_layer()
   is_table = isinstance(head, IndependentColumns)
-  is_image = not is_table and len(head.event_shape) == 3
+  is_image = not data.names_array(config.data.dataset) and (
+      len(head.event_shape) == 3 and head.event_shape[-1] in (1, 3))
   x, y = _draw(model, config.serving.num_samples,
                config.evaluation.eval_seed, mean=is_image)
   if is_table:

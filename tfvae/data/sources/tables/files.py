@@ -1,6 +1,7 @@
 """Reading of tables, by pandas and pyarrow."""
 
 import csv
+import functools
 import hashlib
 import os
 
@@ -10,7 +11,6 @@ from tfvae.data.sources.images.files import EXTENSIONS as IMAGE_EXTENSIONS
 
 EXTENSIONS = ('.csv', '.tsv', '.parquet')
 _PARTS = ('train', 'validation', 'test')
-_HASHED_BYTES = 2**24  # Read at a time for the digest.
 
 
 def is_table(path: str | os.PathLike[str]) -> bool:
@@ -99,11 +99,9 @@ def read_tables(paths: list[str]) -> pd.DataFrame:
 
 def digest(path: str) -> str:
   """Returns a digest of the content of a file."""
-  found = hashlib.blake2b(digest_size=16)
   with open(path, 'rb') as file:
-    while block := file.read(_HASHED_BYTES):
-      found.update(block)
-  return found.hexdigest()
+    return hashlib.file_digest(
+        file, functools.partial(hashlib.blake2b, digest_size=16)).hexdigest()
 
 
 def _tables_in(folder: str) -> list[str]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from tfvae.tables.column import Column
+from tfvae.tables.column import DATE
 from tfvae.tables.schema import Schema
 
 # A column of strings with more different values than this, and this share of
@@ -16,7 +17,6 @@ _IDENTIFIER_VALUES, _IDENTIFIER_SHARE = 50, 0.5
 _MAX_CATEGORIES, _MIN_ROWS, _MIN_SHARE = 100, 3, 0.001
 _MAX_ORDINAL = 10  # Different whole numbers of an ordinal column.
 _MAX_SMALLEST_COUNT, _MAX_COUNT = 4, 100_000
-_DATE = re.compile(r'\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?Z?)?')
 
 
 def recognized(frame: pd.DataFrame) -> Schema:
@@ -67,7 +67,7 @@ def _column(name: str, values: pd.Series) -> Column:
 
 
 def _of_strings(name: str, values: pd.Series, counts: pd.Series) -> Column:
-  if all(_DATE.fullmatch(text) for text in counts.index):
+  if all(re.fullmatch(DATE, text) for text in counts.index):
     return Column(name, 'date', 'string')
   if len(counts) > max(_IDENTIFIER_VALUES, _IDENTIFIER_SHARE * len(values)):
     return Column(name, 'identifier', 'string')

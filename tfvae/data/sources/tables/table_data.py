@@ -68,7 +68,7 @@ class TableData(DataSet):
       _LOGGER.info('%s, column %s: %s%s.', name, column.name, column.kind,
                    f', {len(column.categories)} categories'
                    if column.categories else '')
-    self._x = [np.stack([coded(column, _values(frame[column.name]))
+    self._x = [np.stack([coded(column, frame[column.name])
                          for column in schema.modeled], axis=1)
                for frame in frames.values()]
     ends = np.cumsum([len(x) for x in self._x])
@@ -152,18 +152,6 @@ def table_schema(path: str, schema: str | None = None) -> Schema:
   known = Schema.load(schema)
   _check_columns(path, {'train': frame}, known)
   return known
-
-
-def _values(series: pd.Series) -> np.ndarray:
-  """Returns values as `coded` takes them."""
-  if pd.api.types.is_datetime64_any_dtype(series):
-    if series.dt.tz is not None:
-      series = series.dt.tz_convert('UTC').dt.tz_localize(None)
-    return series.to_numpy()
-  if pd.api.types.is_numeric_dtype(series) and not (
-      pd.api.types.is_bool_dtype(series)):
-    return series.to_numpy(np.float64, na_value=np.nan)
-  return series.to_numpy(object, na_value=None)
 
 
 def _label_values(series: pd.Series) -> np.ndarray:
