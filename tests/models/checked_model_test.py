@@ -247,20 +247,6 @@ class FirstBatchTest(tf.test.TestCase, parameterized.TestCase):
 
 class KerasTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.parameters(*_MODELS)
-  def test_weights_are_refused(self, model):
-    model, x = _compiled(model), data(4)
-    for target in ((), (x,)):
-      for weights in (dict(sample_weight=np.ones(4)),
-                      dict(class_weight={0: 2.})):
-        with self.assertRaisesRegex(ValueError, 'does not support'):
-          model.fit(x, *target, verbose=0, **weights)
-    with self.assertRaisesRegex(ValueError, 'does not support sample_weight'):
-      model.evaluate(x, sample_weight=np.ones(4), verbose=0)
-    with self.assertRaisesRegex(ValueError, 'does not support sample_weight'):
-      model.fit(tf.data.Dataset.from_tensor_slices(
-          (x, x, np.ones(4))).batch(4), verbose=0)
-
   def test_bare_validation_data(self):
     model, x = small_vae.vae(), data(4)
     model.compile('sgd', run_eagerly=True)

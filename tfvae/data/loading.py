@@ -76,7 +76,7 @@ def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
          resize: str = 'crop', channels: int | None = None,
          background: str = 'white', skip_corrupt: bool = False,
          schema: str | os.PathLike[str] | None = None,
-         missing: str = 'refuse') -> ImageData:
+         missing: str = 'refuse', weight_key: str | None = None) -> ImageData:
   """Loads a data set of TFDS, a folder of images, arrays, or a table.
 
   `name` is one of:
@@ -140,9 +140,12 @@ def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
       recognized in the training rows.
     missing: 'refuse' for an error if values of a table are missing, or 'drop'
       to leave such rows out.
+    weight_key: Name of the array or column of sample weights, which is not part
+      of x; None for equal weights. Only for arrays and tables.
 
   Returns:
-    The data, uint8 or float32, with int64 labels and factors.
+    The data, uint8 or float32, with int64 labels and factors, and float32
+    weights.
 
   Raises:
     ValueError: If the data set cannot be read, an argument is not as described,
@@ -156,7 +159,7 @@ def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
   form = ImageFormat.of(image_size, resize, channels, background)
   opened = open_data_set(
       name, data_dir, image_key, label_key, form, skip_corrupt,
-      cache == 'none', schema, missing)
+      cache == 'none', schema, missing, weight_key)
   sources = opened.sources(
       _splits(opened, train_split, validation_split, test_split))
   fractions = {part: fraction for part, fraction in (
@@ -171,9 +174,14 @@ def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
   found = _read_parts(source, part, cache, cache_dir)
   # Evaluations read their images in more than one pass.
   kept = 'memory' if cache == 'none' else cache
-  splits = [found[part_name] if part_name in found
-            else _read(sources[f'{part_name}_split'], kept, cache_dir)
-            for part_name in PARTS]
+  splits = []
+  for number, part_name in enumerate(PARTS):
+    if part_name in found:
+      split = _weighted(found[part_name], source, part == number)
+    else:
+      own = sources[f'{part_name}_split']
+      split = _weighted(_read(own, kept, cache_dir), own)
+    splits.append(split)
   return ImageData(
       opened.name, *splits,
       source.label.num_classes if source.label else None,
@@ -222,6 +230,20 @@ def _read_parts(source: Source, part: np.ndarray, cache: str,
   found = {name: whole.rows(part == number) for name, number in numbers.items()}
   return {name: split.in_memory() if cache == 'none' and name != 'train'
           else split for name, split in found.items()}
+
+
+def _weighted(split: Split, source: Source,
+              rows: np.ndarray | slice = slice(None)) -> Split:
+  """Returns a split with the weights of its rows."""
+  if source.weights is None:
+    return split
+  weights = source.weights[rows]
+  if not weights.any():
+    raise ValueError(
+        'Each split needs sample weights above 0; choose other splits, or '
+        f'another `weight_key`. Received: {len(weights)} weights of 0 in a '
+        f'split of {source.name!r}')
+  return dataclasses.replace(split, weights=weights)
 
 
 def _check(validation_fraction: float, test_fraction: float,

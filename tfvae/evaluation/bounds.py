@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.evaluation.running import draws
+from tfvae.evaluation.running.examples import weights_of
 from tfvae.inference import ElboParts
 from tfvae.models import LatentVariableModel
 
@@ -19,33 +20,51 @@ class Estimate:
 
   Attributes:
     values: Values, float64 `[n]`.
+    weights: Sample weights of the examples, `[n]`; None for equal weights.
   """
 
   values: np.ndarray
+  weights: np.ndarray | None = None
 
   @property
   def mean(self) -> float:
-    """The mean over the examples."""
-    return float(np.mean(self.values))
+    """The mean over the examples, Σ_i w_i v_i / Σ_i w_i."""
+    return float(np.average(self.values, axis=0, weights=self.weights))
 
   @property
   def standard_error(self) -> float:
     """The standard error of the mean; NaN for a single example."""
-    return float(standard_errors(self.values))
+    return float(standard_errors(self.values, self.weights))
+
+  def replaced(self, values: np.ndarray) -> 'Estimate':
+    """Returns other values of the same examples."""
+    return dataclasses.replace(self, values=values)
 
 
-def standard_errors(values: np.ndarray) -> np.ndarray:
+def standard_errors(values: np.ndarray,
+                    weights: np.ndarray | None = None) -> np.ndarray:
   """Returns the standard errors of means over the first axis.
+
+    (n / (n − 1) · Σ_i (w_i / Σ_j w_j)² (v_i − v̄)²)^½,
+
+  the linearized error of a weighted mean; Cochran, Sampling Techniques, 1977.
+  With equal weights it is the standard deviation divided by √n.
 
   Args:
     values: Float array `[n, ...]`.
+    weights: Sample weights `[n]`, or None for equal weights.
 
   Returns:
     An array `[...]`; NaN for a single example.
   """
-  if len(values) < 2:
+  n = len(values)
+  if n < 2:
     return np.full(values.shape[1:], np.nan)
-  return np.std(values, axis=0, ddof=1) / math.sqrt(len(values))
+  if weights is None:
+    return np.std(values, axis=0, ddof=1) / math.sqrt(n)
+  deviations = values - np.average(values, axis=0, weights=weights)
+  return np.sqrt(n / (n - 1)) * np.linalg.norm(
+      (deviations.T * (weights / np.sum(weights))).T, axis=0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,10 +138,12 @@ def elbo(
   sums = draws.reduce_over_draws(
       model, _elbo_parts, tf.reduce_sum, 0., dataset, num_samples, chunk_size,
       seed, jit_compile, 'ELBO' if verbose else None)
+  weights = weights_of(dataset)
   means = tf.nest.map_structure(lambda total: total / num_samples, sums)
   return Elbo(
-      Estimate(means.elbo), Estimate(means.reconstruction), Estimate(means.kl),
-      {name: Estimate(kl) for name, kl in means.kl_by_latent.items()})
+      *(Estimate(values, weights)
+        for values in (means.elbo, means.reconstruction, means.kl)),
+      {name: Estimate(kl, weights) for name, kl in means.kl_by_latent.items()})
 
 
 def importance_weighted_nll(
@@ -167,7 +188,7 @@ def importance_weighted_nll(
       model, _log_weights, tf.reduce_logsumexp, -np.inf, dataset, num_samples,
       chunk_size, seed, jit_compile,
       f'log p(x), {num_samples} draws' if verbose else None)
-  return Estimate(math.log(num_samples) - total)
+  return Estimate(math.log(num_samples) - total, weights_of(dataset))
 
 
 def _elbo_parts(model, chunk_size, inputs, target, draw) -> ElboParts:

@@ -13,6 +13,7 @@ from tfvae.evaluation.measure import Measure
 from tfvae.evaluation.measure import MEASURES
 from tfvae.evaluation.measure import Section
 from tfvae.evaluation.running.draws import reduce_over_draws
+from tfvae.evaluation.running.examples import weights_of
 from tfvae.evaluation.subject import Subject
 from tfvae.inference import observed
 from tfvae.inference import unpack_batch
@@ -62,7 +63,8 @@ class ColumnsMeasure(Measure):
     nats = reduce_over_draws(
         subject.model, _log_likelihoods, tf.reduce_sum, 0., batches, 1, 1,
         subject.seed, jit_compile=False)
-    estimates = [Estimate(part) for part in nats]
+    weights = weights_of(batches)
+    estimates = [Estimate(part, weights) for part in nats]
     real = np.concatenate([
         observed(unpack_batch(batch)[0])['x']
         for batch in batches.as_numpy_iterator()])
@@ -72,7 +74,7 @@ class ColumnsMeasure(Measure):
     made = subject.model.sample(
         self.samples, subject.seed, inputs=labels).numpy()
     distances = {
-        column.name: marginal_distance(column, real[:, i], made[:, i])
+        column.name: marginal_distance(column, real[:, i], made[:, i], weights)
         for i, column in enumerate(columns)}
     names = [column.name for column in columns]
     return {
@@ -82,9 +84,11 @@ class ColumnsMeasure(Measure):
             names, (part.standard_error for part in estimates), strict=True)),
         'marginal_distance': distances,
         'mean_marginal_distance': float(np.mean(list(distances.values()))),
-        'correlation_difference': correlation_difference(columns, real, made),
+        'correlation_difference': correlation_difference(
+            columns, real, made, weights),
         'examples': len(real), 'samples': self.samples,
-        'marginals': {column.name: _marginals(column, real[:, i], made[:, i])
+        'marginals': {column.name: _marginals(
+            column, real[:, i], made[:, i], weights)
                       for i, column in enumerate(columns)}}
 
   def section(self, block: Mapping[str, Any]) -> Section | None:
@@ -106,14 +110,15 @@ class ColumnsMeasure(Measure):
          for name, marginal in block['marginals'].items()], short='Columns')
 
 
-def marginal_distance(column: Column, real: np.ndarray,
-                      made: np.ndarray) -> float:
+def marginal_distance(column: Column, real: np.ndarray, made: np.ndarray,
+                      weights: np.ndarray | None = None) -> float:
   """Returns the distance between two samples of a column, from 0 to 1.
 
   Args:
     column: Description of the column.
     real: Codes `[n]`.
     made: Codes `[m]`.
+    weights: Sample weights of `real`, `[n]`, or None.
 
   Returns:
     The largest difference of the distribution functions of numbers, max_x
@@ -121,16 +126,17 @@ def marginal_distance(column: Column, real: np.ndarray,
     of categories.
   """
   if column.categories:
-    p, q = (_frequencies(column, codes) for codes in (real, made))
+    p, q = (_frequencies(column, real, weights), _frequencies(column, made))
     return float(0.5 * np.abs(p - q).sum())
   at = np.sort(np.concatenate([real, made]))
-  below = [np.searchsorted(np.sort(part), at, 'right') / len(part)
-           for part in (real, made)]
+  below = [_distribution_function(real, at, weights),
+           _distribution_function(made, at)]
   return float(np.abs(below[0] - below[1]).max())
 
 
-def correlation_difference(columns: Sequence[Column], real: np.ndarray,
-                           made: np.ndarray) -> float | None:
+def correlation_difference(
+    columns: Sequence[Column], real: np.ndarray, made: np.ndarray,
+    weights: np.ndarray | None = None) -> float | None:
   """Returns the mean difference of the correlations of two tables.
 
   Args:
@@ -138,6 +144,7 @@ def correlation_difference(columns: Sequence[Column], real: np.ndarray,
       out.
     real: Codes `[n, d]`.
     made: Codes `[m, d]`.
+    weights: Sample weights of `real`, `[n]`, or None.
 
   Returns:
     The mean of |ρ_ij − ρ'_ij| over pairs i < j with correlations; None if there
@@ -148,8 +155,9 @@ def correlation_difference(columns: Sequence[Column], real: np.ndarray,
   if len(chosen) < 2:
     return None
   with np.errstate(invalid='ignore', divide='ignore'):
-    one, other = (np.corrcoef(np.float64(part[:, chosen]), rowvar=False)
-                  for part in (real, made))
+    one, other = (
+        _correlations(np.float64(part[:, chosen]), weight)
+        for part, weight in ((real, weights), (made, None)))
   pairs = np.abs(one - other)[np.triu_indices(len(chosen), 1)]
   pairs = pairs[np.isfinite(pairs)]
   return float(pairs.mean()) if len(pairs) else None
@@ -168,16 +176,33 @@ def _log_likelihoods(model, chunk_size, inputs, target,
       by_column, by_column.shape[-1], axis=-1)]
 
 
-def _frequencies(column: Column, codes: np.ndarray) -> np.ndarray:
-  counts = np.bincount(codes.astype(int), minlength=column.num_codes)
-  return counts / max(1, counts.sum())
+def _frequencies(column: Column, codes: np.ndarray,
+                 weights: np.ndarray | None = None) -> np.ndarray:
+  counts = np.bincount(codes.astype(int), weights, minlength=column.num_codes)
+  return counts / counts.sum()
 
 
-def _marginals(column: Column, real: np.ndarray,
-               made: np.ndarray) -> dict[str, Any]:
+def _distribution_function(
+    codes: np.ndarray, at: np.ndarray,
+    weights: np.ndarray | None = None) -> np.ndarray:
+  """Returns the fraction of codes that are at most each value of `at`."""
+  order = np.argsort(codes)
+  mass = np.ones(len(codes)) if weights is None else weights[order]
+  total = np.cumsum([0., *mass])
+  return total[np.searchsorted(codes[order], at, 'right')] / total[-1]
+
+
+def _correlations(codes: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+  covariance = np.cov(codes, rowvar=False, aweights=weights)
+  scale = np.sqrt(np.diagonal(covariance))
+  return covariance / np.outer(scale, scale)
+
+
+def _marginals(column: Column, real: np.ndarray, made: np.ndarray,
+               weights: np.ndarray | None) -> dict[str, Any]:
   """Returns frequencies of both: of codes, or of bins of the real range."""
   if column.categories:
-    p, q = (_frequencies(column, codes) for codes in (real, made))
+    p, q = (_frequencies(column, real, weights), _frequencies(column, made))
     values = list(range(column.num_codes))
     label = 'codes ' + ', '.join(
         f'{code}: {value}' for code, value in enumerate(column.values))
@@ -185,7 +210,9 @@ def _marginals(column: Column, real: np.ndarray,
             'label': label if len(label) <= _LABEL else 'codes'}
   bins = int(np.clip(np.sqrt(len(real)), *_BINS))
   edges = np.histogram_bin_edges(real, bins)
-  p, q = (np.histogram(codes, edges)[0] / len(codes) for codes in (real, made))
+  p = np.histogram(real, edges, weights=weights)[0] / (
+      len(real) if weights is None else weights.sum())
+  q = np.histogram(made, edges)[0] / len(made)
   return {'values': (0.5 * (edges[1:] + edges[:-1])).tolist(),
           'real': p.tolist(), 'generated': q.tolist(),
           'label': 'days since 1970-01-01' if column.kind == 'date'

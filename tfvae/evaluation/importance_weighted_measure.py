@@ -4,7 +4,6 @@ from collections.abc import Mapping
 import dataclasses
 from typing import Any
 
-from tfvae.evaluation.bounds import Estimate
 from tfvae.evaluation.bounds import importance_weighted_nll
 from tfvae.evaluation.bounds import with_errors
 from tfvae.evaluation.measure import Measure
@@ -70,7 +69,7 @@ class ImportanceWeightedMeasure(Measure):
     if likelihood.is_discrete:
       block['bits_per_dim'] = bits_per_dim(nll.mean, likelihood.event_shape)
     return block | with_errors(
-        {'elbo': Estimate(subject.elbo.elbo.values[:count])})
+        {'elbo': nll.replaced(subject.elbo.elbo.values[:count])})
 
   def combined(self, block: dict[str, Any],
                before: Mapping[str, Any]) -> dict[str, Any]:

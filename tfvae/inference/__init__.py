@@ -1,6 +1,7 @@
 """Latent variable models as probability: q(z|x), p(z), p(x|z) and the ELBO."""
 
 from tfvae.inference.batches import observed
+from tfvae.inference.batches import sample_weights
 from tfvae.inference.batches import unpack_batch
 from tfvae.inference.inference import Draw
 from tfvae.inference.inference import ElboParts

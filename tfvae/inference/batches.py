@@ -33,27 +33,22 @@ def unpack_batch(data: Any) -> tuple[Any, Any]:
   """Returns the inputs of inference and the target of p(x|z).
 
   Args:
-    data: Batch of x; a dictionary of 'x' and 'y'; or a pair of one of them and
-      a target.
-
-  Raises:
-    ValueError: If there are sample weights.
+    data: Batch of x; a dictionary of 'x' and 'y'; or a tuple of one of them,
+      a target or None, and perhaps sample weights.
   """
-  x, target, sample_weight = tf_keras.utils.unpack_x_y_sample_weight(data)
-  check_unweighted(sample_weight=sample_weight)
+  x, target, _ = tf_keras.utils.unpack_x_y_sample_weight(data)
   if target is None:
     target = observed(x).get('x')
   return x, target
 
 
-def check_unweighted(**weights: Any):
-  """Raises a ValueError if one of the weights is given."""
-  for name, value in weights.items():
-    if value is not None:
-      raise ValueError(
-          f'tfvae does not support {name}: it would weigh the reconstruction '
-          'and not the KL divergence. Leave it out, or repeat examples '
-          f'instead. Received: {name} of type {type(value).__name__}')
+def sample_weights(data: Any) -> Any:
+  """Returns the sample weights of a batch, `[b]`, or None.
+
+  Args:
+    data: Batch as `unpack_batch` takes it.
+  """
+  return tf_keras.utils.unpack_x_y_sample_weight(data)[2]
 
 
 def check_observed(values: Mapping[str, Any], shapes: Shapes,

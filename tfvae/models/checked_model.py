@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfvae.inference.batches import check_unweighted
+from tfvae.inference.batches import observed
 from tfvae.inference.batches import unpack_batch
 from tfvae.models.checks import batches as batch_checks
 from tfvae.models.checks import keras_objects
@@ -83,25 +83,34 @@ class CheckedModel(tf_keras.Model):
     adapted to the first batch of the first `fit`. `validation_data=x` stands
     for `(x,)`.
 
+    Sample weights w weigh the whole objective of an example, reconstruction and
+    KL: with b examples in a batch, a step minimizes Σ_i w_i objective_i / b.
+    The reported means are Σ_i w_i value_i / Σ_i w_i.
+
     Raises:
-      ValueError: If the model does not take the data, a weight or a callback.
+      ValueError: If the model does not take the data or a callback, weights are
+        not finite and at least 0, or `class_weight` is given.
       FloatingPointError: If too many steps are skipped because their loss or
         gradient is not finite.
     """
-    check_unweighted(
-        sample_weight=sample_weight, class_weight=class_weight)
+    if class_weight is not None:
+      raise ValueError(
+          'A model of x has no class as its target that `class_weight` could '
+          'weigh; pass `sample_weight`, the weight of each example. Received: '
+          f'class_weight={class_weight!r}')
     keras_objects.check_callbacks(callbacks)
     if isinstance(validation_data, dict) or hasattr(
         validation_data, '__array__'):
       validation_data = (validation_data,)
-    self._check_distributed(x, y, batch_size, is_training=True)
+    y = _weighted_target(x, y, sample_weight)
+    self._check_distributed(x, y, batch_size, sample_weight, is_training=True)
     self._expect_data('train_function')
     self._is_validation_checked = False
     history = super().fit(
         x, y, batch_size=batch_size, epochs=epochs, verbose=verbose,
         callbacks=_with_skipped_steps(callbacks),
         validation_split=validation_split, validation_data=validation_data,
-        shuffle=shuffle, **kwargs)
+        shuffle=shuffle, sample_weight=sample_weight, **kwargs)
     reached = getattr(self.likelihood_layer(), 'at_bound', lambda: None)()
     if reached:
       _LOGGER.warning('%s', reached)
@@ -112,18 +121,22 @@ class CheckedModel(tf_keras.Model):
                sample_weight: Any = None, **kwargs) -> Any:
     """Estimates the ELBO; see `tf_keras.Model.evaluate`.
 
+    The means are weighted by `sample_weight`, if it is given; see `fit`.
+
     Raises:
-      ValueError: If the model does not take the data or a weight.
+      ValueError: If the model does not take the data, or weights are not finite
+        and at least 0.
     """
-    check_unweighted(sample_weight=sample_weight)
+    y = _weighted_target(x, y, sample_weight)
     # The validation data of a `fit` are checked once.
     is_validation = bool(kwargs.get('_use_cached_eval_dataset'))
     if not (is_validation and self._is_validation_checked):
-      self._check_distributed(x, y, batch_size)
+      self._check_distributed(x, y, batch_size, sample_weight)
       self._expect_data('test_function')
       self._is_validation_checked = is_validation
     return super().evaluate(
-        x, y, batch_size=batch_size, verbose=verbose, **kwargs)
+        x, y, batch_size=batch_size, verbose=verbose,
+        sample_weight=sample_weight, **kwargs)
 
   def predict(self, *args, **kwargs) -> Any:
     """Returns E[x|z] at posterior means; see `tf_keras.Model.predict`.
@@ -244,7 +257,7 @@ class CheckedModel(tf_keras.Model):
       made.is_pending = True
 
   def _check_distributed(self, x: Any, y: Any, batch_size: int | None,
-                         is_training: bool = False):
+                         sample_weight: Any, is_training: bool = False):
     """Checks the first batch where a strategy distributes the data."""
     with self.distribute_strategy.scope():
       if not tf.distribute.has_strategy() or self._reads_rows:
@@ -253,7 +266,8 @@ class CheckedModel(tf_keras.Model):
       batches = list(x.take(1))
     elif isinstance(x, dict) or hasattr(x, '__array__'):
       first = lambda part: part[:batch_size or 32]
-      batches = [tf.nest.map_structure(first, x if y is None else (x, y))]
+      parts = (x, y) if sample_weight is None else (x, y, sample_weight)
+      batches = [tf.nest.map_structure(first, x if y is None else parts)]
     else:
       return
     for batch in batches:
@@ -278,6 +292,17 @@ class CheckedModel(tf_keras.Model):
       # They may have been traced with the previous scale.
       self.test_function = self.predict_function = None
       self.trace_version += 1
+
+
+def _weighted_target(x: Any, y: Any, sample_weight: Any) -> Any:
+  """Returns the target of weighted arrays, x itself where none is given.
+
+  Keras leaves out the weights of data without a target.
+  """
+  if y is None and sample_weight is not None and (
+      isinstance(x, dict) or hasattr(x, '__array__')):
+    return observed(x).get('x')
+  return y
 
 
 def _with_skipped_steps(callbacks: Any) -> Any:

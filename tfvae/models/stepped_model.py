@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfvae import objectives
+from tfvae.inference import sample_weights
 from tfvae.inference import unpack_batch
 from tfvae.layers.base.noise import part_of_batch
 from tfvae.models.checked_model import CheckedModel
@@ -24,7 +25,8 @@ class SteppedModel(CheckedModel):
 
   Each replica's loss is weighted by its share of the global batch, so the
   objective is the same under every strategy and for a batch that does not
-  divide. The noise of a step is a function of the seed and the step. Steps
+  divide. Sample weights multiply the objectives of the examples. The noise of a
+  step is a function of the seed and the step. Steps
   whose loss or gradient is not finite are skipped and counted.
 
   A subclass calls `_initialize_steps` before it is compiled, and its `compile`
@@ -42,6 +44,7 @@ class SteppedModel(CheckedModel):
     self._trackers = types.SimpleNamespace(**{
         name: _Mean(name=name)
         for name in ('loss', 'elbo', 'reconstruction', 'kl')})
+    self._trackers.elbo = _CountingMean(name='elbo')
     # Counts are no weights either, but checkpoints hold them.
     self._steps = types.SimpleNamespace(finite=FiniteSteps())
     self._track_trackable(self._steps.finite, 'finite_steps')
@@ -85,21 +88,51 @@ class SteppedModel(CheckedModel):
   def test_step(self, data: Any) -> dict[str, tf.Tensor]:
     """Estimates the ELBO of one batch; see `tf_keras.Model.test_step`."""
     # The count of examples in this pass numbers its batches without state.
-    step = self._trackers.elbo.count.read_value()
+    step = self._trackers.elbo.examples.read_value()
     return self._update_metrics(
         self._evaluation_values_fn(data, global_batch.replica_id(), step))
 
-  def _values(self, inputs, target, seed, kl_factor, training=False):
-    """Returns the loss, a scalar, and the ELBO's parts, `[b]` each."""
+  def _values(self, batch, seed, kl_factor, training=False):
+    """Returns what to minimize, and the values to report.
+
+    Args:
+      batch: Rows as `fit` takes them.
+      seed: Seed of the noise.
+      kl_factor: Value of the KL schedule.
+      training: Whether networks run in training mode.
+
+    Returns:
+      A scalar to minimize; and the 'loss', a scalar, and the parts of the ELBO,
+      `[b]`, with the 'weights', `[b]`, if there are any.
+    """
+    inputs, target = unpack_batch(batch)
     self._clear_losses()  # Those of a call from outside have no part in it.
     values = dict(self._objective(
         self, inputs, target, seed, kl_factor, training))
     nats = values.pop('objective')
     count = tf.cast(tf.size(nats), nats.dtype)
     others = [tf.cast(part, nats.dtype) for part in self.losses]
-    values['loss'] = tf.add_n(
-        [tf.math.divide_no_nan(tf.reduce_sum(nats), count), *others])
-    return values
+    weights = sample_weights(batch)
+    if weights is None:
+      values['loss'] = tf.add_n(
+          [tf.math.divide_no_nan(tf.reduce_sum(nats), count), *others])
+      return values['loss'], values
+    self._check_weighted()
+    values['weights'] = weights = tf.cast(weights, nats.dtype)
+    total = tf.reduce_sum(weights * nats)
+    values['loss'], minimized = (
+        tf.add_n([tf.math.divide_no_nan(total, size), *others])
+        for size in (tf.reduce_sum(weights), count))
+    return minimized, values
+
+  def _check_weighted(self):
+    """Raises unless the objective is a sum over examples."""
+    if self._objective.compares_examples or self._compares_batch():
+      raise ValueError(
+          'Sample weights need an objective that is a sum over examples. Leave '
+          'them out, or use `objective=None`, the ELBO, without free bits and '
+          f'capacities. Received: {type(self._objective).__name__} with '
+          'sample_weight')
 
   def _compile_in_replica(self, jit_compile: bool):
     """Sets what each replica computes by itself, compiled by XLA or not."""
@@ -113,18 +146,19 @@ class SteppedModel(CheckedModel):
     batch = self._part(data, replica_id, step)
     with part_of_batch(batch.start, batch.size):
       return self._values(
-          *unpack_batch(batch.inputs), self._seed(batch.step, _EVALUATION),
-          self._final_kl_factor)
+          batch.inputs, self._seed(batch.step, _EVALUATION),
+          self._final_kl_factor)[1]
 
   def _loss_and_gradients(self, data, replica_id, step, kl_factor, share):
     batch = self._part(data, replica_id, step)
-    x, target = unpack_batch(batch.inputs)
     if batch.size is not None:
-      share = global_batch.num_rows(target) / tf.cast(batch.size, tf.float32)
+      share = global_batch.num_rows(batch.inputs) / tf.cast(
+          batch.size, tf.float32)
     with part_of_batch(batch.start, batch.size), tf.GradientTape() as tape:
-      values = self._values(x, target, self._seed(batch.step, _TRAINING),
-                            kl_factor, training=True)
-      loss = share * values['loss']
+      minimized, values = self._values(
+          batch.inputs, self._seed(batch.step, _TRAINING), kl_factor,
+          training=True)
+      loss = share * minimized
     pairs = self.optimizer.compute_gradients(
         loss, self.trainable_variables, tape)
     return [gradient for gradient, _ in pairs], values
@@ -141,12 +175,15 @@ class SteppedModel(CheckedModel):
 
   def _update_metrics(self, values, is_taken=True) -> dict[str, tf.Tensor]:
     weight = tf.cast(is_taken, tf.float32)
-    count = tf.cast(tf.size(values['elbo']), tf.float32)
+    total = weight * tf.cast(tf.size(values['elbo']), tf.float32)
+    if 'weights' in values:
+      weight *= tf.cast(values['weights'], tf.float32)
+      total = tf.reduce_sum(weight)
     for name, tracker in vars(self._trackers).items():
       tracker.update_state(
           # Not by the weight alone: a NaN times 0 is a NaN.
           tf.where(is_taken, values[name], tf.zeros_like(values[name])),
-          sample_weight=weight * count if name == 'loss' else weight)
+          sample_weight=total if name == 'loss' else weight)
     return {tracker.name: tracker.result() for tracker in self.metrics}
 
 
@@ -155,3 +192,15 @@ class _Mean(tf_keras.metrics.Mean):
 
   def result(self):
     return self.total / self.count
+
+
+class _CountingMean(_Mean):
+  """A mean that also counts the examples, whatever their weights."""
+
+  def __init__(self, name: str):
+    super().__init__(name=name)
+    self.examples = self.add_weight('examples', initializer='zeros')
+
+  def update_state(self, values, sample_weight=None):
+    self.examples.assign_add(tf.cast(tf.size(values), self.examples.dtype))
+    return super().update_state(values, sample_weight)

@@ -126,8 +126,9 @@ class TrainableModel(LatentVariableModel, SteppedModel):
     chosen.check_model(self.graph, self.posterior_layers())
     chosen.check_kl_controls(self.kl_regularizers, kl_schedule)
     replicas = self.distribute_strategy.num_replicas_in_sync
+    # Without `weighted_metrics`, Keras warns of sample weights.
     super().compile(optimizer, jit_compile=bool(jit_compile and replicas == 1),
-                    **kwargs)
+                    weighted_metrics=[], **kwargs)
     keras_objects.check_half_precision(self.submodules, self.optimizer)
     self._objective, self._kl_schedule = chosen, kl_schedule
     self._compile_in_replica(bool(

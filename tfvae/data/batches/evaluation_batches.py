@@ -6,6 +6,7 @@ import tensorflow as tf
 from tfvae.data.batches.checks import check_batch_size
 from tfvae.data.batches.checks import check_images
 from tfvae.data.batches.checks import gray_scale
+from tfvae.data.batches.structure import batch_of
 from tfvae.data.binarization.fixed import evaluation_stream
 from tfvae.data.binarization.fixed import fixed_binarization
 from tfvae.data.binarization.fixed import fixed_chunk
@@ -25,8 +26,8 @@ _KEPT_BITS = 2**27
 def evaluation_batches(images: Images, batch_size: int, seed: int,
                        binarization: str,
                        labels: np.ndarray | None = None,
-                       as_counts: bool = False,
-                       split: str = 'test') -> tf.data.Dataset:
+                       as_counts: bool = False, split: str = 'test',
+                       weights: np.ndarray | None = None) -> tf.data.Dataset:
   """Returns the images once, in order, the same in every pass.
 
   With 'dynamic' and with 'static' the pixels are those of
@@ -43,10 +44,12 @@ def evaluation_batches(images: Images, batch_size: int, seed: int,
     as_counts: Whether pixels are counts, which are not scaled; only with
       'none'.
     split: Name of the split, as for `fixed_binarization`.
+    weights: Sample weights `[n]`, or None.
 
   Returns:
     Data set of float32 `[b, height, width, channels]`, `b <= batch_size`; with
-    labels, of dictionaries of these as 'x' and float32 `[b, classes]` as 'y'.
+    labels, of dictionaries of these as 'x' and float32 `[b, classes]` as 'y';
+    with weights, of tuples of one of them, x and float32 `[b]`.
 
   Raises:
     ValueError: If an argument is not as described.
@@ -62,10 +65,12 @@ def evaluation_batches(images: Images, batch_size: int, seed: int,
       _drawn(images, batch_size, seed, split) if binarization != 'none'
       else images.dataset(batch_size).map(
           scale, num_parallel_calls=tf.data.AUTOTUNE))
-  if labels is not None:
-    one_hot = sliced(np.asarray(labels, np.float32), batch_size)
-    batches = tf.data.Dataset.zip(batches, one_hot).map(
-        lambda x, y: {'x': x, 'y': y})
+  beside = {name: sliced(np.asarray(values, np.float32), batch_size)
+            for name, values in (('y', labels), ('weights', weights))
+            if values is not None}
+  if beside:
+    batches = tf.data.Dataset.zip(batches, beside).map(
+        lambda x, others: batch_of(x, **others))
   steps = -(-len(images) // batch_size)
   options = tf.data.Options()
   options.deterministic = True

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.data.batches.checks import gray_scale
+from tfvae.data.batches.structure import batch_of
 from tfvae.data.batches.worker_part import WorkerPart
 from tfvae.data.binarization.draws import bernoulli_draw
 from tfvae.data.binarization.support import check_binarization
@@ -29,7 +30,8 @@ def streamed_batches(images: StreamedImages, batch_size: int, seed: int,
                      start_step: int = 0, labels: np.ndarray | None = None,
                      as_counts: bool = False, shard: tuple[int, int] = (0, 1),
                      shuffle_buffer: int = 10_000,
-                     deterministic: bool = True) -> tf.data.Dataset:
+                     deterministic: bool = True,
+                     weights: np.ndarray | None = None) -> tf.data.Dataset:
   """Returns the training images in batches, shuffled again in every epoch.
 
   In each epoch the files are shuffled, sixteen are read in turn, and a buffer
@@ -61,11 +63,13 @@ def streamed_batches(images: StreamedImages, batch_size: int, seed: int,
       they are ready, which is faster if files are slow, but a run that resumes
       in the middle of an epoch takes some of its images twice and others not
       at all.
+    weights: Sample weights `[n]`, or None.
 
   Returns:
     Data set of this worker's part of each batch, float32 `[b, height, width,
     channels]`; with labels, of dictionaries of these as 'x' and float32 `[b,
-    classes]` as 'y'.
+    classes]` as 'y'; with weights, of tuples of one of them, x and float32
+    `[b]`.
 
   Raises:
     ValueError: If an argument is not as described.
@@ -80,7 +84,9 @@ def streamed_batches(images: StreamedImages, batch_size: int, seed: int,
       np.arange(rows.start, rows.stop))
   with tf.device('CPU'):
     files = Files(*map(tf.constant, images.files()))
-    one_hot = None if labels is None else tf.constant(labels[rows], tf.float32)
+    beside = {name: tf.constant(values[rows], tf.float32)
+              for name, values in (('y', labels), ('weights', weights))
+              if values is not None}
 
   def batch(key, step, numbers, records):
     x = images.decode(records)
@@ -89,7 +95,8 @@ def streamed_batches(images: StreamedImages, batch_size: int, seed: int,
       x = bernoulli_draw(x, tf.stack([seed, bits_key]))
     else:
       x = scale(x)
-    return x if labels is None else {'x': x, 'y': tf.gather(one_hot, numbers)}
+    return batch_of(x, **{name: tf.gather(values, numbers)
+                          for name, values in beside.items()})
 
   def epoch_batches(epoch):
     first_step = tf.where(epoch == start_epoch,

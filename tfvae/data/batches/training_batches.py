@@ -1,11 +1,14 @@
 """Training batches of images in memory or in a cache."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from tfvae.data.batches.checks import check_batch_size
 from tfvae.data.batches.checks import check_images
 from tfvae.data.batches.checks import gray_scale
+from tfvae.data.batches.structure import batch_of
 from tfvae.data.batches.training_steps import steps_per_epoch
 from tfvae.data.batches.training_steps import training_steps
 from tfvae.data.binarization.draws import bernoulli_draw
@@ -24,7 +27,7 @@ class BatchReader:
 
   def __init__(self, images: Images, binarization: str, seed: int,
                labels: np.ndarray | None = None, as_counts: bool = False,
-               device: str = 'CPU'):
+               device: str = 'CPU', weights: np.ndarray | None = None):
     """Initializes the reader.
 
     Args:
@@ -37,6 +40,7 @@ class BatchReader:
       as_counts: Whether pixels are counts, which are not scaled; only with
         'none'.
       device: Device that holds the images; `tf.data` runs on the CPU.
+      weights: Sample weights `[n]`, or None.
 
     Raises:
       ValueError: If an argument is not as described.
@@ -49,11 +53,13 @@ class BatchReader:
     images = stored(images)
     self._gather = (
         images if as_counts else images.full_range()).gather(device)
-    self._one_hot = None if labels is None else as_tensor(
-        np.asarray(labels, np.float32), device)
+    self._beside = {
+        name: as_tensor(np.asarray(values, np.float32), device)
+        for name, values in (('y', labels), ('weights', weights))
+        if values is not None}
 
   def __call__(self, rows: tf.Tensor, key: tf.Tensor,
-               start: tf.Tensor | int = 0) -> tf.Tensor | dict[str, tf.Tensor]:
+               start: tf.Tensor | int = 0) -> Any:
     """Returns rows of a step as inputs of the model.
 
     Args:
@@ -63,19 +69,21 @@ class BatchReader:
 
     Returns:
       Float32 `[b, height, width, channels]`; with labels, a dictionary of these
-      as 'x' and float32 `[b, classes]` as 'y'.
+      as 'x' and float32 `[b, classes]` as 'y'; with weights, a tuple of one of
+      them, x and float32 `[b]`.
     """
     gray = self._gather(rows)
     x = (bernoulli_draw(gray, tf.stack([self._seed, key]), start)
          if self._is_drawn else self._scale(gray))
-    return x if self._one_hot is None else {
-        'x': x, 'y': tf.gather(self._one_hot, rows)}
+    return batch_of(x, **{name: tf.gather(values, rows)
+                          for name, values in self._beside.items()})
 
 
 def training_batches(images: Images, batch_size: int, seed: int,
                      binarization: str, start_epoch: int = 0,
                      labels: np.ndarray | None = None,
-                     as_counts: bool = False) -> tf.data.Dataset:
+                     as_counts: bool = False,
+                     weights: np.ndarray | None = None) -> tf.data.Dataset:
   """Returns the training images in batches, shuffled again in every epoch.
 
   The data set is infinite; it has the steps of `training_steps`, which a
@@ -92,16 +100,19 @@ def training_batches(images: Images, batch_size: int, seed: int,
     labels: One-hot labels `[n, classes]`, or None.
     as_counts: Whether pixels are counts, which are not scaled; only with
       'none'.
+    weights: Sample weights `[n]`, or None.
 
   Returns:
     Data set of float32 `[b, height, width, channels]`, `b <= batch_size`; with
-    labels, of dictionaries of these as 'x' and float32 `[b, classes]` as 'y'.
+    labels, of dictionaries of these as 'x' and float32 `[b, classes]` as 'y';
+    with weights, of tuples of one of them, x and float32 `[b]`.
 
   Raises:
     ValueError: If an argument is not as described.
   """
   check_batch_size(batch_size)
-  read = BatchReader(images, binarization, seed, labels, as_counts)
+  read = BatchReader(
+      images, binarization, seed, labels, as_counts, weights=weights)
   if start_epoch < 0:
     raise ValueError(
         f'Epochs count from 0. Received: start_epoch={start_epoch}')

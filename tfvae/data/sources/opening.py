@@ -43,7 +43,8 @@ def open_data_set(
     data_dir: str | None = None, image_key: str = 'image',
     label_key: str | None = 'label', form: ImageFormat = _DEFAULT_FORM,
     skip_corrupt: bool = False, verify: bool = False,
-    schema: str | None = None, missing: str = 'refuse') -> Opened:
+    schema: str | None = None, missing: str = 'refuse',
+    weight_key: str | None = None) -> Opened:
   """Opens a data set.
 
   Args:
@@ -58,6 +59,7 @@ def open_data_set(
     verify: Whether the images of a folder are decoded now.
     schema: Path of the schema of a table.
     missing: Treatment of missing values of a table.
+    weight_key: Name of the array or column of sample weights, or None.
 
   Raises:
     ValueError: If there is no such data set, or it cannot be read.
@@ -84,24 +86,28 @@ def open_data_set(
     _check_unused({'schema': (schema, None), 'missing': (missing, 'refuse')},
                   'has an effect for a table only', name)
   if is_frame:
-    return TableData.of(name, schema, label_key, missing)
+    return TableData.of(name, schema, label_key, missing, weight_key)
   if isinstance(name, np.ndarray):
-    return ArrayData('array', {'x': name}, image_key, label_key)
+    return ArrayData('array', {'x': name}, image_key, label_key, weight_key)
   if isinstance(name, Mapping):
     return ArrayData('arrays', {key: np.asarray(value)
                                 for key, value in name.items()},
-                     image_key, label_key)
+                     image_key, label_key, weight_key)
   name = os.fspath(name)
   path = os.path.expanduser(name)
+  if not names_array(path) and not is_path_of_table:
+    _check_unused({'weight_key': (weight_key, None)},
+                  'has an effect for arrays and tables only', name)
   if is_folder:
     return ImageFolder(path, form, label_key is not None, skip_corrupt, verify)
   if names_array(path):
     _check_exists(path)
     stem = os.path.splitext(os.path.basename(path))[0]
-    return ArrayData(stem, load_arrays(path), image_key, label_key)
+    return ArrayData(
+        stem, load_arrays(path), image_key, label_key, weight_key)
   if is_path_of_table:
     _check_exists(path)
-    return TableData.open(path, schema, label_key, missing)
+    return TableData.open(path, schema, label_key, missing, weight_key)
   if path.startswith(('.', os.path.sep)):
     _check_exists(path)
   return TfdsDataSet(name, data_dir, image_key, label_key)

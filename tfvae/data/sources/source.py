@@ -97,10 +97,12 @@ class Source(abc.ABC):
       need not look at the files; a class attribute.
     integers: Label and factors of each row where they are known without
       reading records, int64 `[n, k]` in the order of `integer_keys`; else None.
+    weights: Sample weight of each row, float32 `[n]`, or None.
   """
 
   has_digest: ClassVar[bool] = False
   integers: np.ndarray | None = None
+  weights: np.ndarray | None = None
 
   def __init__(self, name: str, full_name: str, split: str,
                example: ExampleSpec, label: LabelSpec | None,

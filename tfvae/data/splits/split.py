@@ -19,11 +19,13 @@ class Split:
       `StoredImages`, which are read when they are needed.
     labels: Labels, int64 `[n]`, or None.
     factors: Generative factors, int64 `[n, f]`, one column each, or None.
+    weights: Sample weights, float32 `[n]`, or None.
   """
 
   images: Images
   labels: np.ndarray | None = None
   factors: np.ndarray | None = None
+  weights: np.ndarray | None = None
 
   @classmethod
   def of(cls, source: Source, images: Images, integers: np.ndarray) -> 'Split':
@@ -80,8 +82,8 @@ class Split:
     """
     return Split(self.images[chosen] if is_in_memory(self.images)
                  else self.images.rows(chosen),
-                 None if self.labels is None else self.labels[chosen],
-                 None if self.factors is None else self.factors[chosen])
+                 *(None if values is None else values[chosen]
+                   for values in (self.labels, self.factors, self.weights)))
 
   def in_memory(self) -> 'Split':
     """Returns the split with its images read into an array."""

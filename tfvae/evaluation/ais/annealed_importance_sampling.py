@@ -12,6 +12,7 @@ from tfvae.evaluation.ais.annealing import check_annealing
 from tfvae.evaluation.bounds import Estimate
 from tfvae.evaluation.running.compiled import compiled
 from tfvae.evaluation.running.examples import examples
+from tfvae.evaluation.running.examples import weights_of
 from tfvae.evaluation.running.progress import batches
 from tfvae.models import LatentVariableModel
 
@@ -73,7 +74,8 @@ def annealed_importance_sampling(
   return Estimate(np.concatenate([
       anneal(inputs, tf.constant([seed, index])).numpy()
       for index, inputs in examples(
-          model, dataset, title, verbose, with_target=True)]))
+          model, dataset, title, verbose, with_target=True)]),
+                  weights_of(dataset))
 
 
 @dataclasses.dataclass(frozen=True)

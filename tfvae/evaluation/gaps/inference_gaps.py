@@ -13,6 +13,7 @@ from tfvae.evaluation.gaps.per_datum_inference import PerDatumInference
 from tfvae.evaluation.running.compiled import kept
 from tfvae.evaluation.running.examples import check
 from tfvae.evaluation.running.examples import examples
+from tfvae.evaluation.running.examples import weights_of
 from tfvae.models import LatentVariableModel
 
 
@@ -43,12 +44,14 @@ class InferenceGaps:
   @property
   def amortization_gap(self) -> Estimate:
     """ELBO(best q) − ELBO(encoder), the gain of a better encoder."""
-    return Estimate(self.optimized_elbo.values - self.encoder_elbo.values)
+    return self.encoder_elbo.replaced(
+        self.optimized_elbo.values - self.encoder_elbo.values)
 
   @property
   def approximation_gap(self) -> Estimate:
     """Log p(x) − ELBO(best q), the gain of a richer family of q."""
-    return Estimate(self.log_evidence.values - self.optimized_elbo.values)
+    return self.encoder_elbo.replaced(
+        self.log_evidence.values - self.optimized_elbo.values)
 
   @property
   def seconds_per_example(self) -> dict[str, float]:
@@ -124,9 +127,10 @@ def inference_gaps(
       seconds[name] += taken
       elbos[name].append(search.elbo(
           inputs, offset, tf.constant(num_samples), keys[2]).numpy())
-  estimates = {name: np.concatenate(parts) for name, parts in elbos.items()}
+  weights = weights_of(dataset)
   return InferenceGaps(
-      *(Estimate(estimates[name]) for name in names), log_evidence, seconds)
+      *(Estimate(np.concatenate(elbos[name]), weights) for name in names),
+      log_evidence, seconds)
 
 
 def _answers(search: PerDatumInference, inputs: Any, num_steps: int,

@@ -21,12 +21,14 @@ def log_aggregate_posterior(
     chunk_size: int = 500,
     jit_compile: bool = False,
     verbose: bool = False,
+    weights: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """Evaluates q(z) at draws of the posteriors of given examples.
 
     log q(z) = log (1/N) Σ_n q(z|x_n),  z ~ q(z|x_i),
 
-  with all components, without the component i of the draw, and with that
+  or Σ_n w_n q(z|x_n) / Σ_n w_n with sample weights w: with all components,
+  without the component i of the draw, and with that
   component alone. It takes one pass over the data, and evaluates every
   posterior at every draw; the memory holds `chunk_size` draws by one batch of
   examples.
@@ -42,6 +44,7 @@ def log_aggregate_posterior(
     chunk_size: Draws to evaluate at a time.
     jit_compile: Whether to compile with XLA.
     verbose: Whether to show a progress bar.
+    weights: Sample weights `[N]`, or None for equal weights.
 
   Returns:
     Float64 arrays `[m]` of log q(z), log 1/(N−1) Σ_{n≠i} q(z|x_n) and
@@ -49,6 +52,9 @@ def log_aggregate_posterior(
   """
   log_sums = compiled(model, _log_sums, jit_compile=jit_compile)
   others, own = np.full([2, len(examples)], -np.inf)
+  weights = np.ones(len(groups)) if weights is None else weights
+  with np.errstate(divide='ignore'):
+    log_weights = np.log(weights)
   chunks = np.array_split(
       np.arange(len(examples)), math.ceil(len(examples) / chunk_size))
   start = 0
@@ -61,24 +67,29 @@ def log_aggregate_posterior(
       is_own = examples[rows, np.newaxis] == columns
       is_other = ~is_own & (
           groups[examples[rows], np.newaxis] == groups[columns])
-      sums = log_sums(draws, inputs, tf.constant(is_own), tf.constant(is_other))
+      sums = log_sums(
+          draws, inputs, tf.constant(np.where(is_own, 0., -np.inf), tf.float32),
+          tf.constant(np.where(is_other, log_weights[columns], -np.inf),
+                      tf.float32))
       own[rows], others[rows] = [
           np.logaddexp(total, np.float64(part.numpy()))
           for total, part in zip((own[rows], others[rows]), sums, strict=True)]
-  count = np.bincount(groups)[groups[examples]]
-  return (np.logaddexp(own, others) - np.log(count),
-          others - np.log(count - 1), own)
+  total = np.bincount(groups, weights)[groups[examples]]
+  return (np.logaddexp(own + log_weights[examples], others) - np.log(total),
+          others - np.log(total - weights[examples]), own)
 
 
 def _log_sums(model: LatentVariableModel, latents: Mapping[str, tf.Tensor],
-              inputs: Any, *masks: tf.Tensor) -> list[tf.Tensor]:
-  """Returns log Σ_n q(z|x_n) over the examples of each mask, `[m]`."""
-  shape = tf.shape(masks[0])
+              inputs: Any, *log_weights: tf.Tensor) -> list[tf.Tensor]:
+  """Returns log Σ_n w_n q(z|x_n) for each weighting of the examples, `[m]`."""
+  shape = tf.shape(log_weights[0])
   pairs = {
       name: tf.broadcast_to(
           z[:, tf.newaxis], tf.concat([shape, z.shape[-1:]], axis=0))
       for name, z in latents.items()}
   log_densities = model.log_posterior(pairs, inputs)
   return [
-      tf.reduce_logsumexp(tf.where(mask, log_densities, -math.inf), axis=1)
-      for mask in masks]
+      tf.reduce_logsumexp(tf.where(
+          tf.math.is_finite(log_weight), log_densities + log_weight, -math.inf),
+                          axis=1)
+      for log_weight in log_weights]

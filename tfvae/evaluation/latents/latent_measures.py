@@ -116,6 +116,8 @@ class LatentSpace:
     log_others: Values of log 1/(N−1) Σ_{n≠i} q(z_i|x_n), `[m]`.
     log_prior: Values of log p(z_i), `[m]`.
     log_prior_of_prior: Values of log p(z) at z ~ p(z), `[m]`.
+    weights: Sample weights of the examples of the draws, `[m]`, with which q(z)
+      is weighted as well; None for equal weights.
   """
 
   latents: Mapping[str, Latent]
@@ -125,6 +127,7 @@ class LatentSpace:
   log_others: np.ndarray
   log_prior: np.ndarray
   log_prior_of_prior: np.ndarray
+  weights: np.ndarray | None = None
 
   @property
   def size(self) -> int:
@@ -145,22 +148,22 @@ class LatentSpace:
   @property
   def kl(self) -> Estimate:
     """KL(q(z|x) ‖ p(z)) = E_q[log q(z|x) − log p(z)], at the draws."""
-    return Estimate(self.log_posterior - self.log_prior)
+    return Estimate(self.log_posterior - self.log_prior, self.weights)
 
   @property
   def mutual_information(self) -> Estimate:
     """I_q(x; z) = E[log q(z|x) − log q(z)], at most log N."""
-    return Estimate(self.log_posterior - self.log_aggregate)
+    return Estimate(self.log_posterior - self.log_aggregate, self.weights)
 
   @property
   def mutual_information_upper(self) -> Estimate:
     """E[log q(z_i|x_i) − log 1/(N−1) Σ_{n≠i} q(z_i|x_n)]."""
-    return Estimate(self.log_posterior - self.log_others)
+    return Estimate(self.log_posterior - self.log_others, self.weights)
 
   @property
   def aggregate_kl(self) -> Estimate:
     """KL(q(z) ‖ p(z)) = E_q(z)[log q(z) − log p(z)]."""
-    return Estimate(self.log_aggregate - self.log_prior)
+    return Estimate(self.log_aggregate - self.log_prior, self.weights)
 
   @property
   def log_volume(self) -> Estimate:
@@ -172,12 +175,12 @@ class LatentSpace:
     8.2.2. It is negative where the posteriors occupy a part of the space that
     the prior allows. Divided by `size` it is a log ratio of side lengths.
     """
-    return Estimate(self.log_prior_of_prior - self.log_aggregate)
+    return Estimate(self.log_prior_of_prior - self.log_aggregate, self.weights)
 
   @property
   def log_volume_upper(self) -> Estimate:
     """The same with the cross-entropy to q(z) without the example itself."""
-    return Estimate(self.log_prior_of_prior - self.log_others)
+    return Estimate(self.log_prior_of_prior - self.log_others, self.weights)
 
   def to_dict(self) -> dict[str, Any]:
     """Returns means in nats and their standard errors as plain data."""

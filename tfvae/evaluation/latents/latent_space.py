@@ -16,6 +16,7 @@ from tfvae.evaluation.latents.latent_measures import Latent
 from tfvae.evaluation.latents.latent_measures import LatentSpace
 from tfvae.evaluation.running.compiled import compiled
 from tfvae.evaluation.running.examples import examples
+from tfvae.evaluation.running.examples import weights_of
 from tfvae.models import Inference
 from tfvae.models import LatentVariableModel
 
@@ -69,19 +70,22 @@ def latent_space(
   function = compiled(
       model, _batch_values, num_samples, jit_compile=jit_compile)
   values = _first_pass(model, dataset, function, seed, verbose)
+  weights = weights_of(dataset)
   groups = _groups(values)
   n = len(groups)
   chosen = np.linspace(0, n - 1, min(n, num_draws)).astype(int)
   log_aggregate, log_others, own = log_aggregate_posterior(
       model, dataset,
       {name: z[chosen] for name, z in values['draw'].items()}, chosen, groups,
-      chunk_size, jit_compile, verbose)
+      chunk_size, jit_compile, verbose, weights)
   densities = {name: np.float64(density[chosen])
                for name, density in values['log'].items()}
   _check_order(own, densities['log_posterior'])
   return LatentSpace(
-      {name: _latent(part) for name, part in values['latents'].items()}, n,
+      {name: _latent(part, weights)
+       for name, part in values['latents'].items()}, n,
       log_aggregate=log_aggregate, log_others=log_others,
+      weights=None if weights is None else weights[chosen],
       **densities | {'log_posterior': own})
 
 
@@ -114,7 +118,8 @@ def measure_latents(
       model, _latents_values, num_samples, jit_compile=False
   ) if compiles else functools.partial(_latents_values, model, num_samples)
   values = _first_pass(model, dataset, function, seed, verbose)
-  return {name: _latent(part) for name, part in values.items()}
+  weights = weights_of(dataset)
+  return {name: _latent(part, weights) for name, part in values.items()}
 
 
 def _first_pass(model, dataset, batch_values, seed, verbose) -> dict[str, Any]:
@@ -198,19 +203,20 @@ def _groups(values: Mapping[str, Any]) -> np.ndarray:
   return groups
 
 
-def _latent(values: Mapping[str, np.ndarray]) -> Latent:
+def _latent(values: Mapping[str, np.ndarray],
+            weights: np.ndarray | None) -> Latent:
   """Returns the measures of a latent from its values for each example."""
   values = {name: np.float64(part) for name, part in values.items()}
   # Var_x(E[z]) = Var_x(m̄) − E_x[Var(m̄|x)]
   means = values['mean']
-  total = np.var(means, axis=0, ddof=1) if len(means) > 1 else np.full(
-      means.shape[1], np.nan)
-  variances = total - np.mean(values['noise'], axis=0)
+  total = np.full(means.shape[1], np.nan) if len(means) < 2 else (
+      np.diagonal(np.atleast_2d(np.cov(means, rowvar=False, aweights=weights))))
+  variances = total - np.average(values['noise'], axis=0, weights=weights)
   kl = values.get('kl_per_dimension')
   return Latent(
-      variances, Estimate(values['kl']),
-      None if kl is None else kl.mean(axis=0),
-      None if kl is None else standard_errors(kl))
+      variances, Estimate(values['kl'], weights),
+      None if kl is None else np.average(kl, axis=0, weights=weights),
+      None if kl is None else standard_errors(kl, weights))
 
 
 def _check_order(second: np.ndarray, first: np.ndarray):

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfvae.evaluation.running import progress
 from tfvae.inference.batches import describe
+from tfvae.inference.batches import sample_weights
 from tfvae.models import LatentVariableModel
 
 # Batch size for arrays.
@@ -26,7 +28,7 @@ def examples(model: LatentVariableModel, data: Any, title: str,
     with_target: Whether to keep the target of a pair (x, target).
 
   Yields:
-    The number and the batch: x, a dictionary of 'x' and 'y', or a pair of one
+    The number and the batch: x, a dictionary of 'x' and 'y', or a tuple of one
     of them and a target, which `unpack_batch` splits.
 
   Raises:
@@ -58,12 +60,27 @@ def check(model: LatentVariableModel, data: Any) -> tf.data.Dataset:
   return dataset
 
 
+def weights_of(data: Any) -> np.ndarray | None:
+  """Returns the sample weights of all examples, float64 `[n]`, or None.
+
+  Args:
+    data: Data set, or arrays; see `as_dataset`.
+  """
+  dataset = as_dataset(data)
+  if sample_weights(dataset.element_spec) is None:
+    return None
+  return np.concatenate([
+      np.float64(weights) for weights in dataset.map(
+          lambda *batch: sample_weights(batch)).as_numpy_iterator()])
+
+
 def as_dataset(data: Any) -> tf.data.Dataset:
   """Returns batches of examples in input order.
 
   Args:
     data: A `tf.data.Dataset` of batches; or arrays, which are batched: x, a
-      dictionary of 'x' and 'y', or a pair of one of them and a target.
+      dictionary of 'x' and 'y', or a tuple of one of them, a target and perhaps
+      sample weights.
 
   Raises:
     ValueError: If the data are of another kind.

@@ -12,9 +12,9 @@ import tensorflow as tf
 import tf_keras
 
 from tfvae.inference.batches import check_observed
-from tfvae.inference.batches import check_unweighted
 from tfvae.inference.batches import describe
 from tfvae.inference.batches import expected
+from tfvae.inference.batches import sample_weights
 from tfvae.inference.batches import Shapes
 from tfvae.inference.batches import text_of
 from tfvae.inference.batches import unpack_batch
@@ -37,8 +37,11 @@ def check_batch(data: Any, shapes: Shapes,
       received and a remedy.
   """
   x, target, weights = tf_keras.utils.unpack_x_y_sample_weight(data)
-  check_unweighted(sample_weight=weights)
   received = describe(data)
+  if weights is not None and not tf.TensorShape(
+      getattr(weights, 'shape', None)).is_compatible_with([None]):
+    raise ValueError('`sample_weight` must have a number for each example, '
+                     f'shape [b]. Received: {received}')
   if 'y' in shapes and not isinstance(x, dict):
     raise ValueError(
         f'A conditional model takes {expected(shapes)}: pass labels as '
@@ -73,6 +76,7 @@ def check_values(data: Any, likelihood: Any):
       likelihood.check_data(np.asarray(target))
     for name, value in _named({'target': target, 'inputs': inputs}):
       _check_finite(name, np.asarray(value))
+    _check_weights(sample_weights(data))
   except ValueError as error:
     raise ValueError(
         f'{error} (Found in the first batch; compile(check_data=False) '
@@ -103,6 +107,17 @@ def _named(parts: Mapping[str, Any]) -> list[tuple[str, Any]]:
   for name, part in parts.items():
     found += part.items() if isinstance(part, Mapping) else [(name, part)]
   return found
+
+
+def _check_weights(weights: Any):
+  if weights is None:
+    return
+  values = np.asarray(weights)
+  bad = ~(np.isfinite(values) & (values >= 0))
+  if bad.any():
+    raise ValueError(
+        'Sample weights must be finite and at least 0; 0 leaves an example '
+        f'out. Received: sample_weight={values[bad][0]}')
 
 
 def _check_finite(name: str, values: np.ndarray):

@@ -97,6 +97,7 @@ class Config:
     self.model.make_objective().check_batch_size(self.training.batch_size)
     _check_cache(self)
     _check_strategy(self)
+    _check_weights(self)
 
   def flat(self) -> dict[str, Any]:
     """Returns the value of each setting by name, without the groups."""
@@ -168,6 +169,22 @@ def _check_strategy(config: Config):
           f"`strategy='parameter_server'` {reason}; use {remedy}, or "
           "`strategy='multi_worker'`. Received: strategy=parameter_server, "
           f'{name}={settings[name]}')
+
+
+def _check_weights(config: Config):
+  """Raises for sample weights in an objective of whole batches."""
+  if config.data.weight_key is None:
+    return
+  model = config.model
+  settings = ('objective' if model.make_objective().compares_examples else
+              'free_bits' if model.free_bits else
+              'kl_capacity' if model.kl_capacity is not None else None)
+  if settings:
+    raise ValueError(
+        '`weight_key` needs an objective that is a sum over examples, and '
+        f'`{settings}` depends on whole batches; leave one of them out. '
+        f'Received: weight_key={config.data.weight_key}, '
+        f'{settings}={getattr(model, settings)}')
 
 
 def _check_cache(config: Config):

@@ -50,6 +50,10 @@ class DataConfig:
   label_key: str = setting(
       'label', 'name of the label feature, for models with y; of a .npz file, '
       'by default y; of a table, a column, which is then not part of x')
+  weight_key: str | None = setting(
+      None, 'name of the sample weights, an array of a .npz file or a column '
+      'of a table, which is then not part of x; they weigh the objective of '
+      'each example and all means')
   image_size: str | None = setting(
       None, 'height and width of the images of a folder, such as 64 or 64x48; '
       'by default the size of the files, if it is the same for all')

@@ -46,7 +46,8 @@ class TrainingInput:
       self._read = data.BatchReader(
           train, config.data_binarization(), config.training.seed,
           labels_where_needed(images, 'train', config), as_counts(config),
-          'GPU' if gpus and self._reads_in_step else 'CPU')
+          'GPU' if gpus and self._reads_in_step else 'CPU',
+          weights_of_split(images, 'train'))
 
   def batch_fn(self, element: Any, replica_id: int) -> GlobalBatch:
     """Returns the batch of an element of the data sets; see `BatchFn`."""
@@ -102,7 +103,7 @@ class TrainingInput:
         train, batch_size, config.training.seed, config.data_binarization(),
         epoch, step, labels_where_needed(self._images, 'train', config),
         as_counts(config), (part, parts), config.data.shuffle_buffer,
-        config.data.deterministic)
+        config.data.deterministic, weights_of_split(self._images, 'train'))
     last = len(train) - (self.steps_per_epoch - 1) * batch_size
 
     def with_place(step, batch):
@@ -143,7 +144,17 @@ def evaluation_batches(images: data.ImageData, split: str,
       getattr(images, split).images, settings.eval_batch_size,
       settings.eval_seed,
       config.data_binarization(), labels_where_needed(images, split, config),
-      as_counts(config), split)
+      as_counts(config), split, weights_of_split(images, split))
+
+
+def weights_of_split(images: data.ImageData, split: str) -> np.ndarray | None:
+  """Returns the sample weights of a split, or None.
+
+  They are divided by the mean weight of the training split, so that their scale
+  does not act as a learning rate.
+  """
+  weights = getattr(images, split).weights
+  return None if weights is None else weights / np.mean(images.train.weights)
 
 
 def labels_where_needed(images: data.ImageData, split: str,

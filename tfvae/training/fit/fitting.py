@@ -7,6 +7,7 @@ from typing import Any
 import tf_keras
 
 from tfvae import data
+from tfvae.inference import unpack_batch
 from tfvae.models import LatentVariableModel
 from tfvae.models.steps.global_batch import BatchFn
 from tfvae.models.steps.skipped_steps import SkippedSteps
@@ -149,4 +150,4 @@ def _validation(
 
 def _pictures(images: data.ImageData, config: Config) -> Any:
   batches = evaluation_batches(images, 'validation', config)
-  return next(iter(batches.unbatch().batch(_PICTURE_IMAGES)))
+  return unpack_batch(next(iter(batches.unbatch().batch(_PICTURE_IMAGES))))[0]

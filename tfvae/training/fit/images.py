@@ -26,7 +26,7 @@ def load_images(config: Config) -> data.ImageData:
       image_size=source.image_size, resize=source.resize,
       channels=source.channels, background=source.background,
       skip_corrupt=source.skip_corrupt, schema=source.schema,
-      missing=source.missing)
+      missing=source.missing, weight_key=source.weight_key)
   _check_support(config, images)
   if config.model.graph().is_conditional:
     check_labels(config, images)

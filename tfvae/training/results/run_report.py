@@ -8,6 +8,7 @@ import numpy as np
 
 from tfvae import report
 from tfvae.inference import observed
+from tfvae.inference import unpack_batch
 from tfvae.settings import flag_text
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.callbacks.projector import write_projector
@@ -33,7 +34,8 @@ def write_report(run: Run, metrics: dict[str, Any], workdir: str):
   """
   directory = os.path.join(workdir, 'report')
   os.makedirs(directory, exist_ok=True)
-  inputs = next(iter(run.subject.test.first().unbatch().batch(_IMAGES)))
+  batches = run.subject.test.first().unbatch().batch(_IMAGES)
+  inputs, _ = unpack_batch(next(iter(batches)))
   _draw(run, inputs, directory)
   labels = run.images.test.labels
   labels = None if labels is None else labels[:_IMAGES]

@@ -49,9 +49,11 @@ class Run:
     images = self.images
     if count:  # Of a slice alone, so that no more are binarized.
       part = getattr(images, split)
-      labels = None if part.labels is None else part.labels[:count]
-      images = dataclasses.replace(
-          images, **{split: data.Split(part.images[:count], labels)})
+      first = {field.name: getattr(part, field.name)
+               for field in dataclasses.fields(part)}
+      images = dataclasses.replace(images, **{split: data.Split(**{
+          name: None if values is None else values[:count]
+          for name, values in first.items()})})
     return evaluation_batches(images, split, self.config)
 
   def elbo_of_split(self, split: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from tfvae.data.sources.arrays.labels import numbered_classes
 from tfvae.data.sources.arrays.names import array_key
 from tfvae.data.sources.arrays.names import label_array_key
 from tfvae.data.sources.arrays.names import parts_of
+from tfvae.data.sources.arrays.weights import checked_weights
 from tfvae.data.sources.data_set import DataSet
 
 _HASHED_BYTES = 2**24  # Read at a time for the digest.
@@ -20,7 +21,8 @@ class ArrayData(DataSet):
   """Arrays of x, with optional labels, in one or more parts."""
 
   def __init__(self, name: str, arrays: Mapping[str, np.ndarray],
-               image_key: str = 'image', label_key: str | None = 'label'):
+               image_key: str = 'image', label_key: str | None = 'label',
+               weight_key: str | None = None):
     """Initializes the data set.
 
     Arrays with the suffixes '_train', '_validation' (or '_val') and '_test' are
@@ -34,11 +36,19 @@ class ArrayData(DataSet):
       label_key: Name of the array of labels, integers or strings `[n]`, or None
         for no labels. The default, 'label', also stands for 'y' and 'labels',
         and may be missing.
+      weight_key: Name of the array of sample weights `[n]`, or None.
 
     Raises:
       ValueError: If an array is missing, has no numbers, or the arrays do not
         fit together.
     """
+    w_key = None if weight_key is None else array_key(
+        arrays, weight_key, ('',), 'weight_key', name)
+    w_names = {} if w_key is None else parts_of(arrays, w_key)
+    ws = {part: checked_weights(name, array, arrays[array])
+          for part, array in w_names.items()}
+    arrays = {key: array for key, array in arrays.items()
+              if key not in w_names.values()}
     key = array_key(arrays, image_key, ('image', 'x', 'images', 'data'),
                     'image_key', name)
     y_key = label_array_key(arrays, label_key, name)
@@ -48,22 +58,25 @@ class ArrayData(DataSet):
     ys = {} if y_key is None else {
         part: checked_labels(name, array, arrays[array])
         for part, array in parts_of(arrays, y_key).items()}
-    _check_lengths(name, xs, ys)
+    _check_lengths(name, xs, ys, 'label', 'label_key')
+    _check_lengths(name, xs, ws, 'weight', 'weight_key')
     ends = np.cumsum([len(x) for x in xs.values()])
     rows = np.split(np.arange(ends[-1]), ends[:-1])
     super().__init__(name, dict(zip(xs, rows, strict=True)), {
         f'{stem} of {part}': _digest(array)
-        for stem, found in ((key, xs), (y_key, ys))
+        for stem, found in ((key, xs), (y_key, ys), (w_key, ws))
         for part, array in found.items()})
     self._key, self._arrays = key, list(xs.values())
     self._label, self._labels = numbered_classes(
         y_key, [ys[part] for part in xs]) if ys else (None, None)
+    self._weights = np.concatenate([ws[part] for part in xs]) if ws else None
 
   def source(self, split: str, rows: np.ndarray) -> ArraySource:
     """Returns some of the rows as a source."""
     return ArraySource(
         self.name, self.full_name, split, self._key, self._arrays, rows,
-        self._label, None if self._labels is None else self._labels[rows])
+        self._label, None if self._labels is None else self._labels[rows],
+        None if self._weights is None else self._weights[rows])
 
 
 def _checked(name: str, key: str, x: np.ndarray) -> np.ndarray:
@@ -90,17 +103,18 @@ def _check_shapes(name: str, xs: Mapping[str, np.ndarray]) -> None:
 
 
 def _check_lengths(name: str, xs: Mapping[str, np.ndarray],
-                   ys: Mapping[str, np.ndarray]) -> None:
+                   ys: Mapping[str, np.ndarray], noun: str,
+                   argument: str) -> None:
   if ys and set(ys) != set(xs):
     raise ValueError(
-        'Labels must exist for each part, or for none; add them, or set '
-        f'`label_key=None`. Received: {name!r} with x for {", ".join(xs)} and '
-        f'labels for {", ".join(ys)}')
+        f'{noun.capitalize()}s must exist for each part, or for none; add '
+        f'them, or set `{argument}=None`. Received: {name!r} with x for '
+        f'{", ".join(xs)} and {noun}s for {", ".join(ys)}')
   for part, y in ys.items():
     if len(y) != len(xs[part]):
       raise ValueError(
-          f'There must be one label for each x. Received: {len(xs[part])} x '
-          f'and {len(y)} labels in {part!r} of {name!r}')
+          f'There must be one {noun} for each x. Received: {len(xs[part])} x '
+          f'and {len(y)} {noun}s in {part!r} of {name!r}')
 
 
 def _digest(array: np.ndarray) -> str:

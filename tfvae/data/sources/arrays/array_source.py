@@ -24,7 +24,8 @@ class ArraySource(Source):
 
   def __init__(self, name: str, full_name: str, split: str, key: str,
                arrays: Sequence[np.ndarray], rows: np.ndarray,
-               label: LabelSpec | None, labels: np.ndarray | None):
+               label: LabelSpec | None, labels: np.ndarray | None,
+               weights: np.ndarray | None = None):
     """Initializes the source.
 
     Args:
@@ -36,12 +37,13 @@ class ArraySource(Source):
       rows: Row numbers, int64 `[n]`.
       label: Description of the classes, or None.
       labels: Class of each of the rows, int64 `[n]`, or None.
+      weights: Sample weight of each of the rows, float32 `[n]`, or None.
     """
     super().__init__(
         name, full_name, split,
         ExampleSpec(key, _shape(arrays[0]), _model_dtype(arrays[0].dtype),
                     is_image=False), label, {}, cache_directory())
-    self._arrays, self._numbers = arrays, rows
+    self._arrays, self._numbers, self.weights = arrays, rows, weights
     self._starts = np.cumsum([0, *map(len, arrays)])
     self.integers = (np.zeros([len(rows), 0], np.int64) if labels is None
                      else labels[:, np.newaxis])

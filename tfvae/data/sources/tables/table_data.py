@@ -12,6 +12,7 @@ import pandas as pd
 from tfvae.data.sources.arrays.array_source import ArraySource
 from tfvae.data.sources.arrays.labels import checked_labels
 from tfvae.data.sources.arrays.labels import numbered_classes
+from tfvae.data.sources.arrays.weights import checked_weights
 from tfvae.data.sources.data_set import DataSet
 from tfvae.data.sources.tables.files import digest
 from tfvae.data.sources.tables.files import is_table
@@ -35,7 +36,8 @@ class TableData(DataSet):
 
   def __init__(self, name: str, frames: Mapping[str, pd.DataFrame],
                content: Mapping[str, str], schema: Schema | None = None,
-               label_key: str | None = None, missing: str = 'refuse'):
+               label_key: str | None = None, missing: str = 'refuse',
+               weight_key: str | None = None):
     """Initializes the data set.
 
     Args:
@@ -48,6 +50,7 @@ class TableData(DataSet):
         default of the program, 'label', may be missing.
       missing: 'refuse' for an error if a value is missing, or 'drop' to leave
         such rows out.
+      weight_key: Column of the sample weights, which is not part of x, or None.
 
     Raises:
       ValueError: If a column is missing, or values are missing or do not fit
@@ -58,10 +61,12 @@ class TableData(DataSet):
     schema = schema or recognized(first)
     _check_columns(name, frames, schema)
     label_key = _label_key(name, first, label_key)
-    if label_key is not None:
-      schema = schema.without(label_key)
-    used = [c.name for c in schema.modeled] + (
-        [label_key] if label_key else [])
+    if weight_key is not None:
+      _check_has(name, first, 'weight_key', weight_key)
+    others = [key for key in (label_key, weight_key) if key is not None]
+    for key in others:
+      schema = schema.without(key)
+    used = [c.name for c in schema.modeled] + others
     for part, frame in frames.items():
       frames[part] = _complete(name, part, frame[used], missing)
     for column in schema:
@@ -81,11 +86,14 @@ class TableData(DataSet):
         numbered_classes(label_key, [
             checked_labels(name, label_key, _label_values(frame[label_key]))
             for frame in frames.values()]))
+    self._weights = None if weight_key is None else np.concatenate([
+        checked_weights(name, weight_key, frame[weight_key].to_numpy())
+        for frame in frames.values()])
 
   @classmethod
   def open(cls, path: str, schema: str | None = None,
-           label_key: str | None = None,
-           missing: str = 'refuse') -> 'TableData':
+           label_key: str | None = None, missing: str = 'refuse',
+           weight_key: str | None = None) -> 'TableData':
     """Opens files.
 
     Args:
@@ -93,6 +101,7 @@ class TableData(DataSet):
       schema: Path of a schema, or None to recognize it.
       label_key: See the class.
       missing: See the class.
+      weight_key: See the class.
     """
     name = os.path.splitext(os.path.basename(os.path.normpath(path)))[0]
     files = table_files(path)
@@ -101,12 +110,13 @@ class TableData(DataSet):
         name, {part: read_tables(paths) for part, paths in files.items()},
         {os.path.relpath(file, root or '.'): digest(file)
          for paths in files.values() for file in paths},
-        None if schema is None else Schema.load(schema), label_key, missing)
+        None if schema is None else Schema.load(schema), label_key, missing,
+        weight_key)
 
   @classmethod
   def of(cls, frame: pd.DataFrame, schema: str | None = None,
-         label_key: str | None = None,
-         missing: str = 'refuse') -> 'TableData':
+         label_key: str | None = None, missing: str = 'refuse',
+         weight_key: str | None = None) -> 'TableData':
     """Opens a data frame; see `open`."""
     frame = frame.rename(columns=str)
     hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
@@ -114,7 +124,7 @@ class TableData(DataSet):
                {'frame': hashlib.blake2b(
                    hashes.tobytes(), digest_size=16).hexdigest()},
                None if schema is None else Schema.load(schema), label_key,
-               missing)
+               missing, weight_key)
 
   def source(self, split: str, rows: np.ndarray) -> ArraySource:
     """Returns some of the rows as a source."""
@@ -123,7 +133,8 @@ class TableData(DataSet):
     return ArraySource(
         self.name, f'{self.full_name}/{counts}', split, 'columns', self._x,
         rows, self._label,
-        None if self._labels is None else self._labels[rows])
+        None if self._labels is None else self._labels[rows],
+        None if self._weights is None else self._weights[rows])
 
 
 def _schema_digest(schema: Schema) -> str:
@@ -163,14 +174,19 @@ def _label_values(series: pd.Series) -> np.ndarray:
 def _label_key(name: str, frame: pd.DataFrame,
                key: str | None) -> str | None:
   """Returns the column of the labels, or None."""
-  names = list(map(str, frame.columns))
-  if key is None or (key == 'label' and key not in names):
+  if key is None or (key == 'label' and key not in frame.columns):
     return None
-  if key not in names:
-    raise ValueError(
-        'The table has no such column. Set `label_key` to one of '
-        f'{", ".join(names)}. Received: label_key={key!r} for {name!r}')
+  _check_has(name, frame, 'label_key', key)
   return key
+
+
+def _check_has(name: str, frame: pd.DataFrame, argument: str, key: str) -> None:
+  """Raises a ValueError unless a table has a column."""
+  if key not in frame.columns:
+    raise ValueError(
+        f'The table has no such column. Set `{argument}` to one of '
+        f'{", ".join(frame.columns)}. Received: {argument}={key!r} for '
+        f'{name!r}')
 
 
 def _check_columns(name: str, frames: Mapping[str, pd.DataFrame],
