@@ -44,7 +44,7 @@ setup(
     packages=[*find_packages(include=['tfvae', 'tfvae.*']), 'tfvae.configs'],
     package_dir={'tfvae.configs': 'configs'},
     package_data={
-        'tfvae.configs': ['*.flags'],
+        'tfvae.configs': ['*.csv', '*.flags'],
         'tfvae.report': ['*.css', '*.html', '*.js'],
     },
     entry_points={'console_scripts': ['tfvae-train = tfvae.__main__:run']},

@@ -1,18 +1,35 @@
 """Random command lines, drawn from the declarations of `Config`."""
 
 import dataclasses
+import os
 import random
 import typing
 
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from tfvae.data.sources.tables.recognition import recognized
 from tfvae.graph import PRESETS
 from tfvae.settings import choices_of
 from tfvae.settings import flag_text
 from tfvae.training.config import FIELDS
 
+# Data sets and the settings that they need; the paths are those of
+# `write_sources`.
+_SOURCES = {
+    'digits': {'train_split': 'train[:20]', 'validation_split': 'train[20:30]',
+               'test_split': 'test[:10]'},
+    '{sources}/images': {}, '{sources}/mixed': {'image_size': '6'},
+    '{sources}/bits.npz': {},
+    '{sources}/numbers.npz': {'likelihood': 'normal'},
+    '{sources}/table.csv': {'missing': 'drop'},
+    '{sources}/table.parquet': {'schema': '{sources}/schema.json'}}
+_ROWS = 60
+
 # A run of one to twenty steps, with short evaluations.
 _SMALL = {
-    'train_split': 'train[:20]', 'validation_split': 'train[20:30]',
-    'test_split': 'test[:10]', 'latents': 'z:2', 'hidden_units': '8,8',
+    'latents': 'z:2', 'hidden_units': '8,8',
     'factor_units': '8', 'epochs': '1', 'batch_size': '20', 'jit': 'false',
     'checkpoint_every_steps': '1',
     'eval_batch_size': '7', 'eval_chunk': '3', 'eval_importance_samples': '4',
@@ -21,12 +38,13 @@ _SMALL = {
 
 # Values that do not follow from the declarations, or that take little time.
 _VALID = {
-    'dataset': ('digits',),
+    'dataset': tuple(_SOURCES),
     'train_split': ('train[:20]', 'train[:13]', 'train[30:50]', 'train[:1]',
                     'train[20:30]'),
     'validation_split': ('train[20:30]', 'train[40:41]', 'test[:9]'),
     'test_split': ('test[:10]', 'test[10:11]', 'train[:10]'),
-    'image_key': ('image',), 'label_key': ('label',),
+    'image_key': ('image', 'x'), 'label_key': ('label', 'y', 'color'),
+    'weight_key': ('w',), 'schema': ('{sources}/schema.json',),
     'image_size': ('8', '8x6'), 'channels': ('1', '3'),
     'background': ('white', '#102030'),
     'cache_dir': ('cached',), 'export_dir': ('exported',),
@@ -82,10 +100,52 @@ _MEETING = ('objective', 'posterior', 'prior', 'likelihood', 'network',
             'kl_warm_up', 'learning_rate_schedule', 'activation')
 
 
-def base(data_dir: str) -> list[str]:
-  """Returns the flags of a small run, to which the drawn flags are appended."""
-  small = _SMALL | {'data_dir': data_dir}
-  return [f'--{name}={text}' for name, text in small.items()]
+def write_sources(directory: str):
+  """Writes folders of images, arrays and tables of a few rows.
+
+  Args:
+    directory: Directory that receives them; see `_SOURCES`.
+  """
+  rng = np.random.default_rng(0)
+  y = np.arange(_ROWS) % 3
+  for name, sizes in (('images', [8]), ('mixed', [7, 9, 12])):
+    for i in range(_ROWS):
+      folder = os.path.join(directory, name, 'abc'[y[i]])
+      os.makedirs(folder, exist_ok=True)
+      size = sizes[i % len(sizes)]
+      Image.fromarray(rng.integers(256, size=[size, 8, 3], dtype=np.uint8)
+                      ).save(os.path.join(folder, f'{i}.png'))
+  weights = rng.random(_ROWS)
+  np.savez(os.path.join(directory, 'bits.npz'), w=weights, y=y,
+           x=rng.random([_ROWS, 6]) < 0.4)
+  np.savez(os.path.join(directory, 'numbers.npz'), w=weights, y=y,
+           x=rng.normal(10., 3., [_ROWS, 5]))
+  table = pd.DataFrame({
+      'size': rng.normal(size=_ROWS), 'price': rng.lognormal(size=_ROWS),
+      'visits': rng.poisson(4., _ROWS), 'w': weights,
+      'color': np.array(['red', 'green', 'blue'])[y],
+      'day': pd.date_range('2024-01-01', periods=_ROWS).strftime('%Y-%m-%d')})
+  table.to_parquet(os.path.join(directory, 'table.parquet'), index=False)
+  recognized(table).save(os.path.join(directory, 'schema.json'))
+  table.loc[::9, 'size'] = np.nan
+  table.to_csv(os.path.join(directory, 'table.csv'), index=False)
+
+
+def base(data_dir: str, dataset: str = 'digits') -> list[str]:
+  """Returns the flags of a small run, to which the drawn flags are appended.
+
+  Args:
+    data_dir: Directory of TensorFlow Datasets and of `write_sources`.
+    dataset: Key of `_SOURCES`.
+  """
+  small = _SMALL | _SOURCES[dataset]
+  return _flags(
+      small | {'data_dir': data_dir, 'dataset': dataset}, data_dir)
+
+
+def _flags(drawn: dict[str, str], data_dir: str) -> list[str]:
+  return [f'--{name}={text.replace("{sources}", data_dir)}'
+          for name, text in drawn.items()]
 
 
 def command_line(rng: random.Random, data_dir: str) -> list[str]:
@@ -93,8 +153,9 @@ def command_line(rng: random.Random, data_dir: str) -> list[str]:
 
   Args:
     rng: Random generator.
-    data_dir: Directory of TensorFlow Datasets.
+    data_dir: Directory of TensorFlow Datasets and of `write_sources`.
   """
+  dataset = 'digits' if rng.random() < 0.4 else rng.choice(list(_SOURCES))
   drawn = dict(rng.choice(_GRAPHS)) if rng.random() < 0.3 else {}
   names = rng.sample(_MEETING, rng.randint(0, 3))
   names += rng.sample(sorted(FIELDS.keys() - {'data_dir'}), rng.randint(0, 4))
@@ -105,8 +166,7 @@ def command_line(rng: random.Random, data_dir: str) -> list[str]:
     for name in rng.sample(sorted(FIELDS), rng.choice((1, 1, 2))):
       _draw_needed(rng, name, drawn)
       drawn[name] = _wrong(rng, name)
-  return [*base(data_dir),
-          *(f'--{name}={text}' for name, text in drawn.items())]
+  return [*base(data_dir, dataset), *_flags(drawn, data_dir)]
 
 
 def _draw_needed(rng: random.Random, name: str, drawn: dict[str, str]):
@@ -148,7 +208,7 @@ def _valid(name: str) -> tuple[str, ...]:
 def _wrong(rng: random.Random, name: str) -> str:
   """Returns a value at or beyond a bound, a large value, or nonsense."""
   field = FIELDS[name]
-  bounds, choices = field.metadata['bounds'], field.metadata['choices']
+  bounds, choices = field.metadata['bounds'], choices_of(field)
   if choices and rng.random() < 0.5:
     return rng.choice((choices[0].upper(), 'nonsense', f'{choices[0]},'))
   if not bounds or rng.random() < 0.2:

@@ -114,7 +114,8 @@ def fuzz(combinations: int, seed: int, data_dir: str, whole: float = _WHOLE,
   Args:
     combinations: Number of command lines.
     seed: Seed of the draws.
-    data_dir: Directory of TensorFlow Datasets, in which digits is prepared.
+    data_dir: Directory in which digits is prepared, and which receives folders
+      of images, arrays and tables.
     whole: Share of the command lines that run to the end.
     first: Number of the first command line.
     minutes: Time after which no further command line starts.
@@ -122,6 +123,7 @@ def fuzz(combinations: int, seed: int, data_dir: str, whole: float = _WHOLE,
   Returns:
     The count of each ending, and `failures`, the flags and the error of each.
   """
+  flag_draws.write_sources(data_dir)
   counts, failures = collections.Counter(), []
   end = time.monotonic() + 60 * minutes
   for i in range(first, first + combinations):

@@ -7,6 +7,7 @@ import pathlib
 
 from absl import flags
 from absl.testing import parameterized
+import pandas as pd
 import tensorflow as tf
 
 from tfvae.training import config_from_flags
@@ -15,7 +16,7 @@ from tfvae.training import parse_flags
 from tfvae.training.command_line import help_text
 
 _PACKAGED = ('digits.flags', 'fashion_mnist.flags', 'mnist.flags',
-             'mnist_conv.flags')
+             'mnist_conv.flags', 'patches.flags', 'penguins.flags')
 
 
 def _parse(*arguments, program='train_main.py'):
@@ -50,6 +51,14 @@ class CommandLineTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(flag_values.workdir, 'runs/digits')
     self.assertEqual(config.training.learning_rate_schedule, 'cosine')
     self.assertEqual((config.training.seed, config.training.epochs), (5, 3))
+
+  def test_packaged_flagfile_finds_its_data(self):
+    config = config_from_flags(_parse('--flagfile=penguins.flags'))
+    self.assertEndsWith(config.data.dataset, '/configs/penguins.csv')
+    self.assertLen(pd.read_csv(config.data.dataset), 344)
+    # Only there: another file of this name is that of the user.
+    config = config_from_flags(_parse('--dataset=penguins.csv'))
+    self.assertEqual(config.data.dataset, 'penguins.csv')
 
   def test_a_file_that_is_there_comes_first(self):
     pathlib.Path('digits.flags').write_text('--epochs=7', encoding='utf-8')

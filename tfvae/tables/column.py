@@ -109,6 +109,12 @@ class Column:
         return (numbers >= 0) & (numbers % 1 == 0)
     return numbers == numbers
 
+  def has_code(self, codes: Any) -> Any:
+    """Returns whether each of an array of numbers is a code of the column."""
+    if self.categories:
+      return (codes >= 0) & (codes < self.num_codes) & (codes % 1 == 0)
+    return self.admits(codes)
+
   def to_dict(self) -> dict[str, Any]:
     """Returns the arguments that differ from their defaults, for a file."""
     return {

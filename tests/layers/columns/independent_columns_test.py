@@ -56,6 +56,20 @@ def _expected(x, params):
 
 class IndependentColumnsTest(parameterized.TestCase, tf.test.TestCase):
 
+  @parameterized.parameters(
+      (1, 4., 'below 4'), (1, -1., 'below 4'), (1, 0.5, 'below 4'),
+      (2, 0., 'above 0'), (3, 1.5, 'counts'), (4, 2., 'below 2'),
+      (5, 3., 'below 3'), (0, np.nan, 'codes of a table'))
+  def test_other_codes_are_refused(self, column, value, message):
+    x = _X.copy()
+    x[1, column] = value
+    model = image_vae('z:2', (len(_COLUMNS),), likelihood=IndependentColumns(
+        columns=_COLUMNS), hidden_units=(4,))
+    model.compile('sgd')
+    with self.assertRaisesRegex(
+        ValueError, rf'{message}.*x\[1, {column}\] = {value}'):
+      model.fit(x, shuffle=False, verbose=0)
+
   def setUp(self):
     super().setUp()
     self.layer = IndependentColumns(columns=_COLUMNS)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 import functools
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
@@ -16,6 +17,7 @@ from tfvae.layers.likelihoods.likelihood import Likelihood
 from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
 from tfvae.layers.likelihoods.likelihood import Shape
 from tfvae.tables.column import Column
+from tfvae.tables.column import KINDS
 
 tfd = tfp.distributions
 
@@ -179,6 +181,20 @@ class IndependentColumns(Likelihood):
     """Returns the distribution of `params`; see `Likelihood.new`."""
     del event_shape
     return RowDistribution(params, _layout(columns))
+
+  def check_data(self, x: np.ndarray, first: int = 0) -> None:
+    """Raises a ValueError unless all of x are finite codes of their columns."""
+    super().check_data(x, first)
+    for i, column in enumerate(self.columns):
+      bad = ~column.has_code(x[:, i])
+      if bad.any():
+        row = int(np.argmax(bad))
+        values = f'a code below {column.num_codes}' if column.categories else (
+            KINDS[column.kind])
+        raise ValueError(
+            f'The column {column.name!r} of kind {column.kind} takes {values}. '
+            'Code raw rows with tfvae.tables.coded. Received: '
+            f'x[{first + row}, {i}] = {x[row, i]}')
 
   def keras3_mean(self, *parameters: Any, ops: Any) -> Any:
     """Returns the mean or mode of each column; see the base class."""

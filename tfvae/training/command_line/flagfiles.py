@@ -1,4 +1,4 @@
-"""Flagfiles that come with tfvae."""
+"""Flagfiles, and their data, that come with tfvae."""
 
 from collections.abc import Sequence
 import os
@@ -24,11 +24,27 @@ def with_packaged_flagfiles(argv: Sequence[str]) -> list[str]:
 
 def packaged_flagfiles() -> dict[str, str]:
   """Returns the path of each flagfile that comes with tfvae, by name."""
+  return {path.name: str(path) for path in sorted(_configs().glob('*.flags'))}
+
+
+def packaged_data(path: str) -> str:
+  """Returns a path, or that of data in `configs/` that come with tfvae.
+
+  Args:
+    path: Path such as 'configs/penguins.csv', as a packaged flagfile has it.
+  """
+  directory, name = os.path.split(path)
+  packaged = _configs() / name
+  if directory == 'configs' and not os.path.exists(path) and packaged.is_file():
+    return str(packaged)
+  return path
+
+
+def _configs() -> pathlib.Path:
   package = pathlib.Path(__file__).parents[2]
   directory = package / 'configs'
-  if not directory.exists():  # In a clone it is next to the package.
-    directory = package.parent / 'configs'
-  return {path.name: str(path) for path in sorted(directory.glob('*.flags'))}
+  # In a clone it is next to the package.
+  return directory if directory.exists() else package.parent / 'configs'
 
 
 def _flagfile(path: str) -> str:

@@ -9,6 +9,7 @@ from absl import flags
 
 from tfvae.settings import choices_of
 from tfvae.settings import flag_text
+from tfvae.training.command_line.flagfiles import packaged_data
 from tfvae.training.command_line.modes import MODE_HELP
 from tfvae.training.command_line.modes import MODES
 from tfvae.training.command_line.modes import WORKDIR_HELP
@@ -32,8 +33,9 @@ def config_from_flags(flag_values: flags.FlagValues = flags.FLAGS) -> Config:
   Raises:
     ValueError: If a value is out of range; see `Config`.
   """
-  return Config(**{name: _value(field, flag_values[name].value)
-                   for name, field in FIELDS.items()})
+  values = {name: _value(field, flag_values[name].value)
+            for name, field in FIELDS.items()}
+  return Config(**values | {'dataset': packaged_data(values['dataset'])})
 
 
 def _define(field: dataclasses.Field, flag_values: flags.FlagValues):
