@@ -13,6 +13,7 @@ from tfvae.data.sources.arrays.array_source import ArraySource
 from tfvae.data.sources.arrays.labels import checked_labels
 from tfvae.data.sources.arrays.labels import numbered_classes
 from tfvae.data.sources.data_set import DataSet
+from tfvae.data.sources.findings import Findings
 from tfvae.data.sources.tables.files import digest
 from tfvae.data.sources.tables.files import is_table
 from tfvae.data.sources.tables.files import read_tables
@@ -62,8 +63,10 @@ class TableData(DataSet):
       schema = schema.without(label_key)
     used = [c.name for c in schema.modeled] + (
         [label_key] if label_key else [])
+    counts, dropped = {}, {}
     for part, frame in frames.items():
-      frames[part] = _complete(name, part, frame[used], missing)
+      frames[part], counts[part] = _complete(name, part, frame[used], missing)
+      dropped[part] = len(frame) - len(frames[part])
     for column in schema:
       _LOGGER.info('%s, column %s: %s%s.', name, column.name, column.kind,
                    f', {len(column.categories)} categories'
@@ -77,6 +80,9 @@ class TableData(DataSet):
         name, dict(zip(frames, rows, strict=True)),
         {**content, 'schema': _schema_digest(schema)})
     self.schema = schema
+    self.findings = Findings(
+        missing={part: found for part, found in counts.items() if found},
+        dropped={part: count for part, count in dropped.items() if count})
     self._label, self._labels = (None, None) if label_key is None else (
         numbered_classes(label_key, [
             checked_labels(name, label_key, _label_values(frame[label_key]))
@@ -187,8 +193,8 @@ def _check_columns(name: str, frames: Mapping[str, pd.DataFrame],
 
 
 def _complete(name: str, part: str, frame: pd.DataFrame,
-              missing: str) -> pd.DataFrame:
-  """Returns the rows without missing values.
+              missing: str) -> tuple[pd.DataFrame, dict[str, int]]:
+  """Returns the rows without missing values, and their number by column.
 
   Raises:
     ValueError: If values are missing and that is refused, or nothing is left.
@@ -197,7 +203,7 @@ def _complete(name: str, part: str, frame: pd.DataFrame,
   counts = {column: int(count) for column, count in holes.sum().items()
             if count}
   if not counts:
-    return frame
+    return frame, counts
   listed = ', '.join(f'{column!r}: {count:,}'
                      for column, count in counts.items())
   rows = int(holes.any(axis=1).sum())
@@ -214,4 +220,4 @@ def _complete(name: str, part: str, frame: pd.DataFrame,
         f'{name!r} with missing values ({listed})')
   _LOGGER.warning('%s, %s: %d of %d rows with missing values are left out '
                   '(%s).', name, part, rows, len(frame), listed)
-  return frame[~holes.any(axis=1)]
+  return frame[~holes.any(axis=1)], counts
