@@ -31,8 +31,8 @@ _FOUNDATION = {room for rooms in _LEVELS[-2:] for room in rooms}
 # Subrooms of a room from the top to the bottom; files of the room itself may
 # import them all.
 _SUBROOMS = {
-    'data': (('batches', 'splits'), ('binarization',), ('storage',),
-             ('sources',)),
+    'data': (('description',), ('batches', 'splits'), ('binarization',),
+             ('storage',), ('sources', 'moments')),
     'layers': (('columns',), ('likelihoods', 'posteriors'), ('base',)),
 }
 # Earlier module names that stay importable.

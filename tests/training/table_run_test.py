@@ -2,6 +2,8 @@
 
 import json
 import os
+import pathlib
+import re
 import shutil
 
 from absl.testing import parameterized
@@ -16,6 +18,7 @@ from tfvae.tables import Schema
 from tfvae.training import Config
 from tfvae.training import sample_run
 from tfvae.training import train_and_evaluate
+from tfvae.training import write_data_page
 from tfvae.training import write_schema
 
 _SMALL = dict(latents='z:2', hidden_units=(8,), epochs=2, batch_size=30,
@@ -63,10 +66,32 @@ class TableRunTest(parameterized.TestCase, tf.test.TestCase):
               encoding='utf-8') as file:
       page = file.read()
     self.assertIn('Real and generated columns', page)
+    # The data come first, with the rows that the run read.
+    self.assertEqual(re.findall(r'<section id="(\w+)"', page.split(
+        'id="warnings"')[-1])[0], 'data')
+    self.assertIn('First training rows', page)
     self.assertIn('alcohol (%)', page)
     with open(os.path.join(self.workdir, 'flags.txt'),
               encoding='utf-8') as file:
       self.assertIn('--likelihood=columns\n', file.read())
+
+  def test_page_of_the_data_leaves_the_run_as_it_is(self):
+    def content():
+      return {path: path.read_bytes()
+              for path in pathlib.Path(self.workdir).rglob('*')
+              if path.is_file() and path.name not in (
+                  'data.html', 'description.json', 'samples.csv')}
+
+    before = content()
+    write_data_page(self.config, self.workdir)
+    self.assertEqual(content(), before)
+    with open(os.path.join(self.workdir, 'description.json'),
+              encoding='utf-8') as file:
+      splits = json.load(file)['splits']
+    with np.load(os.path.join(self.workdir, 'splits.npz')) as rows:
+      self.assertEqual({name: split['examples']
+                        for name, split in splits.items()},
+                       {name: len(rows[name]) for name in rows})
 
   def test_units_are_those_of_the_training_rows(self):
     model = tf_keras.models.load_model(

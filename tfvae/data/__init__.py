@@ -11,6 +11,9 @@ from tfvae.data.binarization import BINARIZATIONS
 from tfvae.data.binarization import check_support
 from tfvae.data.binarization import fixed_binarization
 from tfvae.data.binarization import unit_interval
+from tfvae.data.describing import describe
+from tfvae.data.description.description import Description
+from tfvae.data.description.summary import summary
 from tfvae.data.loading import CACHES
 from tfvae.data.loading import ImageData
 from tfvae.data.loading import load

@@ -1,6 +1,6 @@
 """Loading of data sets: in memory, in a cache on disk, or streamed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 import dataclasses
 import math
 import os
@@ -8,6 +8,7 @@ import os
 import numpy as np
 import pandas as pd
 
+from tfvae.data.sources.findings import Findings
 from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.opening import open_data_set
 from tfvae.data.sources.opening import Opened
@@ -18,6 +19,7 @@ from tfvae.data.splits.carving import parts_held_out
 from tfvae.data.splits.in_memory import parts_in_memory
 from tfvae.data.splits.in_memory import split_in_memory
 from tfvae.data.splits.on_disk import split_on_disk
+from tfvae.data.splits.origin import Origin
 from tfvae.data.splits.split import Split
 from tfvae.data.splits.streamed import streamed_split
 from tfvae.data.storage.memory import check_memory
@@ -46,6 +48,8 @@ class ImageData:
     content: Digest of each file or array; empty for a data set of TFDS, whose
       version names its content.
     schema: Columns of a table, x in their order; None for other data.
+    origins: Selection of the rows of each split, by name.
+    findings: Facts that the rows do not show, such as missing values.
   """
 
   name: str
@@ -58,6 +62,8 @@ class ImageData:
   carved: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
   content: Mapping[str, str] = dataclasses.field(default_factory=dict)
   schema: Schema | None = None
+  origins: Mapping[str, Origin] = dataclasses.field(default_factory=dict)
+  findings: Findings = Findings()
 
   @property
   def image_shape(self) -> tuple[int, ...]:
@@ -168,9 +174,8 @@ def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
   _check_memory(cache, sources, fractions)
   source = sources['train_split']
   # As in earlier versions, those of TFDS are not stratified for validation.
-  part = parts_held_out(
-      source, fractions, seed,
-      ('test', 'validation') if opened.content else ('test',))
+  by_class = ('test', 'validation') if opened.content else ('test',)
+  part = parts_held_out(source, fractions, seed, by_class)
   found = _read_parts(source, part, cache, cache_dir)
   # Evaluations read their images in more than one pass.
   kept = 'memory' if cache == 'none' else cache
@@ -189,7 +194,8 @@ def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
       tuple(source.factors.values()),
       {part_name: np.flatnonzero(part == PARTS.index(part_name))
        for part_name in found} if fractions else {},
-      opened.content, opened.schema)
+      opened.content, opened.schema,
+      _origins(sources, fractions, seed, by_class), opened.findings)
 
 
 load_images = load  # The name of earlier versions.
@@ -207,6 +213,20 @@ def _splits(opened: Opened, train_split: str, validation_split: str | None,
   if validation_split is not None:
     splits['validation_split'] = validation_split
   return splits
+
+
+def _origins(sources: Mapping[str, Source], fractions: Mapping[str, float],
+             seed: int, by_class: Collection[str]) -> dict[str, Origin]:
+  """Returns the selection of the rows of each split."""
+  train = sources['train_split']
+  held_out = tuple(fractions)
+  return {'train': Origin(train.split, without=held_out)} | {
+      name: Origin(
+          train.split, fractions[name], seed,
+          name in by_class and train.label is not None,
+          held_out[:held_out.index(name)])
+      if name in fractions else Origin(sources[f'{name}_split'].split)
+      for name in PARTS[1:]}
 
 
 def _read(source: Source, cache: str, cache_dir: str | None) -> Split:

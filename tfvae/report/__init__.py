@@ -1,5 +1,6 @@
 """The HTML report on a trained model, and its pictures."""
 
+from tfvae.report.data_page import write_data_page
 from tfvae.report.drawing.display import Display
 from tfvae.report.drawing.graph_picture import draw_graph
 from tfvae.report.drawing.pictures import image_grid
@@ -15,5 +16,6 @@ __all__ = [
     'reconstruction_grid',
     'save_figure',
     'save_panels',
+    'write_data_page',
     'write_report',
 ]

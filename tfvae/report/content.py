@@ -48,6 +48,9 @@ class Content:
   rank_histograms: Mapping[str, np.ndarray]
   class_names: Sequence[str]
   seed: int
+  data: Mapping[str, Any] | None = None
+  first_batch: Sequence[np.ndarray] = ()
+  batch_caption: str = ''
 
   @functools.cached_property
   def walk(self) -> LatentWalk:

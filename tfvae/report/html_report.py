@@ -14,6 +14,7 @@ from tfvae.report.arguments import check_inputs
 from tfvae.report.content import Content
 from tfvae.report.page import read
 from tfvae.report.page import template
+from tfvae.report.sections import data as data_sections
 from tfvae.report.sections import figures as figure_sections
 from tfvae.report.sections import latents as latent_sections
 from tfvae.report.sections import measures as measure_sections
@@ -22,6 +23,7 @@ from tfvae.report.sections import pictures as picture_sections
 
 _SECTIONS = (
     figure_sections.warnings,
+    data_sections.of_report,
     model_sections.graphs,
     model_sections.learning_curves,
     model_sections.elbo,
@@ -54,6 +56,9 @@ def write_report(
     rank_histograms: Mapping[str, np.ndarray] | None = None,
     class_names: Sequence[str] = (),
     seed: int = 0,
+    data: Mapping[str, Any] | None = None,
+    first_batch: Sequence[np.ndarray] = (),
+    batch_caption: str = '',
 ):
   """Writes a page with pictures, charts and figures of a trained model.
 
@@ -89,6 +94,10 @@ def write_report(
       latent, `[size, bins]`, in place of those of the metrics.
     class_names: Names of the labels 0, 1, …
     seed: Seed of the draws.
+    data: Description of the data, `tfvae.data.describe(data).to_dict()`, for
+      the first section.
+    first_batch: Forms of x of the first training batch, `[n, ...]` each.
+    batch_caption: Sentence about that batch.
 
   Raises:
     ValueError: If inputs or labels are not as described, or an array does not
@@ -98,7 +107,7 @@ def write_report(
   content = Content(
       model, inputs, labels, graph, history, metrics or {}, title, command,
       warnings, kl_per_dimension or {}, active or {}, rank_histograms or {},
-      class_names, seed)
+      class_names, seed, data, first_batch, batch_caption)
   sizes = {name: z.shape[1] for name, z in content.walk.means.items()}
   check_by_latent('kl_per_dimension', content.kl_per_dimension, sizes)
   check_by_latent('active', content.active, sizes)

@@ -11,6 +11,7 @@ from tfvae.training.config import EvaluationConfig
 from tfvae.training.config import ModelConfig
 from tfvae.training.config import ServingConfig
 from tfvae.training.config import TrainingConfig
+from tfvae.training.results.data_page import write_data_page
 from tfvae.training.train import evaluate_run
 from tfvae.training.train import export_run
 from tfvae.training.train import report_run
@@ -35,5 +36,6 @@ __all__ = [
     'report_run',
     'sample_run',
     'train_and_evaluate',
+    'write_data_page',
     'write_schema',
 ]

@@ -10,6 +10,7 @@ import os
 
 import numpy as np
 
+from tfvae.data.sources.findings import Findings
 from tfvae.data.sources.source import Source
 from tfvae.data.sources.split_expressions import rows_of_split
 from tfvae.tables import Schema
@@ -26,9 +27,11 @@ class DataSet(abc.ABC):
     content: Digest of each file or array, by its name in the data set; the same
       on every machine.
     schema: Columns of a table, or None.
+    findings: Facts that the rows do not show.
   """
 
   schema: Schema | None = None
+  findings: Findings = Findings()
 
   def __init__(self, name: str, parts: Mapping[str, np.ndarray],
                content: Mapping[str, str]):

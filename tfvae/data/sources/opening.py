@@ -11,6 +11,7 @@ import pandas as pd
 
 from tfvae.data.sources.arrays.array_data import ArrayData
 from tfvae.data.sources.arrays.files import load_arrays
+from tfvae.data.sources.findings import Findings
 from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.images.folder import ImageFolder
 from tfvae.data.sources.source import Source
@@ -32,6 +33,7 @@ class Opened(Protocol):
   parts: Mapping[str, Any]
   content: Mapping[str, str]
   schema: Schema | None
+  findings: Findings
 
   def sources(self, splits: Mapping[str, str]) -> dict[str, Source]:
     """Returns the sources of split expressions, by argument."""

@@ -1,10 +1,13 @@
 """Modes of the program."""
 
 from tfvae.training import train
+from tfvae.training.results.data_page import write_data_page
 from tfvae.training.workdir.schema_file import write_schema
 
-# Modes that need no finished run.
-FIRST_MODES = ('train', 'schema')
+# Modes that need no finished run, and of these the one that takes the flags of
+# a run in the workdir as defaults.
+FIRST_MODES = ('train', 'schema', 'data')
+DATA_MODE = 'data'
 
 # Function that each --mode runs, with a `Config` and a workdir; it returns the
 # metrics.
@@ -15,12 +18,14 @@ MODES = {
     'export': train.export_run,
     'sample': train.sample_run,
     'schema': write_schema,
+    DATA_MODE: write_data_page,
 }
 
 MODE_HELP = (
     'train, then evaluate, report and export; or only evaluate, report or '
     'export the finished run in `workdir`, or write samples of its model, with '
     'the flags of the run as defaults; or write the schema of a table to '
-    '`workdir`, to be edited and given as `schema`')
+    '`workdir`, to be edited and given as `schema`; or show the data: counts, '
+    'ranges, classes and repeated examples, in `workdir`/data.html')
 WORKDIR_HELP = (
     'directory of the results; the same command again resumes the run there')

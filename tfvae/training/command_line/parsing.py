@@ -9,6 +9,7 @@ from absl import flags
 from tfvae.training.command_line.flagfiles import with_packaged_flagfiles
 from tfvae.training.command_line.help import help_text
 from tfvae.training.command_line.help import program_name
+from tfvae.training.command_line.modes import DATA_MODE
 from tfvae.training.command_line.modes import FIRST_MODES
 from tfvae.training.workdir import FLAGS_FILE
 
@@ -44,14 +45,16 @@ def parse_flags(argv: Sequence[str],
 def _parse(argv: list[str], flag_values: flags.FlagValues) -> list[str]:
   """Parses the flags, on top of those of the run that the mode needs."""
   rest = flag_values(argv)
-  if flag_values.mode not in FIRST_MODES and flag_values.workdir:
+  mode = flag_values.mode
+  if flag_values.workdir and (mode not in FIRST_MODES or mode == DATA_MODE):
     # The flags of the run first, so that the command line overrides them.
     path = os.path.join(flag_values.workdir, FLAGS_FILE)
-    if not os.path.exists(path):
+    if os.path.exists(path):
+      rest = flag_values([argv[0], f'--flagfile={path}', *argv[1:]])
+    elif mode != DATA_MODE:
       raise flags.Error(
-          f'--mode={flag_values.mode} needs a finished run, and there is no '
-          f'{path}; train one there first')
-    rest = flag_values([argv[0], f'--flagfile={path}', *argv[1:]])
+          f'--mode={mode} needs a finished run, and there is no {path}; '
+          'train one there first')
   if len(rest) > 1:
     raise flags.Error(f'unexpected arguments {rest[1:]}; a flag is written '
                       '--name=value')

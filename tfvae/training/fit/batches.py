@@ -115,6 +115,34 @@ class TrainingInput:
         tf.data.Dataset.counter(start_step), batches).map(with_place)
 
 
+def first_batch(images: data.ImageData, config: Config, count: int,
+                binarization: str) -> np.ndarray:
+  """Returns x of the first training batch as the model sees it, `[b, ...]`.
+
+  Args:
+    images: Data of the run.
+    config: Settings of the run.
+    count: Most examples; the first of the batch.
+    binarization: Binarization of x, that of the settings if x admits it.
+  """
+  train, settings = images.train.images, config.training
+  seed = settings.seed
+  if isinstance(train, data.StreamedImages):
+    batches = data.streamed_batches(
+        train, settings.batch_size, seed, binarization,
+        as_counts=as_counts(config),
+        shuffle_buffer=config.data.shuffle_buffer)
+    return next(iter(batches))[:count].numpy()
+  step = next(iter(data.training_steps(
+      len(train), settings.batch_size, seed)))
+  # Whether they hold bits depends on all images.
+  stored = data.stored(train)
+  few = (stored if as_counts(config) else stored.full_range()).rows(
+      step['rows'][:count].numpy())[:]
+  read = data.BatchReader(few, binarization, seed, None, as_counts(config))
+  return read(tf.range(len(few)), step['key']).numpy()
+
+
 def distributed_evaluation(images: data.ImageData, split: str, config: Config,
                            strategy: tf.distribute.Strategy) -> Any:
   """Returns `evaluation_batches` distributed over the replicas.

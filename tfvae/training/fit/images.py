@@ -14,8 +14,17 @@ from tfvae.training.config import Config
 
 def load_images(config: Config) -> data.ImageData:
   """Returns the data of a run, checked against its model."""
+  images = read_data(config)
+  _check_support(config, images)
+  if config.model.graph().is_conditional:
+    check_labels(config, images)
+  return images
+
+
+def read_data(config: Config) -> data.ImageData:
+  """Returns the data of a run."""
   source = config.data
-  images = data.load(
+  return data.load(
       source.dataset, data_dir=source.data_dir,
       train_split=source.train_split,
       validation_split=source.validation_split, test_split=source.test_split,
@@ -27,10 +36,6 @@ def load_images(config: Config) -> data.ImageData:
       channels=source.channels, background=source.background,
       skip_corrupt=source.skip_corrupt, schema=source.schema,
       missing=source.missing, weight_key=source.weight_key)
-  _check_support(config, images)
-  if config.model.graph().is_conditional:
-    check_labels(config, images)
-  return images
 
 
 def training_moments(config: Config, images: data.ImageData

@@ -14,6 +14,7 @@ from tfvae.training import workdir as workdir_lib
 from tfvae.training.callbacks.projector import write_projector
 from tfvae.training.config import Config
 from tfvae.training.config import FIELDS
+from tfvae.training.results.data_page import data_facts
 from tfvae.training.results.subject import Run
 
 # Number of test images in the report; the map shows each as a point.
@@ -48,7 +49,8 @@ def write_report(run: Run, metrics: dict[str, Any], workdir: str):
       title=run.images.name,
       command=command(run.config, workdir),
       class_names=run.images.label_names or (),
-      seed=run.config.evaluation.eval_seed)
+      seed=run.config.evaluation.eval_seed,
+      **data_facts(run.config, run.images))
 
 
 def command(config: Config, workdir: str) -> str:

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from concurrent import futures
 import dataclasses
-import hashlib
 import logging
 import os
 
 import numpy as np
 
+from tfvae.data.sources.digests import content_digest
 from tfvae.data.sources.images.decoding import decode_image
 from tfvae.data.sources.images.decoding import Header
 from tfvae.data.sources.images.decoding import ImageFormat
@@ -50,7 +50,7 @@ def look_at(folder: str, paths: tuple[str, ...],
         decode_image(content, ImageFormat())
     except (OSError, UnreadableImageError) as error:
       return getattr(error, 'strerror', None) or str(error)
-    return Look(header, hashlib.blake2b(content, digest_size=16).hexdigest())
+    return Look(header, content_digest(content).hex())
 
   found = []
   with futures.ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfvae.data.sources.data_set import cache_directory
 from tfvae.data.sources.data_set import DataSet
+from tfvae.data.sources.findings import Findings
 from tfvae.data.sources.images.checking import handle_corrupt
 from tfvae.data.sources.images.checking import look_at
 from tfvae.data.sources.images.checking import unreadable
@@ -68,6 +69,12 @@ class ImageFolder(DataSet):
             found.parts, np.split(rows, ends[:-1]), strict=True)),
         {path: look.digest
          for path, look in zip(found.paths, looks, strict=True)})
+    headers = [look.header for look in looks]
+    self.findings = Findings(
+        file_sizes=dict(Counter(header.size for header in headers)),
+        file_colors=dict(Counter(
+            'gray' if header.is_gray else 'color' for header in headers)),
+        resize=self.form.resize, corrupt=corrupt)
     self._paths = np.array(
         [os.path.join(self._folder, path) for path in found.paths])
     self._label = self._labels = None

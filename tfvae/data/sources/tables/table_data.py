@@ -14,6 +14,7 @@ from tfvae.data.sources.arrays.labels import checked_labels
 from tfvae.data.sources.arrays.labels import numbered_classes
 from tfvae.data.sources.arrays.weights import checked_weights
 from tfvae.data.sources.data_set import DataSet
+from tfvae.data.sources.findings import Findings
 from tfvae.data.sources.tables.files import digest
 from tfvae.data.sources.tables.files import is_table
 from tfvae.data.sources.tables.files import read_tables
@@ -67,8 +68,10 @@ class TableData(DataSet):
     for key in others:
       schema = schema.without(key)
     used = [c.name for c in schema.modeled] + others
+    counts, dropped = {}, {}
     for part, frame in frames.items():
-      frames[part] = _complete(name, part, frame[used], missing)
+      frames[part], counts[part] = _complete(name, part, frame[used], missing)
+      dropped[part] = len(frame) - len(frames[part])
     for column in schema:
       _LOGGER.info('%s, column %s: %s%s.', name, column.name, column.kind,
                    f', {len(column.categories)} categories'
@@ -82,6 +85,9 @@ class TableData(DataSet):
         name, dict(zip(frames, rows, strict=True)),
         {**content, 'schema': _schema_digest(schema)})
     self.schema = schema
+    self.findings = Findings(
+        missing={part: found for part, found in counts.items() if found},
+        dropped={part: count for part, count in dropped.items() if count})
     self._label, self._labels = (None, None) if label_key is None else (
         numbered_classes(label_key, [
             checked_labels(name, label_key, _label_values(frame[label_key]))
@@ -203,8 +209,8 @@ def _check_columns(name: str, frames: Mapping[str, pd.DataFrame],
 
 
 def _complete(name: str, part: str, frame: pd.DataFrame,
-              missing: str) -> pd.DataFrame:
-  """Returns the rows without missing values.
+              missing: str) -> tuple[pd.DataFrame, dict[str, int]]:
+  """Returns the rows without missing values, and their number by column.
 
   Raises:
     ValueError: If values are missing and that is refused, or nothing is left.
@@ -213,7 +219,7 @@ def _complete(name: str, part: str, frame: pd.DataFrame,
   counts = {column: int(count) for column, count in holes.sum().items()
             if count}
   if not counts:
-    return frame
+    return frame, counts
   listed = ', '.join(f'{column!r}: {count:,}'
                      for column, count in counts.items())
   rows = int(holes.any(axis=1).sum())
@@ -230,4 +236,4 @@ def _complete(name: str, part: str, frame: pd.DataFrame,
         f'{name!r} with missing values ({listed})')
   _LOGGER.warning('%s, %s: %d of %d rows with missing values are left out '
                   '(%s).', name, part, rows, len(frame), listed)
-  return frame[~holes.any(axis=1)]
+  return frame[~holes.any(axis=1)], counts

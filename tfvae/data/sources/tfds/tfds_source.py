@@ -14,6 +14,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
+from tfvae.data.sources.findings import Findings
 from tfvae.data.sources.source import ExampleSpec
 from tfvae.data.sources.source import Files
 from tfvae.data.sources.source import LabelSpec
@@ -126,10 +127,12 @@ class TfdsDataSet:
     parts: Number of examples of each split, by name.
     content: Empty, because the version of a TFDS data set names its content.
     schema: None, because it is no table.
+    findings: Nothing that the rows do not show.
   """
 
   content: Mapping[str, str] = {}
   schema: None = None
+  findings = Findings()
 
   def __init__(self, name: str, data_dir: str | None = None,
                image_key: str = 'image', label_key: str | None = 'label'):

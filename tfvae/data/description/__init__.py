@@ -1,0 +1,1 @@
+"""Description of data that were read: counts, ranges, classes, repetitions."""
