@@ -78,6 +78,11 @@ class LatentWalk:
     self.order = np.argsort(-self.means[self.top].var(axis=0), kind='stable')
 
   @property
+  def is_image(self) -> bool:
+    """Whether x is an image, whose pictures are not profiles."""
+    return self._to_show.is_image
+
+  @property
   def top_means(self) -> np.ndarray:
     """E[z|x] of the top latent, `[n, size]`."""
     return self.means[self.top]
