@@ -16,13 +16,16 @@ from matplotlib import image as matplotlib_image
 import numpy as np
 import tensorflow as tf
 
+from tfvae import layers
 from tfvae import models
+from tfvae import tables
 from tfvae.report.html_report import write_report
 
 try:
   from selenium import webdriver
   from selenium.webdriver.common.by import By
   from selenium.webdriver.common.keys import Keys
+  from selenium.webdriver.support.ui import Select
   from selenium.webdriver.support.ui import WebDriverWait
 except ImportError:
   webdriver = None
@@ -62,6 +65,19 @@ def _write(path):
   return model, x
 
 
+def _write_table(path):
+  columns = (
+      tables.Column('size', 'real', loc=5., scale=2.),
+      tables.Column('color', 'categorical', 'string', ('red', 'blue')))
+  model = models.image_vae('z:3', (2,), hidden_units=(8,), likelihood=(
+      layers.IndependentColumns(columns=columns)))
+  kernel, *others = model.decoder.get_weights()
+  model.decoder.set_weights([3 * kernel, *others])
+  x = np.stack([np.arange(35.), 1 + np.arange(35) % 2], axis=1)
+  write_report(path, model, np.float32(x))
+  return model, np.float32(x)
+
+
 @unittest.skipUnless(webdriver and _CHROMIUM and _DRIVER,
                      'needs selenium, chromium and chromedriver')
 class BrowserTest(tf.test.TestCase, parameterized.TestCase):
@@ -73,6 +89,9 @@ class BrowserTest(tf.test.TestCase, parameterized.TestCase):
     path = os.path.join(cls.directory.name, 'index.html')
     cls.model, cls.x = _write(path)
     cls.url = f'file://{path}'
+    path = os.path.join(cls.directory.name, 'table.html')
+    cls.table_model, cls.rows = _write_table(path)
+    cls.table_url = f'file://{path}'
     cls.browser = _browser()
 
   @classmethod
@@ -81,13 +100,13 @@ class BrowserTest(tf.test.TestCase, parameterized.TestCase):
     cls.directory.cleanup()
     super().tearDownClass()
 
-  def _open(self, width=1280, scheme='light'):
+  def _open(self, width=1280, scheme='light', url=None):
     self.browser.execute_cdp_cmd('Emulation.setDeviceMetricsOverride', {
         'width': width, 'height': 844, 'deviceScaleFactor': 1,
         'mobile': width < 500})
     self.browser.execute_cdp_cmd('Emulation.setEmulatedMedia', {'features': [
         {'name': 'prefers-color-scheme', 'value': scheme}]})
-    self.browser.get(self.url)
+    self.browser.get(url or self.url)
     self._wait(lambda: self._frame())
 
   def _wait(self, condition):
@@ -217,7 +236,7 @@ class BrowserTest(tf.test.TestCase, parameterized.TestCase):
   def test_a_label_can_be_singled_out(self):
     self._open()
     opacities = lambda: self._run(
-        'return [...document.querySelectorAll("#map-content > .dots")].map('
+        'return [...document.querySelectorAll("#map-content .dots")].map('
         '(e) => Number(getComputedStyle(e).strokeOpacity))')
     before = opacities()
     button = self._find('button[data-label="1"]')
@@ -227,6 +246,55 @@ class BrowserTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(button.get_attribute('aria-pressed'), 'true')
     button.send_keys(Keys.SPACE)
     self._wait(lambda: opacities() == before)
+
+  def _dots(self):
+    """Returns the number of dots by class."""
+    return dict(self._run(
+        'return [...document.querySelectorAll("#map-content .dots")].map('
+        '(e) => [e.classList[1], e.getAttribute("d").split("M").length - 1])'))
+
+  def test_another_column_colors_the_map(self):
+    self._open(width=390, url=self.table_url)
+    self.assertEqual(self._dots(), {'c0': 18, 'c1': 17})
+    self._find('button[data-label="1"]').send_keys(Keys.SPACE)
+    select = self._find('#coloring')
+    legends = lambda: [legend.text for legend in self.browser.find_elements(
+        By.CSS_SELECTOR, '[data-coloring]') if legend.is_displayed()]
+    self.assertIn('blue', legends()[0])
+    Select(select).select_by_visible_text('size')
+    self._wait(lambda: self._dots() == {f's{shade}': 5 for shade in range(7)})
+    self.assertRegex(legends()[0], r'size\s+lowest\s+0\s+median\s+17\s+'
+                                   r'highest\s+34')
+    # Nothing is singled out any more.
+    self.assertEmpty(self.browser.find_elements(By.CSS_SELECTOR, '.faded'))
+    self.assertLessEqual(
+        self._run('return document.documentElement.scrollWidth'), 390)
+    Select(select).select_by_visible_text('color')
+    self._wait(lambda: self._dots() == {'c0': 18, 'c1': 17})
+    self.assertLen(legends(), 1)
+    self.assertEmpty(self.browser.get_log('browser'))
+
+  def test_explorer_shows_the_values_of_a_row(self):
+    self._open(url=self.table_url)
+    self._find('input[name=base][value="1"]').send_keys(Keys.SPACE)
+    z = self.table_model.infer(
+        self.rows[:1], lambda q: q.mean()).latents['z'].numpy()
+    slider = self._find('#slider-0')
+    seen = set()
+    for key in (Keys.HOME, Keys.END):
+      before = self._frame()
+      slider.send_keys(key)
+      self._wait(lambda before=before: self._frame() != before)
+      z[0, self._dimension(0)] = self._shown()[self._dimension(0)]
+      size, color = self.table_model.decode(
+          {'z': tf.constant(z)}).mean()[0].numpy()
+      cells = [cell.text for cell in self.browser.find_elements(
+          By.CSS_SELECTOR, '#decoding td')]
+      self.assertAllClose(float(cells[0]), size, rtol=1e-3)
+      self.assertEqual(cells[1:3], ['', ['other', 'red', 'blue'][int(color)]])
+      self.assertRegex(cells[3], r'^\d+%$')
+      seen.add(cells[0])
+    self.assertLen(seen, 2)
 
 
 if __name__ == '__main__':

@@ -11,10 +11,13 @@ from unittest import mock
 from absl.testing import parameterized
 from matplotlib import image as matplotlib_image
 import numpy as np
+from scipy import special
 import tensorflow as tf
 
 from tfvae import evaluation
+from tfvae import layers
 from tfvae import models
+from tfvae import tables
 from tfvae.graph import GraphicalModel
 from tfvae.graph import PRESETS
 from tfvae.report.html_report import write_report
@@ -56,6 +59,17 @@ def _data(image=_IMAGE):
   rng = np.random.default_rng(0)
   return (np.float32(rng.random((_N, *image)) < 0.5),
           rng.integers(3, size=_N))
+
+
+def _table():
+  """Columns of a table, and codes of rows."""
+  rng = np.random.default_rng(0)
+  return (tables.Column('size', 'real', loc=5., scale=2.),
+          tables.Column('color', 'categorical', 'string', ('<red>', 'blue')),
+          tables.Column('day', 'date', 'string', loc=10_000., scale=50.)), (
+              np.float32(np.stack([
+                  rng.normal(5, 2, _N), rng.integers(1, 3, _N),
+                  rng.normal(10_000, 50, _N)], axis=1)))
 
 
 class _Page(html.parser.HTMLParser):
@@ -198,6 +212,51 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
       expected = model.decode({'z': tf.constant(z[np.newaxis])}).mean()[0]
       self.assertAllClose(frames[(pair * steps + a) * steps + b], expected,
                           atol=0.51 / 255)
+
+  def test_rows_of_a_table(self):
+    columns, x = _table()
+    model = _model(image=(3,), likelihood=layers.IndependentColumns(
+        columns=columns))
+    text = self._write(model, x)
+    page = self._check(text)
+    data = json.loads(re.search(
+        r'id="explorer-data">(.*?)</script>', text, re.DOTALL)[1])
+    base, steps = data['bases'][1], data['steps']
+    self.assertNotIn('sprite', base)
+    mean = model.infer(x[:1], lambda q: q.mean()).latents['z'][0]
+    rng = np.random.default_rng(0)
+    for pair, a, b in rng.integers([6, steps, steps], size=(5, 3)):
+      z = mean.numpy()
+      for slider, position in zip(data['pairs'][pair], (a, b), strict=True):
+        z[data['dimensions'][slider]] = base['values'][slider][position]
+      # The parameters: m and s of size, three logits of color, m and s of day.
+      size, _, *logits, day, _ = np.float64(
+          model.decoder.layers[0](z[np.newaxis])[0])
+      chances = special.softmax(logits)
+      frame = (pair * steps + a) * steps + b
+      shown = [column['texts'][column['values'][frame]]
+               for column in base['columns']]
+      self.assertAllClose(float(shown[0]), 5 + 2 * size, rtol=1e-3)
+      self.assertEqual(shown[1], ['other', '<red>', 'blue'][chances.argmax()])
+      self.assertEqual(base['columns'][1]['percent'][frame],
+                       round(100 * chances.max()))
+      self.assertEqual(shown[2], str(np.datetime64('1970-01-01', 's') + round(
+          86400 * (10_000 + 50 * day)))[:10])
+    # The color is the first choice, and the page has it without the script.
+    self.assertEqual([option['value'] for option in page.of('option')],
+                     ['0', '1', '2'])
+    self.assertIn('Color by color size day', page.text)
+    self.assertLen([path for path in page.of('path')
+                    if path.get('class', '').startswith('dots c')
+                    and 'data-label' in path], 2)
+    self.assertIn('Show one value of color <red> blue', page.text)
+    self.assertIn('New rows', page.text)
+
+  def test_label_colors_a_table_first(self):
+    columns, x = _table()
+    text = self._write(_model(image=(3,), likelihood=layers.IndependentColumns(
+        columns=columns)), x, np.arange(len(x)) % 2)
+    self.assertIn('Color by label size color day', self._check(text).text)
 
   @parameterized.named_parameters(
       ('one_dimension', {'latents': 'z:1'}, (8, 8, 1)),

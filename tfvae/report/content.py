@@ -11,10 +11,12 @@ import tensorflow as tf
 from tfvae import evaluation
 from tfvae.graph import GraphicalModel
 from tfvae.inference import observed
-from tfvae.layers import IndependentColumns
 from tfvae.models import LatentVariableModel
 from tfvae.report.arguments import label_numbers
 from tfvae.report.arguments import UNLABELED
+from tfvae.report.latents.coloring import Coloring
+from tfvae.report.latents.coloring import column_coloring
+from tfvae.report.latents.coloring import default_column
 from tfvae.report.latents.explorer import Explorer
 from tfvae.report.latents.explorer import explorer
 from tfvae.report.latents.latent_map import latent_map
@@ -99,7 +101,7 @@ class Content:
   @property
   def noun(self) -> str:
     """The name of one x: 'image', 'row' of a table, or 'example'."""
-    if isinstance(self.model.likelihood_layer(), IndependentColumns):
+    if self.walk.columns:
       return 'row'
     return 'image' if np.ndim(observed(self.inputs)['x']) == 4 else 'example'
 
@@ -141,11 +143,20 @@ class Content:
     """The names of the labels, from 0."""
     return self._labels[1]
 
-  @property
-  def has_unlabeled(self) -> bool:
-    """Whether there are labels, and some image has none."""
-    return self.shown_labels is not None and (
-        UNLABELED in self.shown_labels)
+  @functools.cached_property
+  def colorings(self) -> list[Coloring]:
+    """Colors of the map to choose from: of the labels, and of each column.
+
+    The first are those that the map has at first.
+    """
+    x = np.asarray(observed(self.walk.inputs)['x'])
+    made = [column_coloring(column, codes) for column, codes in zip(
+        self.walk.columns, x.T, strict=True)] if self.walk.columns else []
+    if self.shown_labels is not None:
+      return [Coloring('label', self.shown_labels, self.names), *made]
+    if made:
+      made.insert(0, made.pop(default_column(self.walk.columns)))
+    return made
 
   @functools.cached_property
   def examples(self) -> list[int]:

@@ -1,10 +1,10 @@
-// The latent explorer, the labels of the map and the copy button.
+// The latent explorer, the colors of the map and the copy button.
 'use strict';
 
 class LatentExplorer {
   constructor(data) {
     this.data = data;
-    this.canvas = document.getElementById('decoding');
+    this.decoding = document.getElementById('decoding');
     this.sliders = data.dimensions.map(
         (_, slider) => document.getElementById(`slider-${slider}`));
     this.sliders.forEach((input, slider) => {
@@ -23,7 +23,7 @@ class LatentExplorer {
   choose(index) {
     this.index = index;
     this.base = this.data.bases[index];
-    if (!this.base.image) {  // Decoded on first use.
+    if (this.base.sprite && !this.base.image) {  // Decoded on first use.
       this.base.image = new Image();
       this.base.image.addEventListener('load', () => this.draw());
       this.base.image.src = this.base.sprite;
@@ -70,7 +70,7 @@ class LatentExplorer {
       input.parentElement.classList.toggle('moved', moved);
       return `z${this.data.dimensions[slider]} = ${value}`;
     });
-    this.canvas.setAttribute(
+    this.decoding.setAttribute(
         'aria-label',
         `Decoding from ${this.base.title} with ${said.join(', ')}`);
     this.place();
@@ -78,15 +78,35 @@ class LatentExplorer {
   }
 
   draw() {
-    if (!this.base.image.complete) return;  // The load event draws it.
-    const {width, height} = this.canvas;
     const frame = this.frame();
-    const context = this.canvas.getContext('2d');
-    context.drawImage(
+    if (this.base.columns) {
+      this.drawRow(frame);
+    } else if (this.base.image.complete) {
+      this.drawPicture(frame);
+    } else {
+      return;  // The load event draws it.
+    }
+    this.decoding.dataset.frame = `${this.index}/${frame}`;
+  }
+
+  drawPicture(frame) {
+    const {width, height} = this.decoding;
+    this.decoding.getContext('2d').drawImage(
         this.base.image, frame % this.data.steps * width,
         Math.floor(frame / this.data.steps) * height, width, height,
         0, 0, width, height);
-    this.canvas.dataset.frame = `${this.index}/${frame}`;
+  }
+
+  // Writes the value of each column; those that differ from the start are bold.
+  drawRow(frame) {
+    const start = this.data.pairs[0].reduce(
+        (index, slider) => index * this.data.steps + this.base.own[slider], 0);
+    [...this.decoding.tBodies[0].rows].forEach((row, index) => {
+      const {texts, values, percent} = this.base.columns[index];
+      row.cells[1].textContent = texts[values[frame]];
+      row.cells[2].textContent = percent ? `${percent[frame]}%` : '';
+      row.classList.toggle('moved', values[frame] !== values[start]);
+    });
   }
 
   // Marks z on the map, with a line from its start.
@@ -108,8 +128,48 @@ class LatentExplorer {
   }
 }
 
+// Colors the dots of the map by the label or by a column.
+class MapColors {
+  constructor({dots, colorings}) {
+    this.dots = dots;
+    this.colorings = colorings;
+    const select = document.getElementById('coloring');
+    select.addEventListener('change', () => this.show(Number(select.value)));
+    select.parentElement.hidden = false;
+  }
+
+  show(index) {
+    const {groups, entries, names} = this.colorings[index];
+    const lines = new Map(entries.map(([group]) => [group, '']));
+    groups.forEach((group, dot) => {
+      const [x, y] = this.dots[dot];
+      lines.set(group, `${lines.get(group)}M${x} ${y}h0`);
+    });
+    document.getElementById('dots').replaceChildren(
+        ...entries.map(([group, color]) => this.element('path', {
+          'class': `dots ${color}`, 'd': lines.get(group),
+          'data-label': group})),
+        ...names.map(([x, y, name]) => this.element('text', {
+          'class': 'class', x, y, 'text-anchor': 'middle'}, name)));
+    document.querySelectorAll('[data-coloring]').forEach((legend) => {
+      legend.hidden = Number(legend.dataset.coloring) !== index;
+    });
+    highlight(null);
+  }
+
+  element(name, attributes, text = '') {
+    const made = document.createElementNS('http://www.w3.org/2000/svg', name);
+    Object.entries(attributes).forEach(
+        ([key, value]) => made.setAttribute(key, value));
+    made.textContent = text;
+    return made;
+  }
+}
+
+// Singles out the dots of a button's group; null shows all.
 function highlight(button) {
-  const pressed = button.getAttribute('aria-pressed') !== 'true';
+  const pressed = button !== null &&
+      button.getAttribute('aria-pressed') !== 'true';
   const map = document.getElementById('map-content');
   document.querySelectorAll('button[data-label]').forEach((other) => {
     other.setAttribute('aria-pressed', pressed && other === button);
@@ -117,7 +177,7 @@ function highlight(button) {
   map.classList.toggle('faded', pressed);
   map.querySelectorAll('.dots').forEach((dots) => {
     dots.classList.toggle(
-        'chosen', dots.dataset.label === button.dataset.label);
+        'chosen', pressed && dots.dataset.label === button.dataset.label);
   });
 }
 
@@ -139,5 +199,6 @@ if (copy) {
   });
 }
 
-new LatentExplorer(JSON.parse(
-    document.getElementById('explorer-data').textContent));
+const data = JSON.parse(document.getElementById('explorer-data').textContent);
+new LatentExplorer(data);
+if (data.colors) new MapColors(data.colors);

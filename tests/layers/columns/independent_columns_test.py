@@ -133,7 +133,7 @@ class IndependentColumnsTest(parameterized.TestCase, tf.test.TestCase):
   def test_trains_saves_and_converts(self):
     tf_keras.utils.set_random_seed(0)
     model = image_vae('z:2', (9,), likelihood=IndependentColumns(
-        columns=_COLUMNS), hidden_units=(4,))
+        columns=_COLUMNS), network='resnet', hidden_units=(4, 3))
     model.compile('sgd')
     loss = model.fit(np.tile(_X, (10, 1)), verbose=0).history['loss']
     self.assertTrue(np.isfinite(loss).all())

@@ -11,7 +11,8 @@ from tfvae.models import image_vae
 from tfvae.models.networks import resnet_decoder
 from tfvae.models.networks import resnet_features
 
-_IMAGE, _UNITS, _LATENT = (5, 6, 2), (4, 3), 3
+_IMAGE, _VECTOR, _UNITS, _LATENT = (5, 6, 2), (7,), (4, 3), 3
+_SIDES = ('features', 'decoder', 'dense features', 'dense decoder')
 
 
 def _relu(h):
@@ -39,11 +40,15 @@ def _doubling(h, kernel, bias, size):
   return bias + out[:, 1:1 + size[0], 1:1 + size[1]]
 
 
-def _blocks(h, weights, blocks):
+def _dense(h, kernel, bias):
+  return h @ kernel + bias
+
+
+def _blocks(h, weights, blocks, layer=_conv):
   for _ in range(blocks):
     branch = h
     for _ in range(2):
-      branch = _conv(_relu(branch), next(weights), next(weights))
+      branch = layer(_relu(branch), next(weights), next(weights))
     h = h + branch
   return h
 
@@ -64,16 +69,29 @@ def _decoder(z, weights, blocks):
   return _conv(_relu(h), next(weights), next(weights))
 
 
+def _dense_features(x, weights, blocks):
+  h = np.float64(x)
+  for _ in _UNITS:
+    h = _blocks(_dense(h, next(weights), next(weights)), weights, blocks,
+                _dense)
+  return _relu(h)
+
+
+def _dense_decoder(z, weights, blocks):
+  return _dense(_dense_features(z, weights, blocks), next(weights),
+                next(weights))
+
+
 def _trunk(model):
   """The weights of the layers that are in no branch."""
-  convolutions = [layer for layer in model.layers if layer.weights]
-  return [w for layer in convolutions for w in layer.get_weights()
-          if not _is_branch(layer)]
+  return [w for layer in model.layers if layer.weights
+          for w in layer.get_weights() if not _is_branch(layer)]
 
 
 def _is_branch(layer):
-  return (type(layer) is tf_keras.layers.Conv2D and layer.strides == (1, 1)
-          and layer.filters in _UNITS)
+  """Whether a layer follows an activation and is not the last one."""
+  return (isinstance(layer.input.node.layer, tf_keras.layers.Activation)
+          and layer.output_shape[-1] in _UNITS)
 
 
 def _networks(blocks=1):
@@ -84,12 +102,18 @@ def _networks(blocks=1):
       'features': (resnet_features(_IMAGE, _UNITS, blocks=blocks),
                    rng.normal(size=(7, *_IMAGE)).astype(np.float32), _features),
       'decoder': (resnet_decoder(_LATENT, _IMAGE, _UNITS, blocks=blocks),
-                  rng.normal(size=(7, _LATENT)).astype(np.float32), _decoder)}
+                  rng.normal(size=(7, _LATENT)).astype(np.float32), _decoder),
+      'dense features': (
+          resnet_features(_VECTOR, _UNITS, blocks=blocks),
+          rng.normal(size=(7, *_VECTOR)).astype(np.float32), _dense_features),
+      'dense decoder': (
+          resnet_decoder(_LATENT, _VECTOR, _UNITS, blocks=blocks),
+          rng.normal(size=(7, _LATENT)).astype(np.float32), _dense_decoder)}
 
 
 class ResNetTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.product(side=['features', 'decoder'], blocks=[1, 2])
+  @parameterized.product(side=_SIDES, blocks=[1, 2])
   def test_equals_numpy(self, side, blocks):
     model, inputs, expected = _networks(blocks)[side]
     rng = np.random.default_rng(1)
@@ -99,14 +123,14 @@ class ResNetTest(tf.test.TestCase, parameterized.TestCase):
         model(inputs), expected(inputs, iter(weights), blocks),
         rtol=1e-4, atol=1e-4)
 
-  @parameterized.product(side=['features', 'decoder'], blocks=[1, 3])
+  @parameterized.product(side=_SIDES, blocks=[1, 3])
   def test_every_block_starts_as_the_identity(self, side, blocks):
     model, inputs, expected = _networks(blocks)[side]
     self.assertAllClose(
         model(inputs), expected(inputs, iter(_trunk(model)), blocks=0),
         rtol=1e-5, atol=1e-5)
 
-  @parameterized.parameters('features', 'decoder')
+  @parameterized.parameters(*_SIDES)
   def test_gradient_reaches_every_weight_after_one_step(self, side):
     model, inputs, _ = _networks(blocks=2)[side]
     optimizer = tf_keras.optimizers.SGD(0.1)
@@ -123,17 +147,19 @@ class ResNetTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(reached[0], [not hidden for hidden in first_of_branch])
     self.assertAllEqual(reached[1], np.ones(len(reached[1]), bool))
 
-  @parameterized.parameters('features', 'decoder')
+  @parameterized.parameters(*_SIDES)
   def test_rows_of_a_batch_do_not_depend_on_each_other(self, side):
     model, inputs, _ = _networks()[side]
     self.assertAllClose(model(inputs, training=True)[:2],
                         model(inputs[:2], training=False), rtol=1e-5)
 
-  def test_refuses_flat_data(self):
-    with self.assertRaisesRegex(ValueError, r"network='mlp'.*shape=\(784,\)"):
-      resnet_features((784,))
-    with self.assertRaisesRegex(ValueError, r"network='mlp'.*shape=\(784,\)"):
-      resnet_decoder(3, (784,))
+  def test_other_shapes_are_flattened(self):
+    features = resnet_features((2, 3), _UNITS)
+    flat = resnet_features((6,), _UNITS)
+    flat.set_weights(features.get_weights())
+    x = np.random.default_rng(0).normal(size=(4, 2, 3)).astype(np.float32)
+    self.assertAllClose(features(x), flat(x.reshape(4, 6)))
+    self.assertEqual(resnet_decoder(3, (2, 3)).output_shape, (None, 2, 3))
 
 
 def _first_of_branch(model):

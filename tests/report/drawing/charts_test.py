@@ -12,6 +12,7 @@ from tfvae.evaluation.calibration import rank_statistics
 from tfvae.report.drawing import charts
 from tfvae.report.drawing import svg
 from tfvae.report.latents import latent_map
+from tfvae.report.latents.coloring import Coloring
 
 
 def _parse(picture):
@@ -125,7 +126,7 @@ class ChartsTest(tf.test.TestCase, parameterized.TestCase):
         points, np.eye(2), np.zeros(2), 1., {0.9: [square]}, {0.9: 1.})
     axes = charts.map_axes(plane)
     root = _parse('<g>' + charts.map_content(
-        plane, axes, labels, ['a', '<b>', 'c']) + '</g>')
+        plane, axes, Coloring('label', labels, ['a', '<b>', 'c'])) + '</g>')
     corners = _points(_of(root, 'region')[0])
     scale = (corners[1, 0] - corners[0, 0]) / 6
     for label, dots in enumerate(_of(root, 'dots')):

@@ -15,13 +15,16 @@ import urllib.parse
 import urllib.request
 
 import numpy as np
+from scipy import stats
 import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
 from tests import fresh_process
 from tfvae import data
+from tfvae import layers
 from tfvae import models
+from tfvae import tables
 from tfvae.training import callbacks
 from tfvae.training import Config
 from tfvae.training import train_and_evaluate
@@ -307,6 +310,67 @@ class TensorBoardTest(tf.test.TestCase):
     model = models.image_vae('z:3', (2, 2, 1), hidden_units=(2,))
     with self.assertRaisesRegex(ValueError, '3 labels, 4 images'):
       write_projector(self._workdir(), model, np.ones([4, 2, 2, 1]), [0, 1, 2])
+
+  def _summaries(self, workdir, split):
+    """Returns the last value of each tag with the name of its plugin."""
+    [path] = pathlib.Path(workdir, 'tensorboard', split).iterdir()
+    return {value.tag: (value.metadata.plugin_data.plugin_name,
+                        tf.make_ndarray(value.tensor))
+            for event in _events(path) for value in event.summary.value}
+
+  def test_tables_have_columns(self):
+    """With weights of 0, p(x_c|z) is that of the training data."""
+    columns = (
+        tables.Column('size', 'real', loc=5., scale=2.),
+        tables.Column('kind | of', 'categorical', 'string', ('a', 'b')))
+    x = np.float32([[4, 1], [6.5, 2], [5, 0]])
+    workdir = self._workdir()
+    model = models.image_vae(
+        'z:2', (2,), hidden_units=(4,),
+        likelihood=layers.IndependentColumns(columns=columns))
+    model.decoder.set_weights(
+        [np.zeros_like(w) for w in model.decoder.get_weights()])
+    model.compile('sgd')
+    callback = TensorBoard(workdir, x, columns=columns)
+    callback.set_model(model)
+    callback.on_epoch_end(0, {'loss': 1.0})
+    found = self._summaries(workdir, 'validation')
+    self.assertEqual({tag: plugin for tag, (plugin, _) in found.items()}, {
+        'columns/size': 'scalars', 'columns/kind | of': 'scalars',
+        'reconstructions': 'text'})
+    self.assertAllClose(found['columns/size'][1],
+                        stats.norm.logpdf(x[:, 0], 5, 2).mean(), rtol=1e-5)
+    self.assertAllClose(found['columns/kind | of'][1], -np.log(3), rtol=1e-5)
+    self.assertEqual(found['reconstructions'][1].item().decode().splitlines(), [
+        r'|  | size | kind \| of |', '| --- | --- | --- |',
+        '| data | 4 | a |', r'| E[x\|z] | 5 | other |',
+        '| data | 6.5 | b |', r'| E[x\|z] | 5 | other |',
+        '| data | 5 | other |', r'| E[x\|z] | 5 | other |'])
+    plugin, text = self._summaries(workdir, 'train')['samples']
+    self.assertEqual(plugin, 'text')
+    self.assertLen(text.item().decode().splitlines(), 2 + 10)
+    write_projector(workdir, model, x, np.array([0, 1, 0]), ['no', 'yes'])
+    directory = pathlib.Path(workdir, 'tensorboard', 'projector')
+    self.assertEqual(
+        (directory / 'metadata.tsv').read_text(encoding='utf-8').splitlines(),
+        ['label\tsize\tkind | of\tindex', 'no\t4\ta\t0', 'yes\t6.5\tb\t1',
+         'no\t5\tother\t2'])
+    self.assertFalse((directory / 'sprite.png').exists())
+
+  def test_vectors_have_no_pictures(self):
+    workdir = self._workdir()
+    model = models.image_vae('z:3', (5,), hidden_units=(2,))
+    model.compile('sgd')
+    callback = TensorBoard(workdir, np.ones([4, 5], np.float32))
+    callback.set_model(model)
+    callback.on_epoch_end(0, {'loss': 1.0, 'val_loss': 2.0})
+    for split in ('train', 'validation'):
+      self.assertEqual({plugin for plugin, _ in self._summaries(
+          workdir, split).values()}, {'scalars'})
+    write_projector(workdir, model, np.ones([4, 5], np.float32))
+    self.assertNotIn('sprite', pathlib.Path(
+        workdir, 'tensorboard', 'projector', 'projector_config.pbtxt'
+    ).read_text(encoding='utf-8'))
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Networks for any image shape."""
+"""Networks for images of any size, and for other data."""
 
 from tfvae.models.networks.conv import conv_decoder
 from tfvae.models.networks.conv import conv_features

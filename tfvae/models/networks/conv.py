@@ -81,8 +81,8 @@ def check_image(shape: Sequence[int]) -> tuple[int, int, int]:
   """
   if len(shape) != 3:
     raise ValueError('A convolutional network needs images of height, width '
-                     "and channels; use `network='mlp'`. Received: "
-                     f'shape={tuple(shape)}')
+                     "and channels; use `network='mlp'` or `network='resnet'`. "
+                     f'Received: shape={tuple(shape)}')
   return tuple(shape)
 
 

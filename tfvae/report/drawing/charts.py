@@ -5,7 +5,6 @@ import html
 
 import numpy as np
 
-from tfvae.report.arguments import UNLABELED
 from tfvae.report.drawing.svg import Axes
 from tfvae.report.drawing.svg import line_class
 from tfvae.report.drawing.svg import number
@@ -13,6 +12,7 @@ from tfvae.report.drawing.svg import padded
 from tfvae.report.drawing.svg import path
 from tfvae.report.drawing.svg import picture
 from tfvae.report.drawing.svg import tag
+from tfvae.report.latents.coloring import Coloring
 from tfvae.report.latents.latent_map import LatentMap
 
 
@@ -162,20 +162,14 @@ def map_axes(plane: LatentMap, size: float = 480) -> Axes:
   return Axes(*limits, size, size, left=4, bottom=4, right=4, top=4)
 
 
-def dot_class(label: int) -> str:
-  """Returns the class that colors the dots of a label."""
-  return 'unlabeled' if label == UNLABELED else f'c{label % 10}'
-
-
-def map_content(plane: LatentMap, axes: Axes, labels: np.ndarray | None,
-                names: Sequence[str]) -> str:
-  """Draws posterior means, colored by label, over the prior's regions.
+def map_content(plane: LatentMap, axes: Axes,
+                coloring: Coloring | None) -> str:
+  """Draws posterior means over the prior's regions.
 
   Args:
     plane: Map to draw.
     axes: Axes from `map_axes`.
-    labels: Labels, int `[n]`, −1 for an unlabeled image; or None.
-    names: Names of the labels 0, 1, …
+    coloring: Colors of the means, or None.
   """
   parts, levels = [], []
   for level, outlines in plane.contours.items():
@@ -186,21 +180,47 @@ def map_content(plane: LatentMap, axes: Axes, labels: np.ndarray | None,
     x, y = lowest[lowest[:, 1].argmax()]
     levels.append(tag('text', f'{level:.0%}', class_='level', x=f'{x:.1f}',
                       y=f'{y - 5:.1f}', text_anchor='middle'))
-  places = axes.place(plane.points)
-  groups = {0: np.ones(len(places), bool)}
-  if labels is not None:
-    groups = {label: labels == label for label in range(len(names))}
-    if UNLABELED in labels:
-      groups = {UNLABELED: labels == UNLABELED} | groups
-  for label, chosen in groups.items():
+  dots = map_dots(axes.place(plane.points), coloring)
+  return ''.join([*parts, tag('g', dots, id='dots'), *levels])
+
+
+def map_dots(places: np.ndarray, coloring: Coloring | None) -> str:
+  """Draws posterior means as dots, with the names of their groups.
+
+  Args:
+    places: Coordinates of the means in the picture, `[n, 2]`.
+    coloring: Colors of the means, or None.
+  """
+  groups = {0: np.ones(len(places), bool)} if coloring is None else {
+      group: coloring.groups == group for group in coloring.entries}
+  parts = []
+  for group, chosen in groups.items():
     # Lines of zero length with round ends are the shortest notation of dots.
     dots = ''.join(f'M{x:.1f} {y:.1f}h0' for x, y in places[chosen])
-    parts.append(tag('path', class_=f'dots {dot_class(label)}', d=dots,
-                     data_label=label))
-  parts += levels
-  for label, chosen in (groups if labels is not None else {}).items():
-    if chosen.any() and label != UNLABELED:
-      x, y = np.median(places[chosen], axis=0)
-      parts.append(tag('text', html.escape(names[label]), class_='class',
-                       x=f'{x:.1f}', y=f'{y + 5:.1f}', text_anchor='middle'))
+    color = 'c0' if coloring is None else coloring.color(group)
+    parts.append(tag('path', class_=f'dots {color}', d=dots, data_label=group))
+  parts += [tag('text', html.escape(name), class_='class', x=f'{x:.1f}',
+                y=f'{y:.1f}', text_anchor='middle')
+            for x, y, name in group_names(places, coloring)]
   return ''.join(parts)
+
+
+def group_names(places: np.ndarray, coloring: Coloring | None
+                ) -> list[tuple[float, float, str]]:
+  """Returns the name of each group of categories, and where it is written.
+
+  Args:
+    places: Coordinates of the means in the picture, `[n, 2]`.
+    coloring: Colors of the means, or None.
+
+  Returns:
+    The coordinates of each name, at the median of its dots, and the name.
+  """
+  found = []
+  if coloring is None or coloring.scale:
+    return found
+  for group, name in enumerate(coloring.names):
+    if (chosen := coloring.groups == group).any():
+      x, y = np.median(places[chosen], axis=0)
+      found.append((float(x), float(y) + 5, name))
+  return found

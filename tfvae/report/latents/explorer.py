@@ -21,6 +21,7 @@ from tfvae.report.latents.latent_walk import LatentWalk
 _SIZES = ((6, 11, 6), (5, 9, 6), (4, 9, 6), (4, 7, 5), (4, 5, 4), (3, 5, 3),
           (2, 5, 2))
 _MAX_BYTES = 4_200_000  # Of pixels; PNG in base64 takes half of it for digits.
+_CELL_BYTES = 20  # Of a value of a table, with its probability, in the page.
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -34,13 +35,17 @@ class Frames:
     own: Index of the value of the base, `[D]`.
     sprite: Frames, uint8 `[rows · h, K · w, c]`, in the order of `pairs`,
       within a pair by the position of the first dimension (a row each), then by
-      that of the second.
+      that of the second; None if x is the row of a table.
+    rows: Values of the columns of a table and the probabilities of its codes in
+      each frame, `[frames, 2, d]`, in the same order; see
+      `LatentWalk.rows_from`. None for other data.
   """
 
   base: Base
   values: np.ndarray
   own: np.ndarray
-  sprite: np.ndarray
+  sprite: np.ndarray | None
+  rows: np.ndarray | None
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,7 +73,8 @@ def explorer(walk: LatentWalk, prior_title: str,
     images: Index and title of images to start from, in order of preference.
   """
   size = walk.top_means.shape[1]
-  num_dimensions, steps, num_bases = _choose_size(walk.x[0].size, size)
+  num_dimensions, steps, num_bases = _choose_size(
+      _CELL_BYTES * len(walk.columns) or walk.x[0].size, size)
   dimensions = walk.order[:num_dimensions].tolist()
   pairs = list(itertools.combinations(
       range(len(dimensions)), min(2, len(dimensions))))
@@ -78,11 +84,11 @@ def explorer(walk: LatentWalk, prior_title: str,
       _frames(walk, base, dimensions, pairs, steps) for base in bases])
 
 
-def _choose_size(pixels, size):
+def _choose_size(frame_bytes, size):
   for dimensions, steps, bases in _SIZES:
     dimensions = min(dimensions, size)
     pairs = max(1, dimensions * (dimensions - 1) // 2)
-    if pairs * steps**2 * bases * pixels <= _MAX_BYTES:
+    if pairs * steps**2 * bases * frame_bytes <= _MAX_BYTES:
       break
   return dimensions, steps, bases
 
@@ -99,8 +105,11 @@ def _frames(walk, base, dimensions, pairs, steps) -> Frames:
       z.append(center.copy())
       for slider, position in zip(pair, positions, strict=True):
         z[-1][dimensions[slider]] = values[slider, position]
+  if walk.columns:
+    rows = walk.rows_from(base, np.array(z))
+    return Frames(base, values, own, None, rows)
   frames = to_bytes(walk.decode_from(base, np.array(z)))
   n, height, width, channels = frames.shape
   sprite = frames.reshape(n // steps, steps, height, width, channels).transpose(
       0, 2, 1, 3, 4).reshape(n // steps * height, steps * width, channels)
-  return Frames(base, values, own, sprite)
+  return Frames(base, values, own, sprite, None)

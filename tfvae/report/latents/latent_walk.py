@@ -9,6 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae.inference import observed
+from tfvae.layers import IndependentColumns
 from tfvae.models import LatentVariableModel
 from tfvae.report.drawing.display import Display
 
@@ -48,6 +49,7 @@ class LatentWalk:
     top: Name of the top latent.
     means: Posterior means E[z|x] by name, `[n, size]`.
     prior: Distribution p(z) of the top latent.
+    columns: Columns of x, if it is the row of a table.
     order: Dimensions of the top latent in descending order of Var_x(E[z_d|x]),
       the statistic of Burda et al. (2016).
   """
@@ -56,6 +58,8 @@ class LatentWalk:
     """Infers the latents."""
     x = np.asarray(observed(inputs)['x'])
     self.model, self.inputs, self.seed = model, inputs, seed
+    head = model.likelihood_layer()
+    self.columns = head.columns if isinstance(head, IndependentColumns) else ()
     self._to_show = Display(x)
     self.x = self._to_show(x)
     inferred = [model.infer(rows, tfd.Distribution.mean)
@@ -66,11 +70,17 @@ class LatentWalk:
     self._priors = inferred[0].priors
     self._roots = _roots(model.graph)
     # Compiled, since constructing p(z_j|…) of a hierarchy is slow.
-    self._decode = tf.function(
-        self._mean_of_x, autograph=False, reduce_retracing=True)
+    self._decode, self._decode_rows = (
+        tf.function(function, autograph=False, reduce_retracing=True)
+        for function in (self._mean_of_x, self._values_of_row))
     self.top = self._roots[0]
     self.prior = self._priors[self.top]
     self.order = np.argsort(-self.means[self.top].var(axis=0), kind='stable')
+
+  @property
+  def is_image(self) -> bool:
+    """Whether x is an image, whose pictures are not profiles."""
+    return self._to_show.is_image
 
   @property
   def top_means(self) -> np.ndarray:
@@ -86,17 +96,33 @@ class LatentWalk:
         means of their priors given their parents.
       y: One-hot labels `[n, classes]` of a conditional model.
     """
+    return self._to_show(self._decoded(self._decode, latents, y))
+
+  def _decoded(self, function, latents, y):
     rows = dict(latents) | ({} if y is None else {'y': y})
     rows = {name: tf.constant(row, tf.float32) for name, row in rows.items()}
-    return self._to_show(np.concatenate(
-        [self._decode(part) for part in batches(rows)]))
+    return np.concatenate([function(part) for part in batches(rows)])
 
   def decode_from(self, base: Base, z: np.ndarray) -> np.ndarray:
     """Returns E[x|z] with the top latent at z, `[n, size]`, others at base."""
+    return self.decode(*self._around(base, z))
+
+  def rows_from(self, base: Base, z: np.ndarray) -> np.ndarray:
+    """Returns what p(x|z) says of each column of a table, `[n, 2, d]`.
+
+    They are the mean of a number or the most probable code, and the probability
+    of the code; NaN for a number. Only for tables.
+
+    Args:
+      base: Values of the other latents, and the label.
+      z: Values of the top latent, `[n, size]`.
+    """
+    return self._decoded(self._decode_rows, *self._around(base, z))
+
+  def _around(self, base, z):
     copies = lambda row: np.repeat(row[np.newaxis], len(z), axis=0)
     roots = {name: copies(value) for name, value in base.roots.items()}
-    return self.decode(roots | {self.top: z},
-                       None if base.y is None else copies(base.y))
+    return roots | {self.top: z}, None if base.y is None else copies(base.y)
 
   def sample(self, n: int, inputs: Any = None) -> np.ndarray:
     """Returns E[x|z], z ~ p(z), to show, `[n, h, w, c]`."""
@@ -151,6 +177,18 @@ class LatentWalk:
     return self.prior_draws(name, None if self.y is None else self.y[0]).mean(0)
 
   def _mean_of_x(self, rows):
+    return self._likelihood(rows).mean()
+
+  def _values_of_row(self, rows):
+    likelihood = self._likelihood(rows)
+    likelihood = getattr(likelihood, 'tensor_distribution', likelihood)
+    values = likelihood.mean()
+    has_codes = tf.constant([bool(column.categories)
+                             for column in self.columns])
+    probability = tf.exp(likelihood.log_prob_by_column(values))
+    return tf.stack([values, tf.where(has_codes, probability, np.nan)], axis=1)
+
+  def _likelihood(self, rows):
     inputs = {'y': rows['y']} if 'y' in rows else None
     known = {name: row for name, row in rows.items() if name != 'y'}
     for name in self.model.graph.generative_order[:-1]:
@@ -158,7 +196,7 @@ class LatentWalk:
         given, _ = self.model.prior_distribution(inputs).sample_distributions(
             seed=[self.seed, 0], **known)
         known[name] = getattr(given, name).mean()
-    return self.model.decode(known, inputs).mean()
+    return self.model.decode(known, inputs)
 
 
 def is_normal(distribution: tfd.Distribution) -> bool:

@@ -10,12 +10,16 @@ import numpy as np
 from tensorboard.plugins import projector
 import tensorflow as tf
 
+from tfvae.inference import observed
 from tfvae.models import LatentVariableModel
 from tfvae.report.drawing.inline_images import to_bytes
 from tfvae.report.latents.latent_walk import LatentWalk
+from tfvae.tables import texts
 from tfvae.training.callbacks.tensorboard import DIRECTORY
 
 _MAX_POINTS = 2000  # t-SNE and UMAP run in the browser.
+_METADATA = 'metadata.tsv'
+_DIGITS = 7  # Of a number in the metadata, about those of float32.
 _MAX_SPRITE = 4096  # Pixels per side, which any GPU supports as a texture.
 
 
@@ -24,14 +28,14 @@ def write_projector(workdir: str, model: LatentVariableModel, inputs: Any,
                     label_names: Sequence[str] | None = None):
   """Writes posterior means for the embedding projector of TensorBoard.
 
-  Each latent z_j becomes a tensor of points E_q[z_j|x], drawn as their images
-  and colored by their labels. They form a separate run, `projector`, which each
-  call rewrites.
+  Each latent z_j becomes a tensor of points E_q[z_j|x], colored by their labels
+  or by a column of their table, and drawn as their pictures if they are images.
+  They form a separate run, `projector`, which each call rewrites.
 
   Args:
     workdir: Directory that receives `tensorboard/projector/`.
-    model: Trained model of images.
-    inputs: Images x of shape `[n, h, w, c]`, or a dictionary of 'x' and 'y'; at
+    model: Trained model.
+    inputs: Examples x of shape `[n, ...]`, or a dictionary of 'x' and 'y'; at
       most the first 2,000 are used.
     labels: Integers of shape `[n]`.
     label_names: Names by label; a label without a name is shown as a number.
@@ -48,12 +52,15 @@ def write_projector(workdir: str, model: LatentVariableModel, inputs: Any,
   directory = os.path.join(workdir, DIRECTORY, 'projector')
   shutil.rmtree(directory, ignore_errors=True)
   os.makedirs(directory)
-  if labels is not None:
-    _write_labels(os.path.join(directory, 'metadata.tsv'),
-                  labels[:_MAX_POINTS], label_names)
-  sprite = projector.SpriteMetadata(
-      image_path='sprite.png', single_image_dim=_write_sprite(
-          os.path.join(directory, 'sprite.png'), walk.x))
+  metadata = _metadata(walk, None if labels is None else labels[:_MAX_POINTS],
+                       label_names)
+  if metadata:
+    _write_metadata(os.path.join(directory, _METADATA), metadata)
+  sprite = None
+  if walk.is_image:
+    sprite = projector.SpriteMetadata(
+        image_path='sprite.png', single_image_dim=_write_sprite(
+            os.path.join(directory, 'sprite.png'), walk.x))
   config = projector.ProjectorConfig()
   for name, means in walk.means.items():
     # The projector needs at least three dimensions.
@@ -61,7 +68,7 @@ def write_projector(workdir: str, model: LatentVariableModel, inputs: Any,
     config.embeddings.add(
         tensor_name=name, tensor_shape=points.shape,
         tensor_path=_write_points(directory, name, points), sprite=sprite,
-        metadata_path='' if labels is None else 'metadata.tsv')
+        metadata_path=_METADATA if metadata else '')
   projector.visualize_embeddings(directory, config)
   # TensorBoard looks for configurations when a directory with events appears;
   # this empty file, written last, makes a running TensorBoard show the points.
@@ -79,15 +86,31 @@ def _write_points(directory: str, name: str, points: np.ndarray) -> str:
   return file
 
 
-def _write_labels(path: str, labels: np.ndarray, names: Sequence[str] | None):
-  """Writes a label per line; with two columns the first line has the titles."""
-  by_label = dict(enumerate(names or ()))
+def _metadata(walk: LatentWalk, labels: np.ndarray | None,
+              names: Sequence[str] | None) -> list[list[str]]:
+  """Returns the label and the columns of the points, each below its title."""
+  found = []
+  if labels is not None:
+    by_label = dict(enumerate(names or ()))
+    found.append(['label', *(
+        by_label.get(int(label), str(label)) for label in labels)])
+  x = np.asarray(observed(walk.inputs)['x'])
+  return found + [
+      [column.name, *texts(column, codes, _DIGITS)] for column, codes in zip(
+          walk.columns, x.T if walk.columns else (), strict=True)]
+
+
+def _write_metadata(path: str, metadata: Sequence[Sequence[str]]):
+  """Writes a line for each point, with its index, below a line of titles.
+
+  The index makes them at least two columns; with one, TensorBoard would take
+  the titles for a point.
+  """
+  index = ['index', *map(str, range(len(metadata[0]) - 1))]
   with open(path, 'w', encoding='utf-8') as file:
-    file.write('label\tindex\n')
-    for index, label in enumerate(labels):
+    for line in zip(*metadata, index, strict=True):
       # Without tabs and line breaks, which end a field.
-      name = ' '.join(by_label.get(int(label), str(label)).split())
-      file.write(f'{name}\t{index}\n')
+      file.write('\t'.join(' '.join(text.split()) for text in line) + '\n')
 
 
 def _write_sprite(path: str, images: np.ndarray) -> tuple[int, int]:

@@ -1,6 +1,6 @@
-"""Scalars and pictures of each epoch for TensorBoard."""
+"""Scalars and examples of each epoch for TensorBoard."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 import os
 from typing import Any
 
@@ -10,25 +10,26 @@ import tf_keras
 
 from tfvae.files import replacing
 from tfvae.inference import observed
-from tfvae.report import Display
-from tfvae.report import image_grid
+from tfvae.tables import Column
 from tfvae.training.callbacks.averaging import averaged
+from tfvae.training.callbacks.summaries import PictureSummaries
+from tfvae.training.callbacks.summaries import RowSummaries
 
 DIRECTORY = 'tensorboard'
-_ROWS, _COLUMNS = 6, 10  # Grid of samples.
-_MAX_CLASSES = 50  # Columns of a conditional model, one per class.
 
 
 class TensorBoard(tf_keras.callbacks.Callback):
   """Writes scalars, reconstructions and samples after each epoch.
 
   Training and validation are two runs with the same tags, so that TensorBoard
-  draws both in one chart. The reconstructed images and the noise of the samples
-  are the same in every epoch.
+  draws both in one chart. The reconstructed examples and the noise of the
+  samples are the same in every epoch. Images are shown as pictures and rows of
+  a table as text, with log p(x|z) by column as scalars; of other data there are
+  the scalars of the model alone.
   """
 
   def __init__(self, workdir: str, inputs: Any, epochs_done: int = 0,
-               seed: int = 0):
+               seed: int = 0, columns: Sequence[Column] = ()):
     """Initializes the callback, and removes events of later epochs.
 
     Args:
@@ -38,18 +39,14 @@ class TensorBoard(tf_keras.callbacks.Callback):
         `[n, classes]`, of which the first 50 classes get a column of samples.
       epochs_done: Number of complete epochs.
       seed: Seed of the samples.
+      columns: Columns of x, if it is the row of a table.
     """
     super().__init__()
-    self._inputs, self._labels, self._columns = inputs, None, _COLUMNS
-    labels = observed(inputs).get('y')
-    if labels is not None:
-      one_hot = np.eye(labels.shape[1], dtype=np.float32)[:_MAX_CLASSES]
-      self._columns = len(one_hot)
-      self._labels = {'y': np.tile(one_hot, [_ROWS, 1])}
-    self._seed = seed
-    self._display = Display(observed(inputs)['x'])
-    # Compiled, because an autoregressive posterior is slow in eager mode.
-    self._means = tf.function(self._means_of_x, autograph=False)
+    self._summaries = None
+    if columns:
+      self._summaries = RowSummaries(inputs, columns, seed)
+    elif np.ndim(observed(inputs)['x']) == 4:
+      self._summaries = PictureSummaries(inputs, seed)
     self._writers = {}
     for split in ('train', 'validation'):
       directory = os.path.join(workdir, DIRECTORY, split)
@@ -58,21 +55,16 @@ class TensorBoard(tf_keras.callbacks.Callback):
       self._writers[split] = tf.summary.create_file_writer(directory)
 
   def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
-    """Writes the means, the learning rate and the pictures of the epoch."""
+    """Writes the means, the learning rate and the examples of the epoch."""
     logs = logs | {
         'learning_rate': float(self.model.optimizer.learning_rate.numpy())}
     for name, value in logs.items():
       split = 'validation' if name.startswith('val_') else 'train'
       with self._writers[split].as_default(step=epoch + 1):
         tf.summary.scalar(name.removeprefix('val_'), value)
-    x = np.asarray(observed(self._inputs)['x'])
-    with averaged(self.model):
-      reconstructions, samples = self._means()
-    with self._writers['train'].as_default(step=epoch + 1):
-      _write_grid('samples', self._display(samples.numpy()), self._columns)
-    with self._writers['validation'].as_default(step=epoch + 1):
-      _write_grid('reconstructions',
-                  self._display(np.concatenate([x, reconstructions])), len(x))
+    if self._summaries is not None:
+      with averaged(self.model):
+        self._summaries.write(self.model, self._writers, epoch + 1)
     for writer in self._writers.values():
       writer.flush()
 
@@ -80,16 +72,6 @@ class TensorBoard(tf_keras.callbacks.Callback):
     """Closes the files after the last epoch."""
     for writer in self._writers.values():
       writer.close()
-
-  def _means_of_x(self) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns E[x|z] at the posterior means, and at draws of the prior."""
-    return (self.model(self._inputs, training=False).mean(),
-            self.model.sample(_ROWS * self._columns, self._seed, mean=True,
-                              inputs=self._labels))
-
-
-def _write_grid(tag: str, images: np.ndarray, columns: int):
-  tf.summary.image(tag, image_grid(images, columns)[np.newaxis])
 
 
 def _drop_steps_after(step: int, directory: str):

@@ -48,11 +48,12 @@ class ModelConfig:
       'the preset, or z; x|z')
   network: str = setting(
       'mlp', 'encoder and decoder: a multilayer perceptron (mlp), convolutions '
-      '(conv), or convolutions with residual blocks (resnet), which reach a '
-      'higher ELBO in more time', NETWORKS)
+      '(conv), or residual blocks (resnet), of convolutions for images, where '
+      'they reach a higher ELBO in more time, and of dense layers for vectors '
+      'and tables', NETWORKS)
   hidden_units: tuple[int, ...] = setting(
       (200, 200), 'widths of the hidden layers from x to z, separated by '
-      'commas; for conv and resnet the filters, such as 32,64', at_least=1)
+      'commas; for convolutions the filters, such as 32,64', at_least=1)
   factor_units: tuple[int, ...] = setting(
       (100, 100), 'widths of the hidden layers between latents', at_least=1)
   activation: str = setting(

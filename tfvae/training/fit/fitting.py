@@ -34,8 +34,9 @@ SKIPPED_REMEDY = (
     "`clip_norm=1` in a new workdir; instead of `precision='float16'`, try "
     "`precision='bfloat16'`.")
 
-# Images of the validation split that TensorBoard shows.
-_PICTURE_IMAGES = 10
+# Images of the validation split that TensorBoard shows, and rows of a table
+# that its log-likelihoods by column are means over.
+_PICTURE_IMAGES, _TABLE_ROWS = 10, 1000
 
 
 def build(config: Config, images: data.ImageData,
@@ -93,8 +94,11 @@ def fit(model: LatentVariableModel, config: Config, images: data.ImageData,
       SKIPPED_REMEDY, adds_to_logs=True)
   callback_list = [*validating, skipped, history]
   if is_chief:
+    columns = getattr(model.likelihood_layer(), 'columns', ())
     board = TensorBoard(
-        workdir, _pictures(images, config), epoch, config.training.seed)
+        workdir, _first_examples(
+            images, config, _TABLE_ROWS if columns else _PICTURE_IMAGES),
+        epoch, config.training.seed, columns)
     callback_list.append(board)
   with checkpoint.awaiting_signals():
     # The rest of an interrupted epoch, then complete epochs.
@@ -148,6 +152,6 @@ def _validation(
   }, [AveragedValidation()]
 
 
-def _pictures(images: data.ImageData, config: Config) -> Any:
+def _first_examples(images: data.ImageData, config: Config, count: int) -> Any:
   batches = evaluation_batches(images, 'validation', config)
-  return unpack_batch(next(iter(batches.unbatch().batch(_PICTURE_IMAGES))))[0]
+  return unpack_batch(next(iter(batches.unbatch().batch(count))))[0]
