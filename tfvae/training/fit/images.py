@@ -1,6 +1,6 @@
 """Images of a run, checked against its model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -31,6 +31,17 @@ def load_images(config: Config) -> data.ImageData:
   if config.model.graph().is_conditional:
     check_labels(config, images)
   return images
+
+
+def has_image_files(config: Config, shape: Sequence[int]) -> bool:
+  """Returns whether x is the gray or RGB image of a folder or of TFDS.
+
+  Args:
+    config: Settings of the run.
+    shape: Shape of one x.
+  """
+  return (len(shape) == 3 and shape[-1] in (1, 3)
+          and not data.names_array(config.data.dataset))
 
 
 def training_moments(config: Config, images: data.ImageData

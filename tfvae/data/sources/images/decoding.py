@@ -63,6 +63,11 @@ class ImageFormat:
           "`background` must be a color such as 'white' or '#8090a0'. "
           f'Received: background={self.background!r}') from error
 
+  @property
+  def background_color(self) -> tuple[int, int, int]:
+    """Red, green and blue of the background, from 0 to 255."""
+    return ImageColor.getrgb(self.background)[:3]
+
   def __str__(self) -> str:
     size = 'x'.join(map(str, self.size or ('any',)))
     return f'{size}x{self.channels}-{self.resize}-{self.background}'
