@@ -5,11 +5,16 @@
       --input=x.npz --output=scores.npz
 
 The input file is an .npz file whose arrays have the names of the inputs of the
-signature, such as x and seed. The outputs are written in the same format.
+signature, such as x and seed. The outputs are written in the same format. With
+--images, the contents of image files are the input image:
+
+  python serving/grpc_client.py --server=localhost:8500 \
+      --signature=parse_image --images photo.jpg drawing.png --output=x.npz
 """
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+import pathlib
 
 import grpc
 import numpy as np
@@ -49,6 +54,12 @@ def predict(server: str, model: str, signature: str,
           for name, value in response.outputs.items()}
 
 
+def read_images(paths: Iterable[str]) -> np.ndarray:
+  """Returns the contents of image files, bytes `[n]`."""
+  # Objects, because an array of bytes drops zeros at the end of a file.
+  return np.array([pathlib.Path(path).read_bytes() for path in paths], object)
+
+
 def main():
   """Reads the inputs, calls the server and writes the outputs."""
   parser = argparse.ArgumentParser(
@@ -56,12 +67,18 @@ def main():
   parser.add_argument('--server', default='localhost:8500')
   parser.add_argument('--model', default='vae')
   parser.add_argument('--signature', default='serving_default')
-  parser.add_argument('--input', required=True)
+  parser.add_argument('--input')
+  parser.add_argument('--images', nargs='+')
   parser.add_argument('--output', required=True)
   arguments = parser.parse_args()
-  with np.load(arguments.input) as inputs:
-    outputs = predict(arguments.server, arguments.model, arguments.signature,
-                      dict(inputs))
+  inputs = {}
+  if arguments.input:
+    with np.load(arguments.input) as arrays:
+      inputs = dict(arrays)
+  if arguments.images:
+    inputs['image'] = read_images(arguments.images)
+  outputs = predict(
+      arguments.server, arguments.model, arguments.signature, inputs)
   np.savez(arguments.output, **outputs)
   for name, value in outputs.items():
     print(f'{name}: {value.dtype} {list(value.shape)}')

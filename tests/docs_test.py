@@ -272,7 +272,8 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
     named = re.findall(
         r'^\|? ?`(\w+)`(?:, `(\w+)`)? \|', table[0], re.MULTILINE)
     signatures = serving.signatures(
-        models.image_vae('z:2', (4, 4, 1), hidden_units=(3,)))
+        models.image_vae('z:2', (4, 4, 1), hidden_units=(3,)),
+        image_input=serving.ImageInput())
     self.assertEqual({name for row in named for name in row if name},
                      set(signatures))
 

@@ -7,6 +7,7 @@ import pathlib
 
 import grpc
 import numpy as np
+from PIL import Image
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.apis import prediction_service_pb2_grpc
@@ -50,7 +51,8 @@ class GrpcClientTest(tf.test.TestCase):
     super().setUpClass()
     cls.model = models.image_vae('z:2', (4, 4, 1), hidden_units=(5,))
     cls.signatures = serving.signatures(
-        cls.model, ('generate', 'score'))
+        cls.model, ('generate', 'score', 'parse_image'),
+        image_input=serving.ImageInput())
     server = grpc.server(futures.ThreadPoolExecutor(1))
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
         _Server('vae', cls.signatures), server)
@@ -82,6 +84,14 @@ class GrpcClientTest(tf.test.TestCase):
     expected = self.signatures['generate'](seed=tf.constant([[0, 1], [0, 2]]))
     with np.load(paths['output']) as outputs:
       self.assertAllEqual(outputs['sample'], expected['sample'])
+
+  def test_sends_image_files(self):
+    path = os.path.join(self.create_tempdir().full_path, 'black.bmp')
+    Image.new('L', (4, 4)).save(path)  # Ends with zeros.
+    received = _client().predict(
+        self.address, 'vae', 'parse_image',
+        {'image': _client().read_images([path, path])})
+    self.assertAllEqual(received['x'], np.zeros([2, 4, 4, 1]))
 
   def test_passes_on_what_the_server_refuses(self):
     with self.assertRaisesRegex(grpc.RpcError, 'Servable not found'):

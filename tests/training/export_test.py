@@ -4,17 +4,22 @@ import dataclasses
 import os
 import shutil
 import tempfile
+from unittest import mock
 
+from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfvae.models import image_vae
+from tfvae.serving import ImageInput
 from tfvae.training import Config
 from tfvae.training import export_run
+from tfvae.training import train
 from tfvae.training import train_and_evaluate
 
 
-class ExportTest(tf.test.TestCase):
+class ExportTest(parameterized.TestCase, tf.test.TestCase):
 
   @classmethod
   def setUpClass(cls):
@@ -56,6 +61,28 @@ class ExportTest(tf.test.TestCase):
     export_run(dataclasses.replace(self.config, export_dir=base_path),
                self.workdir)
     self.assertEqual(self._versions(base_path), ['1'])
+
+  def test_a_run_on_images_takes_image_files(self):
+    path = os.path.join(self.workdir, 'export', self._versions()[0])
+    signature = tf.saved_model.load(path).signatures['parse_image']
+    digit = np.random.default_rng(0).integers(0, 256, [8, 8, 1], np.uint8)
+    self.assertAllEqual(
+        signature(image=tf.io.encode_png(digit)[tf.newaxis])['x'][0],
+        digit >= 128)
+
+  @parameterized.parameters(
+      ('digits', ImageInput('pad', (255, 0, 0))),
+      ('./flowers', ImageInput('pad', (255, 0, 0))), ('spectra.npz', None))
+  def test_image_files_are_converted_as_in_training(self, dataset, expected):
+    config = dataclasses.replace(
+        self.config, dataset=dataset, image_size='8', resize='pad',
+        background='red')
+    model = image_vae('z:2', (8, 8, 1), hidden_units=(2,))
+    with (mock.patch.object(train, '_load_model', return_value=model),
+          mock.patch.object(train.workdir_lib, 'trained_metrics'),
+          mock.patch.object(train, 'export_saved_model') as exported):
+      export_run(config, self.create_tempdir().full_path)
+    self.assertEqual(exported.call_args.kwargs['image_input'], expected)
 
   def test_refuses_what_is_no_finished_run(self):
     with self.assertRaisesRegex(

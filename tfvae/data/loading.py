@@ -97,7 +97,7 @@ def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
   - a `.csv`, `.tsv` or `.parquet` file, a folder of them, such as 'train.csv'
     and 'test.csv', or a data frame of pandas.
 
-  Images of any size, mode and orientation become uint8 `[height, width,
+  Image files of any size, mode and orientation become uint8 `[height, width,
   channels]`. uint8 arrays are pixels, boolean arrays bits; other numbers become
   float32. The x of a table has a float32 for each column, which
   `tfvae.tables.Column` describes.
@@ -132,13 +132,13 @@ def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
       and `~/.cache/tfvae` for other data.
     test_fraction: Fraction of the training split that is held out for the test,
       between 0 and 1, where the data set has no part 'test'.
-    image_size: Height and width of the images of a folder, such as (64, 48),
-      '64x48', or 64 for a square; by default that of the files, which must then
-      be the same.
+    image_size: Height and width of the images of a folder or of TFDS, such as
+      (64, 48), '64x48', or 64 for a square; by default that of the images,
+      which must then be the same. Images of TFDS must be uint8.
     resize: 'crop' covers the size and cuts the center, 'pad' fits and fills
       the rest, 'stretch' changes the ratio of the sides.
-    channels: 1 (gray) or 3 (RGB) for the images of a folder; by default 1 if
-      all of them are gray.
+    channels: 1 (gray) or 3 (RGB) for the images of a folder or of TFDS; by
+      default 1 if all of them are gray.
     background: Color below transparent pixels and of `resize='pad'`.
     skip_corrupt: Whether unreadable images of a folder are left out with a
       warning, instead of an error.

@@ -12,13 +12,14 @@ from tfvae import data
 from tfvae.files import replacing
 from tfvae.models import LatentVariableModel
 from tfvae.serving import export_saved_model
+from tfvae.serving import ImageInput
 from tfvae.training import callbacks
 from tfvae.training import strategies
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.config import Config
-from tfvae.training.config import ServingConfig
 from tfvae.training.fit import fitting
 from tfvae.training.fit.batches import TrainingInput
+from tfvae.training.fit.images import has_image_files
 from tfvae.training.fit.images import load_images
 from tfvae.training.flag_names import texts_as_flags
 from tfvae.training.results import evaluations
@@ -139,7 +140,7 @@ def export_run(config: Config, workdir: str) -> dict[str, Any]:
   """
   config = workdir_lib.settled(config, workdir)
   metrics = workdir_lib.trained_metrics(workdir, config)
-  _export(_load_model(workdir), config.serving, workdir)
+  _export(_load_model(workdir), config, workdir)
   return metrics
 
 
@@ -162,10 +163,15 @@ def sample_run(config: Config, workdir: str) -> dict[str, Any]:
   return {}
 
 
-def _export(model: LatentVariableModel, config: ServingConfig, workdir: str):
+def _export(model: LatentVariableModel, config: Config, workdir: str):
+  serving, image_input = config.serving, None
+  if has_image_files(config, model.likelihood_layer().event_shape):
+    form = data.ImageFormat.of(
+        resize=config.data.resize, background=config.data.background)
+    image_input = ImageInput(form.resize, form.background_color)
   path = export_saved_model(
-      model, config.export_dir or os.path.join(workdir, EXPORT_DIRECTORY),
-      keep=config.export_keep)
+      model, serving.export_dir or os.path.join(workdir, EXPORT_DIRECTORY),
+      keep=serving.export_keep, image_input=image_input)
   _LOGGER.info('Exported to %s.', path)
 
 
@@ -191,7 +197,7 @@ def _save(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
   `model.keras` is written last; without it the next run repeats both.
   """
   if config.serving.export:
-    _export(model, config.serving, workdir)
+    _export(model, config, workdir)
   workdir_lib.write_training(workdir, {
       'best_epoch': int(checkpoint.best_epoch),
       'select_by': config.training.select_by,

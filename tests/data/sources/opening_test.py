@@ -50,16 +50,20 @@ class OpeningTest(parameterized.TestCase, tf.test.TestCase):
     self.assertIsInstance(opened, TfdsDataSet)
     self.assertEqual(opened.parts, by_name.parts)
 
-  @parameterized.product(
-      name=('digits', 'numbers.npz'), case=(
-          ({'form': ImageFormat(size=(4, 4))}, 'image_size'),
-          ({'form': ImageFormat(resize='pad')}, 'resize'),
-          ({'form': ImageFormat(background='black')}, 'background'),
-          ({'form': ImageFormat(channels=1)}, 'channels'),
-          ({'skip_corrupt': True}, 'corrupt')))
-  def test_settings_of_folders_alone(self, name, case):
-    settings, argument = case
-    with self.assertRaisesRegex(ValueError, f'{argument}` .*folder.*{name}'):
+  @parameterized.parameters(
+      ('numbers.npz', {'form': ImageFormat(size=(4, 4))}, 'image_size.*folder'),
+      ('numbers.npz', {'form': ImageFormat(resize='pad')}, 'resize.*folder'),
+      ('numbers.npz', {'form': ImageFormat(background='black')},
+       'background.*folder'),
+      ('numbers.npz', {'form': ImageFormat(channels=1)}, 'channels.*folder'),
+      ('numbers.npz', {'skip_corrupt': True}, 'corrupt.*folder'),
+      ('digits', {'form': ImageFormat(resize='pad')},
+       'resize.*without `image_size`'),
+      ('digits', {'form': ImageFormat(background='red')},
+       'background.*without `image_size`'),
+      ('digits', {'skip_corrupt': True}, 'corrupt.*folder'))
+  def test_settings_without_an_effect(self, name, settings, message):
+    with self.assertRaisesRegex(ValueError, f'{message}.*{name}'):
       open_data_set(name, **settings)
 
   @parameterized.parameters(

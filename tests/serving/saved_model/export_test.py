@@ -47,7 +47,7 @@ def export(connection, seed):
   decode = tf.function(lambda z: {'mean': model.decode({'z': z}).mean()})
   function = decode.get_concrete_function(tf.TensorSpec([None, 2], name='z'))
   # Of the signatures this one, which halves the time of the test.
-  saved_model.signatures = lambda _: {
+  saved_model.signatures = lambda _, **kwargs: {
       'serving_default': function, 'decode': function}
   connection.send('ready')
   kill_at, count = connection.recv(), 0

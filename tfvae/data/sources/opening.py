@@ -56,7 +56,7 @@ def open_data_set(
     data_dir: Directory of TFDS.
     image_key: Name of the feature or array of x.
     label_key: Name of the feature or array of labels, or None.
-    form: Size and channels of images in a folder.
+    form: Size and channels of images of a folder or of TFDS.
     skip_corrupt: Whether unreadable images in a folder are left out.
     verify: Whether the images of a folder are decoded now.
     schema: Path of the schema of a table.
@@ -70,12 +70,11 @@ def open_data_set(
   is_path_of_table = names_table(name)
   is_folder = not is_path_of_table and _is_directory(name)
   if not is_folder:
-    _check_unused({
-        'image_size' if field.name == 'size' else field.name: (
-            getattr(form, field.name), field.default)
-        for field in dataclasses.fields(form)} | {
-            'skip_corrupt': (skip_corrupt, False)},
+    is_tfds = isinstance(name, str | os.PathLike) and not (
+        is_path_of_table or names_array(name))
+    _check_unused({'skip_corrupt': (skip_corrupt, False)},
                   'has an effect for a folder of images only', name)
+    _check_form(form, is_tfds, name)
   else:
     _check_unused({'image_key': (image_key, 'image'),
                    'label_key': (label_key or 'label', 'label')},
@@ -112,7 +111,7 @@ def open_data_set(
     return TableData.open(path, schema, label_key, missing, weight_key)
   if path.startswith(('.', os.path.sep)):
     _check_exists(path)
-  return TfdsDataSet(name, data_dir, image_key, label_key)
+  return TfdsDataSet(name, data_dir, image_key, label_key, form)
 
 
 def names_array(path: str | os.PathLike[str]) -> bool:
@@ -135,6 +134,29 @@ def _is_directory(name: Any) -> bool:
   path = os.path.expanduser(os.fspath(name))
   return os.path.isdir(path) and not (
       is_prepared_directory(path) or is_registered(os.fspath(name)))
+
+
+def _check_form(form: ImageFormat, is_tfds: bool, name: Any) -> None:
+  """Raises a ValueError for a format that has no effect.
+
+  Args:
+    form: Format of the images.
+    is_tfds: Whether the data are images of TFDS.
+    name: Data set, for the message.
+  """
+  settings = {'image_size' if field.name == 'size' else field.name: (
+      getattr(form, field.name), field.default)
+              for field in dataclasses.fields(form)}
+  if not is_tfds:
+    _check_unused(
+        settings, 'has an effect for a folder of images and for images of '
+        'TensorFlow Datasets only', name)
+  elif form.size is None:
+    _check_unused({'resize': settings['resize']},
+                  'has no effect without `image_size`', name)
+    if form.channels is None:
+      _check_unused({'background': settings['background']}, 'has no effect '
+                    'without `image_size` or `channels`', name)
 
 
 def _check_unused(settings: Mapping[str, tuple[Any, Any]], reason: str,

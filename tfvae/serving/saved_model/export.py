@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 import os
 
+import numpy as np
 import tensorflow as tf
 
 from tfvae.models import LatentVariableModel
 from tfvae.models.networks.precision import in_float32
+from tfvae.serving.images.image_input import ImageInput
 from tfvae.serving.saved_model import lint
 from tfvae.serving.saved_model import publishing
 from tfvae.serving.saved_model import warm_up
+from tfvae.serving.saved_model.signatures import input_shapes
 from tfvae.serving.saved_model.signatures import ServedModel
 from tfvae.serving.saved_model.signatures import signatures
 from tfvae.serving.saved_model.table_rows import TableRows
@@ -18,7 +21,8 @@ from tfvae.serving.saved_model.table_rows import TableRows
 def export_saved_model(model: LatentVariableModel,
                        base_path: str | os.PathLike[str],
                        keep: int | None = None,
-                       batch_sizes: Iterable[int] | None = None) -> str:
+                       batch_sizes: Iterable[int] | None = None,
+                       image_input: ImageInput | None = None) -> str:
   """Writes a model as the next version under a base path.
 
   The version has the functions of `signatures` and warm-up requests, has passed
@@ -37,6 +41,8 @@ def export_saved_model(model: LatentVariableModel,
       the largest batch with `serving/batching.config`, or fewer for large
       images. A server with batching enabled and a `max_batch_size` below 256
       does not load such a model: use (1,) for it.
+    image_input: Conversion of image files to x. With it there are signatures
+      that take files, `parse_image` and `encode_image`.
 
   Returns:
     The path of the version, `<base_path>/<N>`.
@@ -49,15 +55,19 @@ def export_saved_model(model: LatentVariableModel,
       unchanged.
   """
   model = in_float32(model)
-  functions = signatures(model)
+  functions = signatures(model, image_input=image_input)
   module = ServedModel(model)
+  values = TableRows.of(model).example()
+  if image_input is not None:
+    shape = input_shapes(model)['reconstruct']['x']
+    values['image'] = np.array([image_input.example(shape)], object)
 
   def write(path: str):
     try:
       tf.saved_model.save(module, path, signatures=functions)
       lint.check_saved_model(path)
       warm_up.write_warm_up_requests(path, warm_up.default_requests(
-          path, batch_sizes, TableRows.of(model).example()))
+          path, batch_sizes, values))
     except tf.errors.OpError as error:  # From TensorFlow's file system.
       raise OSError('Cannot write the export; no version has changed: '
                     f'{error.message}') from error

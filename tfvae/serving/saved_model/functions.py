@@ -13,6 +13,7 @@ import tensorflow_probability as tfp
 from tfvae.layers.base import conversion
 from tfvae.layers.likelihoods.likelihood import Likelihood
 from tfvae.models import LatentVariableModel
+from tfvae.serving.images.image_input import ImageInput
 from tfvae.serving.saved_model import request_checks
 from tfvae.serving.saved_model.request_checks import Shapes
 from tfvae.serving.saved_model.request_checks import Tensors
@@ -87,6 +88,26 @@ def parse_example(function: Callable[..., Tensors], shapes: Shapes,
   return function(**{
       name: tf.cast(value, tf.bool) if dtypes[name] == tf.bool else value
       for name, value in parsed.items()})
+
+
+def parse_image(model: LatentVariableModel, image_input: ImageInput,
+                shape: tuple[int, ...], image: tf.Tensor) -> Tensors:
+  """Returns x of image files, string `[b]`."""
+  return {'x': image_input.x(image, model, shape)}
+
+
+def encode_image(parse: Callable[..., Tensors],
+                 function: Callable[..., Tensors], image: tf.Tensor,
+                 **inputs) -> Tensors:
+  """Returns the outputs of `encode` for x of image files.
+
+  Args:
+    parse: Function of image files that returns x.
+    function: Function of x and the other inputs.
+    image: Image files, string `[b]`.
+    **inputs: Other inputs.
+  """
+  return function(x=parse(image=image)['x'], **inputs)
 
 
 def _given(inputs: Tensors) -> Any:

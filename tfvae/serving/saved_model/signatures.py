@@ -1,10 +1,11 @@
 """Signatures of a served model.
 
 A signature takes and returns tensors by name. They are float32, except for
-int32 seeds and the strings of serialized examples, and have a leading dimension
-of any size, with one row per example. The outputs are a function of the inputs:
-random draws use the seeds of the request, a row of two integers per example. A
-request with other shapes, or with different numbers of rows, fails.
+int32 seeds and the strings of serialized examples and image files, and have a
+leading dimension of any size, with one row per example. The outputs are a
+function of the inputs: random draws use the seeds of the request, a row of two
+integers per example. A request with other shapes, or with different numbers of
+rows, fails.
 
   signature      inputs    outputs
   reconstruct    x         mean: of p(x|z) at the posterior mean
@@ -15,8 +16,11 @@ request with other shapes, or with different numbers of rows, fails.
   score          x, seed   elbo, reconstruction = log p(x|z), kl: in nats, with
                            z ~ q(z|x) and elbo = reconstruction − kl
   parse_example  examples  mean: as reconstruct, x as floats of a `tf.Example`
+  parse_image    image     x: of the contents of image files
+  encode_image   image     loc, scale_diag: as encode, of image files
 
-`serving_default` is `reconstruct`. A conditional model also takes y. Outputs of
+`serving_default` is `reconstruct`. The last two exist where an `ImageInput`
+describes the images. A conditional model also takes y. Outputs of
 several latents have their names, such as `z1_loc`; each latent is computed from
 the means of its parents.
 
@@ -35,14 +39,16 @@ import tf_keras
 
 from tfvae.models import LatentVariableModel
 from tfvae.models import TrainableModel
+from tfvae.serving.images.image_input import check_shape
+from tfvae.serving.images.image_input import ImageInput
 from tfvae.serving.saved_model import functions
 from tfvae.serving.saved_model import request_checks
 from tfvae.serving.saved_model.request_checks import Shapes
 from tfvae.serving.saved_model.request_checks import Tensors
 from tfvae.serving.saved_model.table_rows import TableRows
 
-_DTYPES = {'seed': tf.int32, 'examples': tf.string}
-# By signature; the other two are computed from `reconstruct`.
+_DTYPES = {'seed': tf.int32, 'examples': tf.string, 'image': tf.string}
+# By signature; the others are computed from these.
 _FUNCTIONS = {
     'reconstruct': functions.reconstruct, 'encode': functions.encode,
     'decode': functions.decode, 'generate': functions.generate,
@@ -69,7 +75,7 @@ class ServedModel(tf.Module):
 
 def signatures(
     model: LatentVariableModel, names: Iterable[str] | None = None,
-    by_column: bool = True,
+    by_column: bool = True, image_input: ImageInput | None = None,
 ) -> dict[str, tf.types.experimental.ConcreteFunction]:
   """Returns the functions of a served model by name.
 
@@ -78,6 +84,8 @@ def signatures(
     names: Names of the functions to trace; by default all of them.
     by_column: Whether the row of a table is an input for each column, in place
       of the codes x.
+    image_input: Conversion of image files to x, for `parse_image` and
+      `encode_image`; None for neither of them.
 
   Returns:
     Functions of keyword tensors that return tensors by name: `reconstruct`,
@@ -86,9 +94,15 @@ def signatures(
 
   Raises:
     ValueError: If the model is of another class, the shape of its inputs is
-      unknown, or there is no function of a name.
+      unknown, there is no function of a name, or `image_input` is given and x
+      is no image.
   """
   shapes = input_shapes(model)
+  if image_input is not None:
+    check_shape(shapes['reconstruct']['x'])
+    y = {name: shape for name, shape in shapes['encode'].items()
+         if name != 'x'}
+    shapes |= {'parse_image': {'image': ()}, 'encode_image': {'image': ()} | y}
   names = tuple(shapes if names is None else names)
   table = TableRows.of(model) if by_column else TableRows()
   if not shapes.keys() >= set(names):
@@ -104,6 +118,14 @@ def signatures(
       return _trace(functools.partial(
           functions.parse_example, traced('reconstruct'), table.shapes(inputs),
           table.dtypes(inputs)), shapes[name])
+    if name == 'parse_image':
+      return _trace(functools.partial(
+          functions.parse_image, model, image_input,
+          shapes['reconstruct']['x']), shapes[name])
+    if name == 'encode_image':
+      return _trace(functools.partial(
+          functions.encode_image, traced('parse_image'), traced('encode')),
+                    shapes[name])
     function = table.by_column(
         functools.partial(_FUNCTIONS[name], model), shapes[name])
     return _trace(function, table.shapes(shapes[name]),

@@ -55,18 +55,19 @@ class DataConfig:
       'of a table, which is then not part of x; they weigh the objective of '
       'each example and all means')
   image_size: str | None = setting(
-      None, 'height and width of the images of a folder, such as 64 or 64x48; '
-      'by default the size of the files, if it is the same for all')
+      None, 'height and width of the images of a folder or of TensorFlow '
+      'Datasets, such as 64 or 64x48; by default their size, if it is the same '
+      'for all')
   resize: str = setting(
       'crop', 'change of images of another size: crop covers the size and cuts '
       'the center, pad fits and fills the rest, stretch changes the ratio of '
       'the sides', RESIZE_METHODS)
   channels: int | None = setting(
-      None, 'channels of the images of a folder: 1 (gray) or 3 (RGB); by '
-      'default 1 if all of them are gray')
+      None, 'channels of the images of a folder or of TensorFlow Datasets: '
+      '1 (gray) or 3 (RGB); by default 1 if all of them are gray')
   background: str = setting(
-      'white', 'color below transparent pixels and around padded images of a '
-      "folder, such as white or '#8090a0'")
+      'white', 'color below transparent pixels and around padded images, such '
+      "as white or '#8090a0'")
   skip_corrupt: bool = setting(
       False, 'whether images of a folder that cannot be read are left out, '
       'with a warning')

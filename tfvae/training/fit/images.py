@@ -1,6 +1,6 @@
 """Images of a run, checked against its model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -36,6 +36,17 @@ def read_data(config: Config) -> data.ImageData:
       channels=source.channels, background=source.background,
       skip_corrupt=source.skip_corrupt, schema=source.schema,
       missing=source.missing, weight_key=source.weight_key)
+
+
+def has_image_files(config: Config, shape: Sequence[int]) -> bool:
+  """Returns whether x is the gray or RGB image of a folder or of TFDS.
+
+  Args:
+    config: Settings of the run.
+    shape: Shape of one x.
+  """
+  return (len(shape) == 3 and shape[-1] in (1, 3)
+          and not data.names_array(config.data.dataset))
 
 
 def training_moments(config: Config, images: data.ImageData

@@ -14,6 +14,7 @@ from tfvae.layers import IndependentColumns
 from tfvae.models import LatentVariableModel
 from tfvae.tables import Schema
 from tfvae.training.config import Config
+from tfvae.training.fit.images import has_image_files
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -42,8 +43,7 @@ def write_samples(model: LatentVariableModel, config: Config,
   """
   head = model.likelihood_layer()
   is_table = isinstance(head, IndependentColumns)
-  is_image = not data.names_array(config.data.dataset) and (
-      len(head.event_shape) == 3 and head.event_shape[-1] in (1, 3))
+  is_image = has_image_files(config, head.event_shape)
   x, y = _draw(model, config.serving.num_samples,
                config.evaluation.eval_seed, mean=is_image)
   if is_table:

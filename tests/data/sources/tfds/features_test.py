@@ -6,6 +6,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from tfvae.data.sources import source
+from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.tfds import features
 
 _FEATURES = tfds.features.FeaturesDict({
@@ -15,6 +16,8 @@ _FEATURES = tfds.features.FeaturesDict({
     'counts': tfds.features.Tensor(shape=(4, 4, 1), dtype=np.uint16),
     'mask': tfds.features.Tensor(shape=(4, 4, 1), dtype=np.bool_),
     'photo': tfds.features.Image(shape=(None, None, 3)),
+    'opaque': tfds.features.Image(shape=(4, 4, 4)),
+    'bands': tfds.features.Tensor(shape=(4, 4, 7), dtype=np.uint8),
     'film': tfds.features.Video(shape=(7, 4, 4, 3)),
     'title': tfds.features.Text(),
     'where': {'x': np.int64, 'y': np.int64},
@@ -38,7 +41,7 @@ class FeaturesTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters(
       ('picture', r'no such feature.*image \(28, 20, 3\), depth'),
-      ('photo', r'vary in size.*imagenet_resized.*\(None, None, 3\)'),
+      ('photo', r'vary in size.*image_size.*\(None, None, 3\)'),
       ('counts', 'uint8, or floating.*dtype uint16'),
       ('mask', 'uint8, or floating.*dtype bool'),
       ('film', r'\(height, width, channels\).*`image_key`.*\(7, 4, 4, 3\)'),
@@ -47,6 +50,29 @@ class FeaturesTest(parameterized.TestCase, tf.test.TestCase):
   def test_image_is_refused(self, key, message):
     with self.assertRaisesRegex(ValueError, message):
       features.image_spec(_FEATURES, key)
+
+  @parameterized.parameters(
+      ('image', {}, None), ('image', {'channels': 3}, None),
+      ('image', {'size': (28, 20)}, None), ('half', {'channels': 1}, None),
+      ('photo', {}, None), ('photo', {'channels': 1}, None),
+      ('image', {'channels': 1}, (28, 20, 1)),
+      ('image', {'size': (4, 5)}, (4, 5, 3)),
+      ('photo', {'size': (4, 5)}, (4, 5, 3)),
+      ('opaque', {}, None), ('opaque', {'size': (2, 2)}, (2, 2, 3)))
+  def test_image_form(self, key, settings, shape):
+    form = features.image_form(_FEATURES, key, ImageFormat(**settings))
+    self.assertEqual(form and (*form.size, form.channels), shape)
+    if form:
+      self.assertEqual(features.image_spec(_FEATURES, key, form),
+                       source.ExampleSpec(key, shape, np.uint8))
+
+  @parameterized.parameters(
+      ('half', {'size': (2, 2)}, 'uint8 images only.*dtype float16'),
+      ('bands', {'size': (2, 2)}, r'1 to 4 channels.*\(4, 4, 7\)'),
+      ('bands', {'channels': 3}, '1 to 4 channels'))
+  def test_image_form_is_refused(self, key, settings, message):
+    with self.assertRaisesRegex(ValueError, message):
+      features.image_form(_FEATURES, key, ImageFormat(**settings))
 
   def test_data_set_without_images_is_refused(self):
     text = tfds.features.FeaturesDict({'title': tfds.features.Text()})

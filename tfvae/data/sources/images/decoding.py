@@ -1,4 +1,4 @@
-"""Decoding of image files to arrays, as a person sees them, with Pillow."""
+"""Decoding and conversion of images, as a person sees them, with Pillow."""
 
 from collections.abc import Iterator, Sequence
 import contextlib
@@ -62,6 +62,11 @@ class ImageFormat:
       raise ValueError(
           "`background` must be a color such as 'white' or '#8090a0'. "
           f'Received: background={self.background!r}') from error
+
+  @property
+  def background_color(self) -> tuple[int, int, int]:
+    """Red, green and blue of the background, from 0 to 255."""
+    return ImageColor.getrgb(self.background)[:3]
 
   def __str__(self) -> str:
     size = 'x'.join(map(str, self.size or ('any',)))
@@ -127,19 +132,7 @@ def decode_image(content: bytes, form: ImageFormat) -> np.ndarray:
     UnreadableImageError: If it is not a complete image that Pillow reads.
   """
   with _opened(content) as image:
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith('I') or image.mode == 'F':
-      image = _eight_bits(image)
-    if image.mode in _ALPHA_MODES or 'transparency' in image.info:
-      image = image.convert('RGBA')
-      below = Image.new('RGBA', image.size, form.background)
-      image = Image.alpha_composite(below, image).convert('RGB')
-    # The luma of ITU-R BT.601, as TensorFlow computes gray.
-    image = image.convert('L' if form.channels == 1 else 'RGB')
-    if form.size is not None and image.size != form.size[::-1]:
-      image = _resized(image, form)
-    pixels = np.asarray(image)
-  return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
+    return _converted(ImageOps.exif_transpose(image), form)
 
 
 def decode_images(contents: Sequence[bytes], form: ImageFormat) -> np.ndarray:
@@ -153,6 +146,21 @@ def decode_images(contents: Sequence[bytes], form: ImageFormat) -> np.ndarray:
   for i, content in enumerate(contents):
     pixels[i] = decode_image(content, form)
   return pixels
+
+
+def convert_pixels(pixels: np.ndarray, form: ImageFormat) -> np.ndarray:
+  """Returns an image in a format, as `decode_image` of a file with its pixels.
+
+  Args:
+    pixels: Array `[height, width, channels]`, uint8: gray or RGB, or either
+      with a last channel that is the opacity.
+    form: Size, channels and background; channels None stands for 3.
+
+  Returns:
+    An array `[height, width, channels]`, uint8.
+  """
+  return _converted(Image.fromarray(
+      pixels[..., 0] if pixels.shape[-1] == 1 else pixels), form)
 
 
 def _parsed_size(size: str | int | Sequence[int] | None
@@ -186,6 +194,22 @@ def _opened(content: bytes) -> Iterator[Image.Image]:
     # Pillow shows the address of the stream.
     text = str(error).split(' <')[0] or type(error).__name__
     raise UnreadableImageError(text) from error
+
+
+def _converted(image: Image.Image, form: ImageFormat) -> np.ndarray:
+  """Returns the pixels of an image in a format."""
+  if image.mode.startswith('I') or image.mode == 'F':
+    image = _eight_bits(image)
+  if image.mode in _ALPHA_MODES or 'transparency' in image.info:
+    image = image.convert('RGBA')
+    below = Image.new('RGBA', image.size, form.background)
+    image = Image.alpha_composite(below, image).convert('RGB')
+  # The luma of ITU-R BT.601, as TensorFlow computes gray.
+  image = image.convert('L' if form.channels == 1 else 'RGB')
+  if form.size is not None and image.size != form.size[::-1]:
+    image = _resized(image, form)
+  pixels = np.asarray(image)
+  return pixels[..., np.newaxis] if pixels.ndim == 2 else pixels
 
 
 def _is_gray(image: Image.Image) -> bool:

@@ -4,23 +4,31 @@ They are known before the data set is downloaded, except for the names that some
 data sets, such as cifar10, give their labels only then.
 """
 
+import dataclasses
+
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.source import ExampleSpec
 from tfvae.data.sources.source import LabelSpec
 
 _FACTOR_PREFIX = 'label_'
 
 
-def image_spec(features: tfds.features.FeaturesDict,
-               image_key: str) -> ExampleSpec:
-  """Returns the name, shape and dtype of the image feature.
+# Channels of x by those of the feature, where the last of 2 and 4 is opacity.
+_CHANNELS = {1: 1, 2: 1, 3: 3, 4: 3}
+
+
+def image_spec(features: tfds.features.FeaturesDict, image_key: str,
+               form: ImageFormat | None = None) -> ExampleSpec:
+  """Returns the name, shape and dtype of the images.
 
   Args:
     features: Features of the data set, `builder.info.features`.
     image_key: Name of the image feature.
+    form: Result of `image_form`.
 
   Returns:
     The `ExampleSpec`; a feature of shape (height, width) gets one channel.
@@ -29,6 +37,65 @@ def image_spec(features: tfds.features.FeaturesDict,
     ValueError: If the feature is missing, is not an image, has no fixed size,
       or is neither uint8 nor floating.
   """
+  shape = _image_shape(features, image_key)
+  received = f'Received: image_key={image_key!r} of shape {shape}'
+  dtype = tf.as_dtype(features[image_key].tf_dtype)
+  if dtype != tf.uint8 and not dtype.is_floating:
+    raise ValueError(
+        'Images must be uint8, or floating in [0, 1]. Set `image_key` to '
+        'another feature, or convert the images in the data set. '
+        f'{received} and dtype {dtype.name}')
+  if form is not None:
+    return ExampleSpec(image_key, (*form.size, form.channels), np.uint8)
+  if None in shape:
+    raise ValueError(
+        'The images vary in size, and a VAE needs one size. Set `image_size`, '
+        "such as '64' or '64x48', or choose a data set that is already "
+        f'resized, such as imagenet_resized/32x32. {received}')
+  return ExampleSpec(
+      image_key, shape, np.uint8 if dtype == tf.uint8 else np.float32)
+
+
+def image_form(features: tfds.features.FeaturesDict, image_key: str,
+               form: ImageFormat) -> ImageFormat | None:
+  """Returns the format that the images are converted to.
+
+  Args:
+    features: Features of the data set, `builder.info.features`.
+    image_key: Name of the image feature.
+    form: Size and channels, each of them None for that of the feature.
+
+  Returns:
+    The format with a size and channels, or None if the images are in it.
+
+  Raises:
+    ValueError: If the feature is not an image, or its images cannot be
+      converted.
+  """
+  shape = _image_shape(features, image_key)
+  size = form.size or shape[:2]
+  channels = form.channels or (
+      _CHANNELS.get(shape[2]) if form.size else shape[2])
+  if (*size, channels) == shape or None in size:
+    return None
+  received = f'Received: image_key={image_key!r} of shape {shape}'
+  if channels is None or shape[2] not in (None, *_CHANNELS):
+    raise ValueError(
+        'Images with other than 1 to 4 channels cannot be converted; set '
+        '`channels` where they vary, or choose another `image_key`. '
+        f'{received}')
+  dtype = tf.as_dtype(features[image_key].tf_dtype)
+  if dtype != tf.uint8:
+    raise ValueError(
+        '`image_size` and `channels` convert uint8 images only. Leave them '
+        f'out, or convert the images in the data set. {received} and dtype '
+        f'{dtype.name}')
+  return dataclasses.replace(form, size=size, channels=channels)
+
+
+def _image_shape(features: tfds.features.FeaturesDict,
+                 image_key: str) -> tuple[int | None, int | None, int | None]:
+  """Returns the shape of an image feature; None where it varies."""
   if image_key not in features:
     raise ValueError(
         'The data set has no such feature. Set `image_key` to its image, one '
@@ -41,18 +108,7 @@ def image_spec(features: tfds.features.FeaturesDict,
         'An image has the shape (height, width, channels) or (height, width). '
         f'Set `image_key` to such a feature, one of {_listed(features)}. '
         f'{received}')
-  if None in shape:
-    raise ValueError(
-        'The images vary in size, and a VAE needs one size. Choose a data set '
-        f'that is already resized, such as imagenet_resized/32x32. {received}')
-  dtype = tf.as_dtype(features[image_key].tf_dtype)
-  if dtype != tf.uint8 and not dtype.is_floating:
-    raise ValueError(
-        'Images must be uint8, or floating in [0, 1]. Set `image_key` to '
-        'another feature, or convert the images in the data set. '
-        f'{received} and dtype {dtype.name}')
-  return ExampleSpec(image_key, shape if len(shape) == 3 else (*shape, 1),
-                   np.uint8 if dtype == tf.uint8 else np.float32)
+  return shape if len(shape) == 3 else (*shape, 1)
 
 
 def label_spec(features: tfds.features.FeaturesDict,

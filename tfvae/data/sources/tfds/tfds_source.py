@@ -6,6 +6,7 @@ which costs a fraction of that for small images.
 
 from collections.abc import Iterator, Mapping, Sequence
 import contextlib
+import functools
 import os
 
 from absl import logging as absl_logging
@@ -15,14 +16,18 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import file_adapters
 
 from tfvae.data.sources.findings import Findings
+from tfvae.data.sources.images.decoding import convert_pixels
+from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.source import ExampleSpec
 from tfvae.data.sources.source import Files
 from tfvae.data.sources.source import LabelSpec
 from tfvae.data.sources.source import Source
 from tfvae.data.sources.tfds import builders
 from tfvae.data.sources.tfds.features import factor_names
+from tfvae.data.sources.tfds.features import image_form
 from tfvae.data.sources.tfds.features import image_spec
 from tfvae.data.sources.tfds.features import label_spec
+from tfvae.pipelines import untuned
 
 # TFDS's own buffer of 8 MiB is large where sixteen files are open.
 _FILE_BUFFER_BYTES = 2**20
@@ -30,13 +35,18 @@ _FILE_BUFFER_BYTES = 2**20
 # Files that take turns, and records of each turn, in a shuffled order.
 _CYCLE_LENGTH, _BLOCK_LENGTH = 16, 16
 
+# Images that show whether the pixels of a data set are bits.
+_SHOWN = 256
+_AS_STORED = ImageFormat()
+
 
 class TfdsSource(Source):
   """A split of a TFDS data set that is prepared on disk."""
 
   def __init__(self, builder: tfds.core.DatasetBuilder, split: str,
                image: ExampleSpec, label: LabelSpec | None = None,
-               factors: Mapping[str, str] | None = None):
+               factors: Mapping[str, str] | None = None,
+               form: ImageFormat | None = None, has_bits: bool = False):
     """Initializes the source.
 
     Args:
@@ -45,11 +55,14 @@ class TfdsSource(Source):
       image: Image feature.
       label: Label feature, or None.
       factors: Names of the generative factors by feature.
+      form: Format that the images are converted to, or None.
+      has_bits: Whether pixels are 0 and 1, which the conversion scales to 255.
     """
+    full_name = builder.info.full_name
     super().__init__(
-        builder.name, builder.info.full_name, split, image, label,
-        factors or {}, os.path.join(builder.data_dir, 'decoded'))
-    self._builder = builder
+        builder.name, f'{full_name}/{form}' if form else full_name, split,
+        image, label, factors or {}, os.path.join(builder.data_dir, 'decoded'))
+    self._builder, self._form, self._has_bits = builder, form, has_bits
 
   def __len__(self) -> int:
     return self._builder.info.splits[self.split].num_examples
@@ -109,14 +122,29 @@ class TfdsSource(Source):
     def decode_one(record):
       example, decoded = features.deserialize_example(record), {}
       if image:
-        decoded['images'] = tf.cast(
-            tf.reshape(example[spec.key], spec.shape), spec.dtype)
+        decoded['images'] = tf.cast(tf.reshape(
+            self._converted(example[spec.key]), spec.shape), spec.dtype)
       if keys:
         decoded['integers'] = tf.stack(
             [tf.cast(example[key], tf.int64) for key in keys])
       return decoded
 
     return tf.map_fn(decode_one, records, fn_output_signature=signature)
+
+  def _converted(self, pixels: tf.Tensor) -> tf.Tensor:
+    """Returns an image in the format."""
+    if self._form is None:
+      return pixels
+    if pixels.shape.rank == 2:
+      pixels = pixels[..., tf.newaxis]
+    if self._has_bits:  # As `StoredImages.full_range` does for other formats.
+      tf.debugging.assert_less_equal(
+          pixels, tf.constant(1, tf.uint8), 'The first images of the data set '
+          'have no pixel above 1, and others have; repair the data set.')
+      pixels *= tf.constant(255, tf.uint8)
+    return tf.numpy_function(
+        functools.partial(convert_pixels, form=self._form), [pixels], tf.uint8,
+        stateful=False)
 
 
 class TfdsDataSet:
@@ -135,7 +163,8 @@ class TfdsDataSet:
   findings = Findings()
 
   def __init__(self, name: str, data_dir: str | None = None,
-               image_key: str = 'image', label_key: str | None = 'label'):
+               image_key: str = 'image', label_key: str | None = 'label',
+               form: ImageFormat = _AS_STORED):
     """Prepares the data set; its features are checked before a download.
 
     Args:
@@ -143,13 +172,15 @@ class TfdsDataSet:
       data_dir: Directory of TFDS; by default `~/tensorflow_datasets`.
       image_key: Name of the image feature.
       label_key: Name of the label feature, or None; see `label_spec`.
+      form: Size, channels, resizing and background; see `image_form`.
 
     Raises:
       ValueError: If the data set cannot be prepared, or an argument is not as
         described.
     """
     features = builders.open_builder(name, data_dir).info.features
-    self._image = image_spec(features, image_key)
+    self._form = image_form(features, image_key, form)
+    self._image = image_spec(features, image_key, self._form)
     label_spec(features, label_key)
     self._builder = builders.prepared_builder(name, data_dir)
     features = self._builder.info.features  # Some name their labels only now.
@@ -169,9 +200,21 @@ class TfdsDataSet:
       ValueError: If a split does not exist or is empty.
     """
     builders.check_splits(self._builder.info.splits, splits)
+    has_bits = self._form is not None and self._shows_bits()
     return {argument: TfdsSource(
-        self._builder, split, self._image, self._label, self._factors)
-            for argument, split in splits.items()}
+        self._builder, split, self._image, self._label, self._factors,
+        self._form, has_bits) for argument, split in splits.items()}
+
+  def _shows_bits(self) -> bool:
+    """Returns whether no pixel of the first images is above 1."""
+    key = self._image.key
+    with _without_dtype_warning():
+      shown = self._builder.as_dataset(
+          split=max(self.parts, key=self.parts.get),
+          decoders=tfds.decode.PartialDecoding({key: True}),
+          read_config=tfds.ReadConfig(try_autocache=False)).take(_SHOWN)
+      return all(example[key].max(initial=0) <= 1
+                 for example in untuned(shown).as_numpy_iterator())
 
 
 def _features(builder: tfds.core.DatasetBuilder,

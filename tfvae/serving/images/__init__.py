@@ -1,0 +1,1 @@
+"""Image files as inputs of a signature: decoding and resizing in TensorFlow."""
