@@ -42,6 +42,17 @@ class DataPageTest(tf.test.TestCase):
       self.assertIsNone(program.main(['train_main.py']))
     return stdout.getvalue()
 
+  def test_missing_values_are_counted_without_a_setting(self):
+    directory = self.create_tempdir().full_path
+    path = os.path.join(directory, 'holes.csv')
+    rows = [f'{i}.5,{i % 3}' for i in range(30)]
+    rows[4:6] = [',1', ',2']
+    with open(path, 'w', encoding='utf-8') as file:
+      file.write('\n'.join(['a,b', *rows]))
+    printed = self._main(f'--workdir={directory}', f'--dataset={path}')
+    self.assertIn('missing in train: a 2; 2 rows left out', printed)
+    self.assertIn('--missing=drop leaves them out', printed)
+
   def test_program(self):
     workdir = os.path.join(self.create_tempdir().full_path, 'new')
     printed = self._main(f'--workdir={workdir}', '--dataset=digits')

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 import dataclasses
 import difflib
+import os
 from typing import Any
 
 from tfvae.data import names_table
@@ -136,6 +137,12 @@ def _model_of_data(model: ModelConfig, source: DataConfig) -> ModelConfig:
     return model
   if model.likelihood == default:
     return dataclasses.replace(model, likelihood=_OF_TABLES)
+  if model.likelihood == _OF_TABLES and not os.path.exists(
+      os.path.expanduser(source.dataset)):
+    raise ValueError(
+        'The table or the folder of tables does not exist; name it as the '
+        f'`dataset`. Received: dataset={source.dataset}, '
+        f'likelihood={model.likelihood}')
   raise ValueError(
       f'`likelihood={_OF_TABLES!r}` is that of every table, and of no other '
       'data; leave it out. To model numbers by one family, save them as an '

@@ -1,5 +1,6 @@
 """The data of a run as a page, a file and text, before or after training."""
 
+import dataclasses
 import os
 from typing import Any
 
@@ -11,6 +12,7 @@ from tfvae.training.config import Config
 from tfvae.training.fit.batches import as_counts
 from tfvae.training.fit.batches import first_batch
 from tfvae.training.fit.images import read_data
+from tfvae.training.flag_names import as_flags
 from tfvae.training.results.json_files import write_json
 
 PAGE_FILE = 'data.html'
@@ -26,7 +28,8 @@ _MOST, _MOST_STREAMED = 100_000, 10_000
 def write_data_page(config: Config, workdir: str) -> dict[str, Any]:
   """Writes what was read as a page, and prints it, without a model.
 
-  All examples are examined. The files of a run in the directory stay.
+  All examples are examined. The files of a run in the directory stay. Rows of a
+  table with missing values are counted, also where a run would refuse them.
 
   Args:
     config: Settings of the data; those of the training and of the likelihood
@@ -39,7 +42,7 @@ def write_data_page(config: Config, workdir: str) -> dict[str, Any]:
   Raises:
     ValueError: If the data cannot be read, or the files cannot be written.
   """
-  images = read_data(config)
+  images = read_data(_with_missing_values(config))
   description = data.describe(images)
   facts = description.to_dict()
   path = os.path.join(workdir, PAGE_FILE)
@@ -53,8 +56,20 @@ def write_data_page(config: Config, workdir: str) -> dict[str, Any]:
         f'Cannot write the page: {error.strerror}; choose another `workdir`. '
         f'Received: workdir={workdir}') from error
   print(data.summary(description))
+  if description.dropped and config.data.missing == 'refuse':
+    print(as_flags('Training refuses rows with missing values; `missing=drop` '
+                   'leaves them out.'))
   print(f'The page is {path}.')
   return {}
+
+
+def _with_missing_values(config: Config) -> Config:
+  """Returns settings that read a table without its rows that have holes."""
+  if config.data.missing != 'refuse' or not data.names_table(
+      config.data.dataset):
+    return config
+  return dataclasses.replace(
+      config, data=dataclasses.replace(config.data, missing='drop'))
 
 
 def data_facts(config: Config, images: data.ImageData) -> dict[str, Any]:
