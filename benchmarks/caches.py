@@ -2,13 +2,17 @@
 
   python -m benchmarks.caches --data_dir=DIR
   python -m benchmarks.caches --data_dir=DIR --gibibytes=1
+  python -m benchmarks.caches --data_dir=DIR --folder=100000
+  python -m benchmarks.caches --data_dir=DIR --table=5000000
 
-The first command reads MNIST. The second creates a data set of 64x64x3 images
-in DIR, with the given size in GiB when decoded. Each cache is measured in a
-separate process: the seconds until the data are loaded, the first time and
-again; the training images per second and the CPU time per image, in batches of
-100; and the increase in resident memory during this and one evaluation pass. It
-needs Linux, which can report the peak memory of a part of a program.
+The first command reads MNIST. The others create data in DIR: a data set of
+64x64x3 images, with the given size in GiB when decoded; a folder of so many
+PNG files of 28x28 gray pixels in ten classes; a Parquet file of so many rows of
+ten columns. Each cache is measured in a separate process: the seconds until the
+data are loaded, the first time and again; the training images or rows per
+second and the CPU time of each, in batches of 100; and the increase in resident
+memory during this and one evaluation pass. It needs Linux, which can report the
+peak memory of a part of a program.
 """
 
 import json
@@ -23,6 +27,10 @@ import time
 from absl import app
 from absl import flags
 import numpy as np
+import pandas as pd
+from PIL import Image
+import pyarrow as pa
+from pyarrow import parquet as pq
 import tensorflow_datasets as tfds
 
 from benchmarks import machine
@@ -32,6 +40,8 @@ _DATA_DIR = flags.DEFINE_string(
     'data_dir', None, 'directory of TensorFlow Datasets')
 _GIBIBYTES = flags.DEFINE_float(
     'gibibytes', 0, 'size of the created data set; 0 uses MNIST')
+_FOLDER = flags.DEFINE_integer('folder', 0, 'number of files of the folder')
+_TABLE = flags.DEFINE_integer('table', 0, 'number of rows of the table')
 _IMAGES = flags.DEFINE_integer(
     'images', 200_000, 'maximum number of images per measurement')
 _OUTPUT = flags.DEFINE_string(
@@ -41,6 +51,7 @@ _CACHE = flags.DEFINE_enum(
 
 _SHAPE = (64, 64, 3)
 _BATCH_SIZE = 100
+_ROW_GROUP = 500_000
 _CACHE_DIRECTORY = 'benchmark_cache'
 
 
@@ -70,6 +81,38 @@ class BenchmarkImages(tfds.core.GeneratorBasedBuilder):
       yield i, {'image': squares.repeat(4, 0).repeat(4, 1)}
 
 
+def write_folder(directory: str, count: int):
+  """Writes PNG files of random gray pixels, as many of each of ten classes."""
+  for label in range(10):
+    os.makedirs(os.path.join(directory, str(label)), exist_ok=True)
+  for i in range(count):
+    pixels = np.random.default_rng(i).integers(
+        256, size=[7, 7], dtype=np.uint8).repeat(4, 0).repeat(4, 1)
+    Image.fromarray(pixels).save(
+        os.path.join(directory, str(i % 10), f'{i}.png'))
+
+
+def write_table(path: str, count: int):
+  """Writes a Parquet file of numbers, categories, flags and dates."""
+  schema, writer = None, None
+  for start in range(0, count, _ROW_GROUP):
+    rng, n = np.random.default_rng(start), min(_ROW_GROUP, count - start)
+    days = np.datetime64('2020-01-01') + rng.integers(1500, size=n)
+    frame = pd.DataFrame({
+        **{f'real_{i}': rng.normal(i, 1 + i, n) for i in range(3)},
+        'price': rng.lognormal(3., 1., n), 'visits': rng.poisson(5., n),
+        'flag': rng.random(n) < 0.3,
+        'color': np.array(['red', 'green', 'blue'])[rng.integers(3, size=n)],
+        'city': np.array([f'city {i}' for i in range(40)])[
+            rng.integers(40, size=n)],
+        'grade': rng.integers(1, 6, n), 'day': days.astype('datetime64[ms]')})
+    part = pa.Table.from_pandas(frame, schema, preserve_index=False)
+    if writer is None:
+      schema, writer = part.schema, pq.ParquetWriter(path, part.schema)
+    writer.write_table(part)
+  writer.close()
+
+
 def measure(cache: str) -> dict[str, float]:
   """Returns the seconds, the images per second and the memory of a cache."""
   cache_dir = os.path.join(_DATA_DIR.value, _CACHE_DIRECTORY)
@@ -86,10 +129,12 @@ def measure(cache: str) -> dict[str, float]:
     images = data.load_images(_name(), _DATA_DIR.value, **kwargs)
     seconds.append(time.monotonic() - start)
   row = {'cache': cache, 'images': len(images.train.images),
-         'mebibytes': int(np.prod(images.train.images.shape)) / 2**20,
+         'mebibytes': int(np.prod(images.train.images.shape)) * np.dtype(
+             images.train.images.dtype).itemsize / 2**20,
          'first_seconds': seconds[0], 'again_seconds': seconds[1]}
   row |= _speed(images.train.images, cache)
-  for _ in data.evaluation_batches(images.train.images, 200, 0, 'dynamic'):
+  for _ in data.evaluation_batches(
+      images.train.images, 200, 0, _binarization()):
     pass
   row['rise_mebibytes'] = _resident('VmHWM') - before
   if cache == 'disk':
@@ -102,7 +147,7 @@ def measure(cache: str) -> dict[str, float]:
 
 def _speed(images: data.Images, cache: str) -> dict[str, float]:
   make = data.streamed_batches if cache == 'none' else data.training_batches
-  batches = iter(make(images, _BATCH_SIZE, 0, 'dynamic'))
+  batches = iter(make(images, _BATCH_SIZE, 0, _binarization()))
   next(batches)  # Excludes the tracing.
   steps = min(_IMAGES.value // _BATCH_SIZE,
               2 * data.steps_per_epoch(len(images), _BATCH_SIZE))
@@ -114,8 +159,30 @@ def _speed(images: data.Images, cache: str) -> dict[str, float]:
 
 
 def _name() -> str:
+  if _FOLDER.value:
+    return os.path.join(_DATA_DIR.value, f'folder_{_FOLDER.value}')
+  if _TABLE.value:
+    return os.path.join(_DATA_DIR.value, f'table_{_TABLE.value}.parquet')
   return (f'benchmark_images/{_GIBIBYTES.value:g}gib' if _GIBIBYTES.value
           else 'mnist')
+
+
+def _binarization() -> str:
+  return 'none' if _TABLE.value else 'dynamic'
+
+
+def _write():
+  """Writes the data, unless an earlier run has."""
+  if _GIBIBYTES.value:
+    BenchmarkImages(_GIBIBYTES.value,
+                    data_dir=_DATA_DIR.value).download_and_prepare()
+  elif (_FOLDER.value or _TABLE.value) and not os.path.exists(_name()):
+    whole = f'{_name()}.incomplete'
+    if _FOLDER.value:
+      write_folder(whole, _FOLDER.value)
+    else:
+      write_table(whole, _TABLE.value)
+    os.rename(whole, _name())
 
 
 def _restarted_peak() -> float:
@@ -132,9 +199,7 @@ def _resident(field: str) -> float:
 
 def main(_):
   """Measures, prints and writes the result."""
-  if _GIBIBYTES.value:
-    BenchmarkImages(_GIBIBYTES.value,
-                    data_dir=_DATA_DIR.value).download_and_prepare()
+  _write()
   if _CACHE.value:
     print(json.dumps(measure(_CACHE.value)))
     return
