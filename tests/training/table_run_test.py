@@ -26,7 +26,8 @@ _SMALL = dict(latents='z:2', hidden_units=(8,), epochs=2, batch_size=30,
               evaluations=('importance_weighted', 'columns'), eval_samples=50)
 # Names of the inputs of a signature, where they are not those of the columns.
 _NAMES = {'alcohol (%)': 'alcohol____', 'Traube.1': 'Traube_1',
-          'is dry': 'is_dry', 'seed': 'seed_column'}
+          'is dry': 'is_dry', 'seed': 'seed_column', 'class': 'class_column',
+          'self': 'self_column'}
 
 
 def _wine():
@@ -39,8 +40,8 @@ def _wine():
       'is dry': rng.random(len(wine)) < 0.5,
       'bottled': pd.date_range('2020-01-01', periods=len(wine)).strftime(
           '%Y-%m-%d'),
-      'glasses': rng.poisson(9, len(wine)),
-      'stars': rng.integers(1, 6, len(wine))})
+      'class': rng.poisson(9, len(wine)),
+      'self': rng.integers(1, 6, len(wine))})
 
 
 class TableRunTest(parameterized.TestCase, tf.test.TestCase):
@@ -101,11 +102,11 @@ class TableRunTest(parameterized.TestCase, tf.test.TestCase):
     found = {c.name: c for c in model.likelihood_layer().columns}
     for name, values in (
         ('alcohol (%)', train['alcohol (%)']),
-        ('glasses', np.log1p(train['glasses'])), ('stars', train['stars'] - 1)):
+        ('class', np.log1p(train['class'])), ('self', train['self'] - 1)):
       self.assertAllClose([found[name].loc, found[name].scale],
                           [values.mean(), values.std(ddof=0)], rtol=1e-6)
-    counts = train['stars'].value_counts().sort_index().to_numpy() + 1
-    self.assertAllClose(found['stars'].frequencies, counts / counts.sum())
+    counts = train['self'].value_counts().sort_index().to_numpy() + 1
+    self.assertAllClose(found['self'].frequencies, counts / counts.sum())
 
   def test_server_takes_and_gives_rows(self):
     """The C++ loader equals Python, and the model on the codes of the rows."""
@@ -141,8 +142,9 @@ class TableRunTest(parameterized.TestCase, tf.test.TestCase):
         if name in ('reconstruct', 'decode', 'generate'):
           self.assertCountEqual(
               outputs, [_NAMES.get(name, name) for name in self.frame])
-      with self.assertRaisesRegex(RuntimeError, 'column stars is ordinal'):
-        loader.run(path, 'encode', inputs | {'stars': np.full(5, 9.5, 'f')})
+      with self.assertRaisesRegex(RuntimeError, 'column self is ordinal'):
+        loader.run(path, 'encode',
+                   inputs | {'self_column': np.full(5, 9.5, 'f')})
 
   def test_samples_are_such_a_table(self):
     sample_run(Config(**self.config.flat() | {'num_samples': 30}),
@@ -150,10 +152,10 @@ class TableRunTest(parameterized.TestCase, tf.test.TestCase):
     samples = pd.read_csv(os.path.join(self.workdir, 'samples.csv'))
     self.assertLen(samples, 30)
     self.assertEqual(list(samples), list(self.frame))
-    for name in ('Traube.1', 'is dry', 'stars'):
+    for name in ('Traube.1', 'is dry', 'self'):
       self.assertContainsSubset(
           samples[name].unique(), {'other', *self.frame[name].unique()})
-    self.assertTrue((samples['glasses'] % 1 == 0).all())
+    self.assertTrue((samples['class'] % 1 == 0).all())
     pd.to_datetime(samples['bottled'])
 
   def test_schema_is_written_edited_and_used(self):
@@ -165,8 +167,8 @@ class TableRunTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(
         {column['name']: column['kind'] for column in content['columns']}, {
             'alcohol (%)': 'real', 'seed': 'real', 'Traube.1': 'categorical',
-            'is dry': 'binary', 'bottled': 'date', 'glasses': 'count',
-            'stars': 'ordinal'})
+            'is dry': 'binary', 'bottled': 'date', 'class': 'count',
+            'self': 'ordinal'})
     content['columns'] = content['columns'][:2]
     with open(path, 'w', encoding='utf-8') as file:
       json.dump(content, file)
@@ -191,6 +193,7 @@ class TableRunTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters(
       (dict(dataset='digits', likelihood='columns'), "likelihood='columns'"),
+      (dict(dataset='/nowhere/tables', likelihood='columns'), 'not exist'),
       (dict(dataset='t.csv', likelihood='normal'), 'likelihood=normal'))
   def test_likelihood_is_that_of_the_data(self, settings, message):
     with self.assertRaisesRegex(ValueError, message):

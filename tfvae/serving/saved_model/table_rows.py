@@ -2,12 +2,13 @@
 
 Their names are those of the columns, with an underscore for each character that
 is no letter, digit or underscore of ASCII, and 'column_' in front of a name
-that does not begin with a letter. The names of other inputs, 'seed' and, of a
-conditional model, 'y', get the suffix '_column', that of an earlier column
-'_2'.
+that does not begin with a letter. Names of other inputs, such as 'seed', and
+words of Python, such as 'class', get the suffix '_column', that of an earlier
+column '_2'.
 """
 
 from collections.abc import Callable, Collection, Sequence
+import keyword
 import math
 import re
 from typing import Any
@@ -24,6 +25,8 @@ from tfvae.serving.saved_model.request_checks import Shapes
 from tfvae.serving.saved_model.request_checks import Tensors
 from tfvae.tables import Column
 
+# Names of other inputs, and of an argument of TensorFlow's functions.
+_RESERVED = {'examples', 'image', 'seed', 'self'}
 # Values of x among the outputs; of the two of a signature, the draw.
 _VALUES = ('sample', 'mean')
 
@@ -49,8 +52,8 @@ class TableRows:
     head = model.likelihood_layer()
     if not isinstance(head, IndependentColumns):
       return cls()
-    return cls(head.columns, {'seed', 'y'} if model.graph.is_conditional
-               else {'seed'})
+    return cls(head.columns, _RESERVED | (
+        {'y'} if model.graph.is_conditional else set()))
 
   def shapes(self, shapes: Shapes) -> Shapes:
     """Returns the shapes of a signature's inputs, with columns for x."""
@@ -112,7 +115,7 @@ def _names(columns: Sequence[Column],
   for column in columns:
     name = re.sub(r'\W', '_', column.name, flags=re.ASCII)
     name = name if name[:1].isalpha() else f'column_{name}'
-    if name in reserved:
+    if name in reserved or keyword.iskeyword(name):
       name += '_column'
     plain, number = name, 1
     while name in found.values():

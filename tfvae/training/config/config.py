@@ -137,8 +137,9 @@ def _model_of_data(model: ModelConfig, source: DataConfig) -> ModelConfig:
     return model
   if model.likelihood == default:
     return dataclasses.replace(model, likelihood=_OF_TABLES)
-  if model.likelihood == _OF_TABLES and not os.path.exists(
-      os.path.expanduser(source.dataset)):
+  path = os.path.expanduser(source.dataset)
+  if model.likelihood == _OF_TABLES and os.path.dirname(path) and (
+      not os.path.exists(path)):
     raise ValueError(
         'The table or the folder of tables does not exist; name it as the '
         f'`dataset`. Received: dataset={source.dataset}, '
