@@ -60,7 +60,7 @@ class ImportanceWeightedNllTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllLess(np.abs(estimates.mean(axis=0) - expected) / error, 5)
 
   @parameterized.parameters(
-      (1.0, 0.0, False), (1.3, 0.0, True), (0.9, 0.1, False))
+      (1.3, 0.0, True), (0.9, 0.1, False))
   def test_reaches_log_evidence(self, factor, shift, jit_compile):
     linear = LinearGaussian(factor, shift)
     x = linear.draw(20)
@@ -77,7 +77,7 @@ class ImportanceWeightedNllTest(tf.test.TestCase, parameterized.TestCase):
     few = linear.data(4)
     nll = evaluation.importance_weighted_nll(
         linear.model, _batches(linear.inputs(copies(few, 50)), 200),
-        num_samples=2000)
+        num_samples=500, jit_compile=False)
     log_likelihood = linear.log_likelihood(few)
     ratios = np.exp(
         -nll.values.reshape(4, 50) - log_likelihood[:, np.newaxis])
@@ -100,30 +100,20 @@ class ImportanceWeightedNllTest(tf.test.TestCase, parameterized.TestCase):
     error = np.sqrt(2 * np.mean(noise**2) / len(x))
     self.assertLess(abs(estimate.mean + elbo['elbo']), 5 * error)
 
-  def test_falls_with_the_number_of_samples(self):
-    model, x = _model(3), np.repeat(_data(), 500, axis=0)
-    bounds = [evaluation.importance_weighted_nll(
-        model, _batches(x, 1500), num_samples=k, jit_compile=False)
-              for k in (1, 5, 50)]
-    for looser, tighter in zip(bounds, bounds[1:], strict=False):
-      self.assertGreater(looser.mean, tighter.mean)
-
-  @parameterized.parameters(('one_layer', True), ('two_layer', False))
-  def test_repeats_with_a_seed(self, graph, jit_compile):
-    if not jit_compile:
-      self.addCleanup(tf.config.run_functions_eagerly, False)
-      tf.config.run_functions_eagerly(True)  # Quicker than a trace of each.
-    model, x = _model(_GRAPHS[graph]), _data(4)
+  def test_repeats_with_a_seed(self):
+    self.addCleanup(tf.config.run_functions_eagerly, False)
+    tf.config.run_functions_eagerly(True)  # Quicker than a trace of each.
+    model, x = _model(_GRAPHS['two_layer']), _data(4)
     draws = [evaluation.importance_weighted_nll(
-        model, _batches(x, 4), num_samples=60, seed=seed,
-        jit_compile=jit_compile).values for seed in (1, 1, 2)]
+        model, _batches(x, 4), num_samples=60, chunk_size=20, seed=seed,
+        jit_compile=False).values for seed in (1, 1, 2)]
     self.assertAllEqual(draws[0], draws[1])
     self.assertNotAllClose(draws[0], draws[2])
 
   @parameterized.parameters(
-      ('one_layer', (7, 120), 120, True),
-      ('two_layer', (1, 7, 50, 120), 120, False),
-      ('conditional', (7, 30), 30, False))
+      ('one_layer', (1, 120), 120, True),
+      ('two_layer', (7, 120), 120, False),
+      ('conditional', (10, 30), 30, False))
   def test_chunks_change_nothing(
       self, graph, chunk_sizes, num_samples, jit_compile):
     model, x = _model(_GRAPHS[graph]), _data(4)
@@ -195,10 +185,9 @@ class ElboTest(tf.test.TestCase, parameterized.TestCase):
     # A KL in closed form has no noise, but float32 rounding.
     self.assertLess(abs(estimate.mean - expected.mean()), 5 * error + 1e-5)
 
-  @parameterized.parameters('bottom_up', 'conditional')
-  def test_several_draws(self, graph):
+  def test_several_draws(self):
     """The mean over draws; KLs of two latents, one of them a log-ratio."""
-    linear = LinearModel(graph)
+    linear = LinearModel('bottom_up')
     data = {name: np.repeat(rows, 50, axis=0)
             for name, rows in linear.data(5).items()}
     parts = elbo(linear.model, _batches(linear.inputs(data), 250),

@@ -80,7 +80,7 @@ class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
     linear = LinearGaussian(factor, shift)
     x = linear.draw(10)
     estimate = annealed_importance_sampling(
-        linear.model, _batches(x), num_steps=200, num_chains=1000, start=start,
+        linear.model, _batches(x), num_steps=80, num_chains=600, start=start,
         jit_compile=False)
     self.assertAllClose(
         estimate.values, linear.log_evidence(x), rtol=0, atol=0.05)
@@ -101,8 +101,8 @@ class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
     linear = LinearModel('bottom_up')
     data = linear.data(6)
     estimate = annealed_importance_sampling(
-        linear.model, _batches(linear.inputs(data)), num_steps=200,
-        num_chains=1000, jit_compile=False)
+        linear.model, _batches(linear.inputs(data)), num_steps=80,
+        num_chains=600, jit_compile=False)
     self.assertAllClose(
         estimate.values, linear.log_likelihood(data), rtol=0, atol=0.05)
 
@@ -120,7 +120,7 @@ class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
         x.reshape(5, 1, 4) * logits - np.logaddexp(0, logits)).sum(axis=-1)
     log_joint -= 0.5 * (z**2).sum(axis=-1) + np.log(2 * np.pi)
     estimate = annealed_importance_sampling(
-        model, _batches(x), num_steps=60, num_chains=2000)
+        model, _batches(x), num_steps=40, num_chains=1000)
     self.assertAllClose(
         estimate.values,
         special.logsumexp(log_joint, axis=1) + 2 * np.log(spacing),
@@ -136,7 +136,7 @@ class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
     draws = model.encoder(x).sample(20_000, seed=[1, 2]).numpy()
     self.assertGreater(np.abs(stats.kurtosis(draws, axis=0)).max(), 0.1)
     estimate = annealed_importance_sampling(
-        model, _batches(np.repeat(x, 50, axis=0), 200), num_steps=80,
+        model, _batches(np.repeat(x, 50, axis=0), 200), num_steps=20,
         num_chains=40, jit_compile=False)
     ratios = np.exp(
         estimate.values.reshape(4, 50) - exact.log_evidence(x)[:, np.newaxis])
@@ -155,7 +155,7 @@ class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
     # Not that of the standard normal.
     self.assertGreater(np.abs(expected - exact.log_evidence(x)).max(), 0.2)
     estimate = annealed_importance_sampling(
-        model, _batches(x), num_steps=100, num_chains=1000, start=start,
+        model, _batches(x), num_steps=60, num_chains=600, start=start,
         jit_compile=False)
     self.assertAllClose(estimate.values, expected, rtol=0, atol=0.05)
 
@@ -165,8 +165,9 @@ class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
     linear = LinearGaussian()
     first, second, other = [
         annealed_importance_sampling(
-            linear.model, linear.dataset(5), num_steps=3, num_chains=2,
-            start='prior', seed=seed, jit_compile=False).values
+            linear.model, linear.dataset(5), num_steps=2, num_chains=2,
+            num_leapfrog_steps=1, start='prior', seed=seed,
+            jit_compile=False).values
         for seed in (1, 1, 2)]
     self.assertAllEqual(first, second)
     self.assertNotAllClose(first, other)

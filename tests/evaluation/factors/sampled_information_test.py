@@ -17,12 +17,12 @@ from tfvae.evaluation.factors.sampled_information import (
 )
 from tfvae.evaluation.latents.latent_space import latent_space
 
-_N = 2000
+_N = 1000
 
 
 def _quadrature(loc, scale, values):
   """I(z; v) = H(z) − H(z|v) of mixtures, and the variance of the log-ratio."""
-  grid = np.linspace((loc - 9 * scale).min(), (loc + 9 * scale).max(), 4001)
+  grid = np.linspace((loc - 9 * scale).min(), (loc + 9 * scale).max(), 2001)
   density = stats.norm.pdf(grid[:, np.newaxis], loc, scale)  # [g, N]
   marginal, moments = density.mean(axis=1), np.zeros(2)
   for value in np.unique(values):
@@ -55,7 +55,7 @@ class SampledInformationTest(tf.test.TestCase, parameterized.TestCase):
       expected, variance = _quadrature(loc[:, j], scale[:, j], factors[:, k])
       error = np.sqrt(variance / len(rows))
       self.assertLess(abs(actual[j, k] - expected), 4 * error + 1e-6)
-      self.assertLess(error, 0.04)
+      self.assertLess(error, 0.06)
     # Another chunk is another order of the sums.
     self.assertAllClose(actual, sampled_information(
         loc, scale, z, factors, rows, chunk_size=1000), rtol=1e-10)

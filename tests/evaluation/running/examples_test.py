@@ -39,6 +39,11 @@ _vae = functools.cache(small_vae.vae)  # Where no weight changes.
 
 class ExamplesTest(tf.test.TestCase, parameterized.TestCase):
 
+  def setUp(self):
+    super().setUp()
+    self.addCleanup(tf.config.run_functions_eagerly, False)
+    tf.config.run_functions_eagerly(True)  # Quicker than a trace of each.
+
   @parameterized.product(measure=list(_MEASURES), bad=[
       'labels', 'unbatched', 'shape', 'gray', 'kind'])
   def test_refused_by_every_measure(self, measure, bad):
