@@ -6,6 +6,7 @@ from scipy import integrate
 from scipy import stats
 import tensorflow as tf
 
+from tests.eager_case import EagerCase
 from tests.linear_gaussian import LinearGaussian
 from tests.linear_graphs import LinearModel
 from tfvae.evaluation.factors.disentanglement import mutual_information_gap
@@ -37,7 +38,7 @@ def _entropy(values):
   return stats.entropy(np.unique(values, return_counts=True)[1])
 
 
-class SampledInformationTest(tf.test.TestCase, parameterized.TestCase):
+class SampledInformationTest(EagerCase, parameterized.TestCase):
 
   def test_of_mixtures_is_that_of_quadrature(self):
     """Posteriors of other means and widths; m independent draws."""
