@@ -18,16 +18,15 @@ from tfvae.layers import SeededSample
 
 class MatrixTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.parameters(*model_matrix.pairwise(seed=33))
+  @parameterized.parameters(*model_matrix.pairwise(seed=2))
   def test_trains_saves_loads_and_predicts_the_same(self, **case):
     tf_keras.utils.set_random_seed(0)
     x, y = model_matrix.digits(case['likelihood'], 50)
     model = model_matrix.make_model(case, x.shape[1:])
     inputs = {'x': x, 'y': y} if model.graph.is_conditional else x
-    model.compile(  # Adam's variables would take longer to compile.
-        tf_keras.optimizers.SGD(0.1, clipnorm=1.0),
-        run_eagerly=case['execution'] == 'eager',
-        jit_compile=case['execution'] == 'xla',
+    # Eagerly: compiling takes longer, and the parts have tests under XLA.
+    model.compile(
+        tf_keras.optimizers.SGD(0.1, clipnorm=1.0), run_eagerly=True,
         objective=model_matrix.OBJECTIVES[case['objective']])
     before = [w.numpy() for w in model.trainable_weights]
     history = model.fit(inputs, batch_size=25, verbose=0).history
@@ -38,7 +37,6 @@ class MatrixTest(tf.test.TestCase, parameterized.TestCase):
     model.save(path)
     loaded = tf_keras.models.load_model(path)
     self.assertEqual(loaded.graph, model.graph)
-    # Eagerly: three more compilations a case would take most of the time.
     self.assertAllClose(
         loaded(inputs).mean(), model(inputs).mean(), rtol=1e-6)
     inference, again = (
