@@ -5,6 +5,7 @@ from scipy import stats
 import tensorflow as tf
 import tf_keras
 
+from tests.eager_case import EagerCase
 from tfvae import evaluation
 from tfvae.evaluation.columns_measure import ColumnsMeasure
 from tfvae.evaluation.columns_measure import correlation_difference
@@ -18,7 +19,7 @@ _COLUMNS = (
     Column('c', 'categorical', 'string', ('x', 'y')), Column('d', 'real'))
 
 
-class ColumnsMeasureTest(tf.test.TestCase):
+class ColumnsMeasureTest(EagerCase):
 
   def test_distance_is_that_of_scipy(self):
     rng = np.random.default_rng(0)

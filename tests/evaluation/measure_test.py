@@ -3,10 +3,10 @@
 import dataclasses
 from unittest import mock
 
-from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from tests.eager_case import EagerCase
 from tests.linear_gaussian import LinearGaussian
 from tfvae import evaluation
 from tfvae.evaluation import Examples
@@ -38,7 +38,7 @@ class _Mean(Measure):
             if key == 'mean'}
 
 
-class EvaluateTest(tf.test.TestCase, parameterized.TestCase):
+class EvaluateTest(EagerCase):
 
   @classmethod
   def setUpClass(cls):

@@ -61,9 +61,9 @@ class ProbabilisticPcaTest(tf.test.TestCase):
                     tfvae.priors.StandardNormal(_LATENT)))]),
         tf_keras.Sequential([
             tf_keras.layers.Dense(_SIZE, input_shape=[_LATENT]), likelihood]))
-    epochs, batch = 150, 100
+    epochs, batch = 60, 100
     schedule = tf_keras.optimizers.schedules.CosineDecay(
-        0.02, epochs * _N // batch)
+        0.05, epochs * _N // batch)
     model.compile(tf_keras.optimizers.Adam(schedule), jit_compile=True,
                   steps_per_execution=_N // batch)
     model.fit(x, batch_size=batch, epochs=epochs, verbose=0)

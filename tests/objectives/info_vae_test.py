@@ -51,7 +51,7 @@ class MaximumMeanDiscrepancyTest(tf.test.TestCase, parameterized.TestCase):
         _expected_mmd(x, y, kernel, bandwidth), rtol=1e-9)
 
   @parameterized.parameters('imq', 'rbf')
-  def test_is_zero_on_average_for_equal_distributions(self, kernel, count=400):
+  def test_is_zero_on_average_for_equal_distributions(self, kernel, count=200):
     rng = np.random.default_rng(1)
     draws = rng.normal(size=(count, 2, 20, 3))
     values = np.array(tf.map_fn(
@@ -60,7 +60,7 @@ class MaximumMeanDiscrepancyTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLess(abs(values.mean()), 3 * values.std() / count**0.5)
     self.assertLess(values.min(), 0.)  # Unbiased, so of either sign.
 
-  def test_of_two_normals_in_closed_form(self, count=400):
+  def test_of_two_normals_in_closed_form(self, count=200):
     # E exp(−(a − b)²/2) of a ~ N(μ, s²), b ~ N(ν, t²), with v = s² + t²:
     # exp(−(μ − ν)² / (2 (1 + v))) / √(1 + v).
     def mean_kernel(distance, v):

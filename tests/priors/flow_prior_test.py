@@ -35,7 +35,7 @@ def _numerical_log_prob(prior, noise):
 
 class FlowPriorTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.product(kind=_KINDS, event_size=[2, 3, 6], num_layers=[1, 4])
+  @parameterized.product(kind=_KINDS, event_size=[2, 5], num_layers=[1, 3])
   def test_log_density_equals_base_and_numerical_jacobian(
       self, kind, event_size, num_layers):
     prior = _flow(kind, event_size, num_layers)
@@ -75,11 +75,11 @@ class FlowPriorTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(*_KINDS)
   def test_fits_a_density_that_is_not_normal(self, kind):
     # z_1 = ε_1, z_2 = z_1² − 1 + ½ ε_2: dependent, though uncorrelated.
-    noise = np.random.default_rng(0).normal(size=(2000, 2))
+    noise = np.random.default_rng(0).normal(size=(1000, 2))
     z = np.stack([noise[:, 0], noise[:, 0]**2 - 1 + noise[:, 1] / 2], axis=-1)
     entropy = np.log(2 * np.pi * np.e) + np.log(0.5)
     tf_keras.utils.set_random_seed(1)
-    prior = FlowPrior(2, kind, 4, [16], dtype='float64')
+    prior = FlowPrior(2, kind, 3, [16], dtype='float64')
     optimizer = tf_keras.optimizers.Adam(0.02)
     optimizer.build(prior.trainable_weights)
 

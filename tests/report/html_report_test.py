@@ -261,8 +261,7 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.named_parameters(
       ('one_dimension', {'latents': 'z:1'}, (8, 8, 1)),
       ('two_dimensions', {'latents': 'z:2', 'prior': 'mixture'}, (8, 8, 1)),
-      ('color', {}, (4, 5, 3)), ('two_channels', {}, (4, 5, 2)),
-      ('counts', {'likelihood': 'poisson'}, _IMAGE),
+      ('color_counts', {'likelihood': 'poisson'}, (4, 5, 3)),
       ('flow', {'prior': 'realnvp'}, _IMAGE),
       ('autoregressive', {'posterior': 'iaf'}, _IMAGE),
       ('hierarchy', {'latents': GraphicalModel.parse(
@@ -283,16 +282,15 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual('dimensions' in sections,
                      not {'prior', 'posterior'} & set(arguments))
 
-  @parameterized.named_parameters(
-      ('one_hot', lambda labels: np.eye(3)[labels]),
-      ('float', np.float32), ('strings', lambda labels: [
-          'abc'[label] for label in labels]))
-  def test_labels_of_any_kind(self, convert):
+  def test_labels_of_any_kind(self):
     model = _model()
     x, labels = _data()
-    pages = [self._write(model, x, given, class_names='abc')
-             for given in (labels, convert(labels))]
-    self.assertEqual(*pages)
+    page, *others = [
+        self._write(model, x, given, class_names='abc') for given in (
+            labels, np.eye(3)[labels], np.float32(labels),
+            ['abc'[label] for label in labels])]
+    for other in others:
+      self.assertEqual(page, other)
 
   def test_unlabeled_images_have_no_class(self):
     x, labels = _data()
@@ -329,13 +327,13 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
     x, _ = _data()
     # As of `evaluate`, without the number of images or parts by latent.
     test = {'elbo': -22.917, 'reconstruction': -17.5, 'kl': 5.4}
-    variances = [0.5, 0.011, 0.009, None]
+    model, variances = _model(), [0.5, 0.011, 0.009, None]
     for extra, active in (
         ({'test': test | {'active_units': 3}}, 3),
         ({'test': test | {'active_units': 0}}, 0),
         ({'test': test, 'latent_space': {'active_units': 2, 'latents': {
             'z': {'active_units': 2, 'variances': variances}}}}, 2)):
-      page = _Page(self._write(_model(), x, metrics=extra, history=_HISTORY))
+      page = _Page(self._write(model, x, metrics=extra, history=_HISTORY))
       alts = ' '.join(svg.get('aria-label', '') for svg in page.of('svg'))
       self.assertIn('Test ELBO −22.92 nats', page.text)
       self.assertIn('is an ELBO of −22.92 nats.', alts)
@@ -348,7 +346,7 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
                       if 'x' in bar and bar.get('class') == 'bar active'],
                      active)
     # The ELBO without its parts.
-    page = _Page(self._write(_model(), x, metrics={'test': {'elbo': -22.917}}))
+    page = _Page(self._write(model, x, metrics={'test': {'elbo': -22.917}}))
     self.assertNotIn('elbo', [part['id'] for part in page.of('section')])
 
   def test_section_of_a_measure(self):
@@ -435,7 +433,7 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
         'x': x, 'y': np.eye(3, dtype=np.float32)[0 * labels]}))
     self.assertIn('a column for each label y: 0, 1, 2', page.text)
 
-  @parameterized.parameters(1, 2, 3)
+  @parameterized.parameters(1, 2)
   def test_few_images_will_do(self, n):
     x, labels = _data()
     page = self._check(self._write(_model(), x[:n], labels[:n]))

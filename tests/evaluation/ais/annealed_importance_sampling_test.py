@@ -49,10 +49,7 @@ def _other_family(head=tfvae.layers.MultivariateNormalDiag, prior=None,
                           strict=False):
     weight[..., :2 * LATENT] = part
   model = tfvae.VAE(encoder, exact.model.decoder)
-  encoder.set_weights([
-      *weights[:2], *(w if 'pseudo' in v.name else new for w, v, new in zip(
-          encoder.get_weights()[2:], encoder.weights[2:], weights[2:],
-          strict=True))])
+  encoder.set_weights(weights)
   return exact, model
 
 
@@ -74,13 +71,11 @@ def _log_evidence_of_mixture(exact, model, x):
 
 class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.parameters(
-      ('posterior', 0.6, 0.2), ('prior', 1.0, 0.0))
-  def test_reaches_log_evidence(self, start, factor, shift):
-    linear = LinearGaussian(factor, shift)
+  def test_reaches_log_evidence(self):
+    linear = LinearGaussian(factor=0.6, shift=0.2)
     x = linear.draw(10)
     estimate = annealed_importance_sampling(
-        linear.model, _batches(x), num_steps=200, num_chains=1000, start=start,
+        linear.model, _batches(x), num_steps=80, num_chains=600,
         jit_compile=False)
     self.assertAllClose(
         estimate.values, linear.log_evidence(x), rtol=0, atol=0.05)
@@ -101,8 +96,8 @@ class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
     linear = LinearModel('bottom_up')
     data = linear.data(6)
     estimate = annealed_importance_sampling(
-        linear.model, _batches(linear.inputs(data)), num_steps=200,
-        num_chains=1000, jit_compile=False)
+        linear.model, _batches(linear.inputs(data)), num_steps=80,
+        num_chains=600, jit_compile=False)
     self.assertAllClose(
         estimate.values, linear.log_likelihood(data), rtol=0, atol=0.05)
 
@@ -120,7 +115,7 @@ class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
         x.reshape(5, 1, 4) * logits - np.logaddexp(0, logits)).sum(axis=-1)
     log_joint -= 0.5 * (z**2).sum(axis=-1) + np.log(2 * np.pi)
     estimate = annealed_importance_sampling(
-        model, _batches(x), num_steps=60, num_chains=2000)
+        model, _batches(x), num_steps=40, num_chains=1000)
     self.assertAllClose(
         estimate.values,
         special.logsumexp(log_joint, axis=1) + 2 * np.log(spacing),
@@ -136,7 +131,7 @@ class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
     draws = model.encoder(x).sample(20_000, seed=[1, 2]).numpy()
     self.assertGreater(np.abs(stats.kurtosis(draws, axis=0)).max(), 0.1)
     estimate = annealed_importance_sampling(
-        model, _batches(np.repeat(x, 50, axis=0), 200), num_steps=80,
+        model, _batches(np.repeat(x, 50, axis=0), 200), num_steps=20,
         num_chains=40, jit_compile=False)
     ratios = np.exp(
         estimate.values.reshape(4, 50) - exact.log_evidence(x)[:, np.newaxis])
@@ -144,18 +139,15 @@ class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllLess(errors, 0.03)
     self.assertAllLess(np.abs(ratios.mean(axis=1) - 1) / errors, 5)
 
-  @parameterized.parameters(
-      ('mixture', 'prior'), ('vamp', 'posterior'))
-  def test_with_a_mixture_for_a_prior(self, kind, start):
-    prior = (tfvae.priors.GaussianMixture(LATENT, 3) if kind == 'mixture' else
-             tfvae.priors.VampPrior(LATENT, 4, [SIZE], input_range=None))
-    exact, model = _other_family(prior=prior)
+  def test_with_a_mixture_for_a_prior(self):
+    exact, model = _other_family(
+        prior=tfvae.priors.GaussianMixture(LATENT, 3))
     x = exact.draw(6)
     expected = _log_evidence_of_mixture(exact, model, x)
     # Not that of the standard normal.
     self.assertGreater(np.abs(expected - exact.log_evidence(x)).max(), 0.2)
     estimate = annealed_importance_sampling(
-        model, _batches(x), num_steps=100, num_chains=1000, start=start,
+        model, _batches(x), num_steps=60, num_chains=600, start='prior',
         jit_compile=False)
     self.assertAllClose(estimate.values, expected, rtol=0, atol=0.05)
 
@@ -165,8 +157,9 @@ class AnnealedImportanceSamplingTest(tf.test.TestCase, parameterized.TestCase):
     linear = LinearGaussian()
     first, second, other = [
         annealed_importance_sampling(
-            linear.model, linear.dataset(5), num_steps=3, num_chains=2,
-            start='prior', seed=seed, jit_compile=False).values
+            linear.model, linear.dataset(5), num_steps=2, num_chains=2,
+            num_leapfrog_steps=1, start='prior', seed=seed,
+            jit_compile=False).values
         for seed in (1, 1, 2)]
     self.assertAllEqual(first, second)
     self.assertNotAllClose(first, other)
@@ -189,20 +182,7 @@ class BidirectionalBoundsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLess(_in_standard_errors(bounds.lower.values - truth, 0), 4)
     self.assertGreater(_in_standard_errors(bounds.upper.values - truth, 0), -4)
 
-  def test_bracket_closes_with_the_steps(self):
-    linear = LinearGaussian(factor=1.5, shift=0.3)
-    gaps = []
-    for num_steps in (3, 20):
-      bounds = bidirectional_bounds(
-          linear.model, 400, num_steps, num_chains=4, batch_size=400,
-          jit_compile=False)
-      self._check_bracket(bounds, linear.log_evidence(bounds.inputs))
-      gaps.append(bounds.gap)
-    wide, narrow = gaps
-    self.assertGreater(wide.mean, 5 * wide.standard_error)
-    self.assertLess(narrow.mean, wide.mean / 2)
-
-  def test_weights_of_the_way_back_are_unbiased(self):
+  def test_bracket_closes_and_the_way_back_is_unbiased(self):
     """E[w] p(x) = 1 for chains from z ~ p(z|x)."""
     linear = LinearGaussian(factor=1.2)
     bounds = bidirectional_bounds(
@@ -212,6 +192,14 @@ class BidirectionalBoundsTest(tf.test.TestCase, parameterized.TestCase):
     ratios = np.exp(truth - bounds.upper.values)
     self.assertGreater(np.std(ratios), 0.1)
     self.assertLess(abs(_in_standard_errors(ratios, 1)), 5)
+    self._check_bracket(bounds, truth)
+    self.assertGreater(bounds.gap.mean, 5 * bounds.gap.standard_error)
+    # It closes with the steps and chains.
+    narrow = bidirectional_bounds(
+        linear.model, 400, num_steps=20, num_chains=4, batch_size=400,
+        jit_compile=False)
+    self._check_bracket(narrow, linear.log_evidence(narrow.inputs))
+    self.assertLess(narrow.gap.mean, bounds.gap.mean / 2)
     # The data are the model's: the mean of log p(x) is minus its entropy.
     covariance = linear.loadings @ linear.loadings.T + SCALE**2 * np.eye(SIZE)
     entropy = 0.5 * np.linalg.slogdet(2 * np.pi * np.e * covariance)[1]

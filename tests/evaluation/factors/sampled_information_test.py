@@ -6,6 +6,7 @@ from scipy import integrate
 from scipy import stats
 import tensorflow as tf
 
+from tests.eager_case import EagerCase
 from tests.linear_gaussian import LinearGaussian
 from tests.linear_graphs import LinearModel
 from tfvae.evaluation.factors.disentanglement import mutual_information_gap
@@ -17,12 +18,12 @@ from tfvae.evaluation.factors.sampled_information import (
 )
 from tfvae.evaluation.latents.latent_space import latent_space
 
-_N = 2000
+_N = 1000
 
 
 def _quadrature(loc, scale, values):
   """I(z; v) = H(z) − H(z|v) of mixtures, and the variance of the log-ratio."""
-  grid = np.linspace((loc - 9 * scale).min(), (loc + 9 * scale).max(), 4001)
+  grid = np.linspace((loc - 9 * scale).min(), (loc + 9 * scale).max(), 2001)
   density = stats.norm.pdf(grid[:, np.newaxis], loc, scale)  # [g, N]
   marginal, moments = density.mean(axis=1), np.zeros(2)
   for value in np.unique(values):
@@ -37,7 +38,7 @@ def _entropy(values):
   return stats.entropy(np.unique(values, return_counts=True)[1])
 
 
-class SampledInformationTest(tf.test.TestCase, parameterized.TestCase):
+class SampledInformationTest(EagerCase, parameterized.TestCase):
 
   def test_of_mixtures_is_that_of_quadrature(self):
     """Posteriors of other means and widths; m independent draws."""
@@ -55,7 +56,7 @@ class SampledInformationTest(tf.test.TestCase, parameterized.TestCase):
       expected, variance = _quadrature(loc[:, j], scale[:, j], factors[:, k])
       error = np.sqrt(variance / len(rows))
       self.assertLess(abs(actual[j, k] - expected), 4 * error + 1e-6)
-      self.assertLess(error, 0.04)
+      self.assertLess(error, 0.06)
     # Another chunk is another order of the sums.
     self.assertAllClose(actual, sampled_information(
         loc, scale, z, factors, rows, chunk_size=1000), rtol=1e-10)

@@ -87,18 +87,13 @@ class InferenceGapsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLess(abs(estimate.mean - expected),
                     standard_errors * estimate.standard_error + _FLOAT32)
 
-  @parameterized.parameters(
-      dict(factor=1.5, shift=0.3, jit_compile=True, batch_size=_N),
-      dict(factor=0.6, shift=-1.0, jit_compile=False, batch_size=25))
-  def test_with_the_exact_posterior_in_the_family(
-      self, jit_compile, batch_size, **error):
+  def test_with_the_exact_posterior_in_the_family(self):
     """All of the gap is amortization: LinearGaussian has a diagonal p(z|x)."""
-    exact = LinearGaussian(**error)
+    exact = LinearGaussian(factor=0.6, shift=-1.0)
     x = exact.draw(_N)
     gaps = inference_gaps(
-        exact.model, exact.dataset(_N, batch_size),
-        Estimate(exact.log_evidence(x)), num_samples=1500,
-        jit_compile=jit_compile)
+        exact.model, exact.dataset(_N, 25), Estimate(exact.log_evidence(x)),
+        num_samples=1500, jit_compile=False)
     self._assert_within(gaps.amortization_gap, exact.gap())
     self.assertLess(gaps.amortization_gap.standard_error, 0.02)
     # log p(x, z) − log q(z|x) is log p(x) at any z: no noise is left.

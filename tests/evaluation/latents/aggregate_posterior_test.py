@@ -6,6 +6,7 @@ from scipy import special
 import tensorflow as tf
 import tf_keras
 
+from tests.eager_case import EagerCase
 from tests.linear_graphs import LinearModel
 from tests.linear_graphs import log_density
 from tests.linear_graphs import THREE_LATENTS
@@ -22,7 +23,7 @@ def _model(text):
       GraphicalModel.parse(*text), (2, 2, 1), 'mlp', (4,), (5,), num_classes=2)
 
 
-class LogAggregatePosteriorTest(tf.test.TestCase, parameterized.TestCase):
+class LogAggregatePosteriorTest(EagerCase, parameterized.TestCase):
 
   @parameterized.named_parameters(
       ('one_latent', ('z:2',), [0] * _N),

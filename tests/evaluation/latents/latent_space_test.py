@@ -12,6 +12,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tests.eager_case import EagerCase
 from tests.linear_gaussian import LATENT
 from tests.linear_gaussian import LinearGaussian
 from tests.linear_gaussian import SIZE
@@ -65,7 +66,7 @@ def _labelled(n):
       'y': np.eye(2, dtype=np.float32)[rng.integers(0, 2, size=n)]}).batch(16)
 
 
-class LatentTest(tf.test.TestCase):
+class LatentTest(EagerCase):
 
   def test_active_units_and_kl_are_exact(self):
     exact, space = _measured(norms=(2.0, 0.2, 0.0))
@@ -87,6 +88,7 @@ class LatentTest(tf.test.TestCase):
   def test_latents_alone_are_those_of_the_latent_space(self):
     exact, space = _measured()
     for compiles in (False, True):
+      tf.config.run_functions_eagerly(False)
       latent = measure_latents(
           exact.model, exact.dataset(2000, 400), compiles=compiles)['z']
       self.assertAllClose(latent.to_dict(), space.latents['z'].to_dict(),
@@ -139,7 +141,7 @@ class LatentTest(tf.test.TestCase):
                         space.latents['z2'].kl.mean, rtol=1e-4)
 
 
-class LatentSpaceTest(tf.test.TestCase, parameterized.TestCase):
+class LatentSpaceTest(EagerCase, parameterized.TestCase):
 
   @parameterized.parameters(dict(), dict(factor=0.5, shift=0.3))
   def test_of_the_data_set_against_quadrature(self, factor=1.0, shift=0.0):
@@ -228,6 +230,7 @@ class LatentSpaceTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_under_xla_and_on_some_of_the_examples(self):
     exact, space = _measured()
+    tf.config.run_functions_eagerly(False)
     part = latent_space(
         exact.model, exact.dataset(2000, 400), num_draws=300, seed=3,
         jit_compile=True)

@@ -6,6 +6,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from tests.eager_case import EagerCase
 from tests.models import small_vae
 from tests.models.small_vae import data
 from tests.models.small_vae import labels
@@ -37,7 +38,7 @@ _MEASURES = {
 _vae = functools.cache(small_vae.vae)  # Where no weight changes.
 
 
-class ExamplesTest(tf.test.TestCase, parameterized.TestCase):
+class ExamplesTest(EagerCase, parameterized.TestCase):
 
   @parameterized.product(measure=list(_MEASURES), bad=[
       'labels', 'unbatched', 'shape', 'gray', 'kind'])

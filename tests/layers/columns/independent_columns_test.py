@@ -134,7 +134,7 @@ class IndependentColumnsTest(parameterized.TestCase, tf.test.TestCase):
     tf_keras.utils.set_random_seed(0)
     model = image_vae('z:2', (9,), likelihood=IndependentColumns(
         columns=_COLUMNS), network='resnet', hidden_units=(4, 3))
-    model.compile('sgd')
+    model.compile('sgd', run_eagerly=True)
     loss = model.fit(np.tile(_X, (10, 1)), verbose=0).history['loss']
     self.assertTrue(np.isfinite(loss).all())
     path = os.path.join(self.create_tempdir().full_path, 'model.keras')

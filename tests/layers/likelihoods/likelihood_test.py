@@ -73,8 +73,8 @@ class LikelihoodTest(tf.test.TestCase, parameterized.TestCase):
 
   # The Bernoulli's is in tests/models/vae_test.py.
   @parameterized.named_parameters(*[family for family in _FAMILIES if family[
-      0] in ('continuous_bernoulli', 'normal_shared', 'logistic_mixture',
-             'poisson', 'negative_binomial_shared')])
+      0] in ('continuous_bernoulli', 'logistic_mixture',
+             'negative_binomial_shared')])
   def test_vae_trains_under_xla(self, cls, settings, count, make, _):
     x, model = _data(8, make), _vae(cls(_SHAPE, **settings), count)
     before = model.get_weights()
@@ -96,7 +96,9 @@ class LikelihoodTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(loaded(z).mean(), model.decoder(z).mean())
     self.assertAllEqual(loaded(z).log_prob(x), model.decoder(z).log_prob(x))
 
-  @parameterized.named_parameters(*_LEARNED)
+  # Of a family with several forms, the one of the most parameters.
+  @parameterized.named_parameters(*[family for family in _LEARNED if family[
+      0] not in ('normal_shared', 'logistic', 'negative_binomial_shared')])
   def test_graph_of_unknown_batch_size(self, cls, settings, count, make, _):
     x, layer = _data(5, make), cls(_SHAPE, **settings)
     # Weights, as a decoder has them: TFP's samplers mind under XLA.

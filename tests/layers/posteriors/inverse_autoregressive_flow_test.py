@@ -71,14 +71,14 @@ def _log_density(layer, row, start):
 
 class InverseAutoregressiveFlowTest(tf.test.TestCase, parameterized.TestCase):
 
-  @parameterized.product(base=['normal_diag', 'normal_tril'], size=[1, 3],
-                         jit_compile=[False, True])
+  @parameterized.parameters(
+      ('normal_diag', 1), ('normal_tril', 1), ('normal_diag', 3),
+      ('normal_tril', 3), ('normal_tril', 3, True))
   def test_density_is_that_of_the_transformed_normal(
-      self, base, size, jit_compile):
+      self, base, size, jit_compile=False):
     layer = _layer(size, base)
     params = _parameters(layer)
 
-    @tf.function(jit_compile=jit_compile)
     def draw(params, seed):
       posterior = layer.distribution(params)
       z = posterior.sample(seed=seed)
@@ -87,6 +87,8 @@ class InverseAutoregressiveFlowTest(tf.test.TestCase, parameterized.TestCase):
               layer.distribution(params).log_prob(tf.identity(z) + 0.0),
               posterior.bijector.inverse(tf.identity(z)))
 
+    if jit_compile:
+      draw = tf.function(draw, jit_compile=True)
     z, log_prob, uncached, start = draw(params, tf.constant([0, 1]))
     for row in range(len(params)):
       self.assertAllClose(
@@ -96,14 +98,11 @@ class InverseAutoregressiveFlowTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(log_prob[row], expected, atol=1e-3)
       self.assertAllClose(uncached[row], expected, atol=1e-3)
 
-  @parameterized.parameters(False, True)
-  def test_density_broadcasts(self, jit_compile):
+  def test_density_broadcasts(self):
     layer = _layer(2)
     params = _parameters(layer, 4)
     z = np.random.default_rng(2).normal(size=(5, 1, 2)).astype(np.float32)
-    density = tf.function(
-        lambda z: layer.distribution(tf.constant(params)).log_prob(z),
-        jit_compile=jit_compile)
+    density = layer.distribution(tf.constant(params)).log_prob
     for row in range(4):
       expected = layer.distribution(params[row:row + 1]).log_prob(z)[:, 0]
       self.assertAllClose(density(z)[:, row], expected, rtol=1e-5)
@@ -167,8 +166,7 @@ class InverseAutoregressiveFlowTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllGreater(np.abs(by_params[:, :3]), 0)
     self.assertAllGreater(np.abs(by_params[:, -_CONTEXT:]).max(axis=1), 0)
 
-  @parameterized.parameters(False, True)
-  def test_trains_under_fit_and_its_networks_move(self, jit_compile):
+  def test_trains_under_fit_and_its_networks_move(self):
     tf_keras.utils.set_random_seed(0)
     layer = InverseAutoregressiveFlow(
         2, hidden_units=(5,), context_size=3,
@@ -181,7 +179,7 @@ class InverseAutoregressiveFlowTest(tf.test.TestCase, parameterized.TestCase):
         tf_keras.Sequential([
             tf_keras.layers.Dense(4, input_shape=[2]),
             tfvae.layers.IndependentNormal([4], 1.0)]))
-    model.compile('adam', jit_compile=jit_compile)
+    model.compile('adam', jit_compile=True)
     before = layer.get_weights()
     x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
     model.fit(x, batch_size=20, epochs=2, verbose=0)
@@ -189,8 +187,8 @@ class InverseAutoregressiveFlowTest(tf.test.TestCase, parameterized.TestCase):
       self.assertNotAllEqual(old, new)
     path = os.path.join(self.get_temp_dir(), 'model.keras')
     model.save(path)
-    self.assertAllEqual(tf_keras.models.load_model(path).predict(x, verbose=0),
-                        model.predict(x, verbose=0))
+    self.assertAllEqual(
+        tf_keras.models.load_model(path)(x).mean(), model(x).mean())
 
   @parameterized.parameters(
       ({'event_size': 0}, 'event_size=0'), ({'num_flows': 0}, 'num_flows=0'),

@@ -172,18 +172,17 @@ def _first_of_branch(model):
   return hidden
 
 
-class VAETest(tf.test.TestCase, parameterized.TestCase):
+class VAETest(tf.test.TestCase):
 
-  @parameterized.parameters(('float32', False), ('mixed_bfloat16', True))
-  def test_trains_is_saved_and_loaded(self, policy, jit_compile):
+  def test_trains_is_saved_and_loaded_with_mixed_precision_under_xla(self):
     self.addCleanup(tf_keras.mixed_precision.set_global_policy, 'float32')
-    tf_keras.mixed_precision.set_global_policy(policy)
+    tf_keras.mixed_precision.set_global_policy('mixed_bfloat16')
     tf_keras.utils.set_random_seed(0)
     model = image_vae('z:3', _IMAGE, 'resnet', (4,), activation='swish')
     tf_keras.mixed_precision.set_global_policy('float32')
     patterns = np.random.default_rng(0).integers(2, size=(2, *_IMAGE))
     x = np.float32(np.repeat(patterns, 10, axis=0))
-    model.compile(tf_keras.optimizers.Adam(0.01), jit_compile=jit_compile)
+    model.compile(tf_keras.optimizers.Adam(0.01), jit_compile=True)
     before = model.get_weights()
     elbos = model.fit(x, batch_size=10, epochs=20, verbose=0).history['elbo']
     self.assertGreater(elbos[-1], elbos[0] + 10)
@@ -193,8 +192,7 @@ class VAETest(tf.test.TestCase, parameterized.TestCase):
     model.save(path)
     loaded = tf_keras.models.load_model(path)  # In safe mode.
     # Half-precision sums depend on how threads divide them.
-    tolerance = 1e-5 if policy == 'float32' else 0.02
-    self.assertAllClose(loaded(x).mean(), model(x).mean(), atol=tolerance)
+    self.assertAllClose(loaded(x).mean(), model(x).mean(), atol=0.02)
 
 
 if __name__ == '__main__':

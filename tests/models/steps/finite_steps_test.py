@@ -35,8 +35,7 @@ def _scaled(optimizer, scale):
 class FiniteStepsTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.named_parameters(
-      ('plain', False, 1, 1), ('compiled', True, 1, 6),
-      ('mirrored', True, 2, 1))
+      ('compiled', True, 1, 6), ('mirrored', True, 2, 1))
   def test_bad_batches_leave_no_trace(self, jit, replicas, per_execution):
     # Without collectives, whose keys models of all sizes in a process share.
     strategy = (tf.distribute.MirroredStrategy(

@@ -73,7 +73,7 @@ class DrawGraphTest(parameterized.TestCase, tf.test.TestCase):
   def test_nothing_overlaps(self, texts):
     self._assert_clear(GraphicalModel.parse(**texts))
 
-  @parameterized.parameters(*range(8))
+  @parameterized.parameters(*range(4))
   def test_nothing_overlaps_in_random_graphs(self, seed):
     self._assert_clear(_random_graph(np.random.default_rng(seed)))
 
