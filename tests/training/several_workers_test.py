@@ -24,8 +24,10 @@ _PATH = os.pathsep.join([str(pathlib.Path(__file__).parents[2]), *sys.path])
 # train_main.py, which leaves the weights of this process next to the workdir.
 _PROGRAM = """
 import json, os, sys
+from unittest import mock
 import numpy as np
 from tfvae import __main__
+from tfvae.training import train
 from tfvae.training.fit import fitting
 
 task = json.loads(os.environ['TF_CONFIG'])['task']
@@ -37,6 +39,7 @@ def fit(model, *arguments):
   return result
 
 fitting.fit, original = fit, fitting.fit
+fitting.TensorBoard = train.write_report = mock.MagicMock()
 if 'parameter_server' in str(sys.argv):  # As on a machine of one core.
   os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 __main__.run()
