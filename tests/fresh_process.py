@@ -6,6 +6,7 @@ that build on it, has initialized none of them, and has not imported tfvae.
 
 import atexit
 from collections.abc import Mapping, Sequence
+import gc
 import multiprocessing
 import os
 import pathlib
@@ -69,6 +70,8 @@ def _run(arguments: list[str], output: str, errors: str,
     file = os.open(path, os.O_WRONLY | os.O_APPEND)
     os.dup2(file, descriptor)
     os.close(file)
+  gc.freeze()  # What is imported stays; see conftest.py.
+  gc.set_threshold(50_000, 20, 20)
   sys.orig_argv = [sys.executable, *arguments]
   kind, *rest = arguments
   sys.argv = arguments if kind[0] != '-' else [kind, *rest[1:]]

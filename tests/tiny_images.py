@@ -11,7 +11,7 @@ IMAGE_SHAPE = (4, 4, 1)
 
 # Numbers of training and test images by variant.
 _SIZES = {'labeled': (40, 20), 'one_class': (40, 20), 'unlabeled': (40, 20),
-          'few': (8, 20), 'one_test_image': (40, 1), 'rare_factor': (40, 20)}
+          'few': (8, 1), 'rare_factor': (40, 20)}
 
 
 class TfvaeTestTiny(tfds.core.GeneratorBasedBuilder):

@@ -19,10 +19,10 @@ from tfvae.serving.tflite import export_tflite
 _CASES = [dict(zip(
     ('graph', 'posterior', 'likelihood', 'network', 'prior'), case, strict=True
 )) for case in [
-    ('ladder', 'iaf_tril', 'continuous_bernoulli', 'resnet', 'vamp'),
-    ('ladder, precision_weighted', 'normal_diag', 'negative_binomial', 'mlp',
+    ('ladder, precision_weighted', 'normal_diag', 'negative_binomial', 'conv',
      'maf'),
-    ('conditional', 'normal_tril', 'discretized_logistic', 'conv', 'mixture')]]
+    ('conditional', 'iaf_tril', 'continuous_bernoulli', 'resnet', 'mixture'),
+    ('vae', 'normal_tril', 'discretized_logistic', 'mlp', 'vamp')]]
 
 # For `reused_case`; the batch is none that the converter has seen.
 _PROGRAM = """

@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import shutil
+from unittest import mock
 
 from absl.testing import parameterized
 import numpy as np
@@ -20,6 +21,7 @@ from tfvae.training import sample_run
 from tfvae.training import train_and_evaluate
 from tfvae.training import write_data_page
 from tfvae.training import write_schema
+from tfvae.training.fit import fitting
 
 _SMALL = dict(latents='z:2', hidden_units=(8,), epochs=2, batch_size=30,
               jit='false', learning_rate=0.01, eval_importance_samples=2,
@@ -55,7 +57,8 @@ class TableRunTest(parameterized.TestCase, tf.test.TestCase):
     cls.frame.to_csv(cls.path, index=False)
     cls.workdir = os.path.join(cls.directory, 'run')
     cls.config = Config(dataset=cls.path, **_SMALL)
-    cls.metrics = train_and_evaluate(cls.config, cls.workdir)
+    with mock.patch.object(fitting, 'TensorBoard'):
+      cls.metrics = train_and_evaluate(cls.config, cls.workdir)
 
   def test_figures_of_each_column(self):
     columns = self.metrics['columns']

@@ -24,6 +24,7 @@ from tfvae.training import define_flags
 from tfvae.training import parse_flags
 from tfvae.training import train
 from tfvae.training import train_and_evaluate
+from tfvae.training.fit import fitting
 
 _PROGRAM = pathlib.Path(__file__).parents[2] / 'train_main.py'
 
@@ -48,7 +49,8 @@ def _weights(workdir):
 
 def _train(config, workdir):
   """Runs without the evaluation, which is a function of the weights."""
-  with mock.patch.object(train, '_evaluate'):
+  with (mock.patch.object(train, '_evaluate'),
+        mock.patch.object(fitting, 'TensorBoard')):
     train_and_evaluate(config, workdir)
 
 
@@ -152,15 +154,12 @@ class TrainAndEvaluateTest(tf.test.TestCase, parameterized.TestCase):
       train_and_evaluate(
           _config(self.data_dir, latents='z:3', epochs=3), self.finished)
 
-  def test_two_runs_are_bit_identical_and_seeds_differ(self):
-    workdirs = [self.finished]
-    for seed in (0, 1):
-      workdirs.append(f'{self._workdir()}{seed}')
-      _train(_config(self.data_dir, seed=seed), workdirs[-1])
-    weights = [_weights(workdir) for workdir in workdirs]
-    for first, second, other in zip(*weights, strict=True):
+  def test_two_runs_are_bit_identical(self):
+    workdir = self._workdir()
+    _train(self.config, workdir)
+    for first, second in zip(
+        _weights(self.finished), _weights(workdir), strict=True):
       self.assertAllEqual(first, second)
-      self.assertNotAllClose(first, other)
 
   def test_batch_larger_than_the_data(self):
     workdir = self._workdir()

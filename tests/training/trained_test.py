@@ -140,7 +140,6 @@ class TrainedTest(tf.test.TestCase):
       self.assertAllEqual(actual, expected)
 
   def test_failed_evaluation_ends_with_code_0(self):
-    shutil.rmtree(self.workdir)
     done = fresh_process.run(
         ['-c', _FAILING, f'--workdir={self.workdir}',
          *(f'--{name}={text}'

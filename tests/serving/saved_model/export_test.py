@@ -247,17 +247,17 @@ class KilledExportTest(tf.test.TestCase):
       self.assertEqual(contents, self.loaded[path.name])  # All of it, or none.
     return sorted(versions)
 
-  def test_killed_twenty_times_never_leaves_what_does_not_load(self):
+  def test_killed_at_any_time_never_leaves_what_does_not_load(self):
     self._start()
     self.assertEqual(self._export()[0], 0)
     shutil.copytree(self.base / '1', self.base / '2')
     status, [seconds, operations] = self._export()
     self.assertEqual(status, 0)
     rng = np.random.default_rng(0)
-    # Ten of each kind, spread over the whole of an export, in any order.
-    parts = (np.arange(10) + rng.random(10)) / 10
-    kills = [{'seconds': seconds * part} for part in parts] + [
-        {'operation': 1 + int(operations * part)} for part in parts]
+    # After some time, and before an operation of each phase, in any order.
+    kills = [{'seconds': seconds * part} for part in (0.3, 0.6)] + [
+        {'operation': 1 + int(operations * part)}
+        for part in (0.2, 0.5, 0.75, 0.95)]
     phases, statuses = [], []
     with CppLoader() as loader:
       versions = self._check_versions(loader)
@@ -271,8 +271,8 @@ class KilledExportTest(tf.test.TestCase):
     self.assertEqual(last, [versions[-1], versions[-1] + 1])
     self.assertCountEqual(os.listdir(self.base), map(str, last))
     self.assertContainsSubset(['writing', 'syncing', 'removing'], phases)
-    # Some end by themselves where it is faster than it was.
-    self.assertGreaterEqual(statuses.count(-signal.SIGKILL), 15)
+    # One after a time ends by itself where it is faster than it was.
+    self.assertGreaterEqual(statuses.count(-signal.SIGKILL), 4)
 
   def _phase(self, before, versions, old_temporaries):
     """Returns what an export was at when it was killed."""

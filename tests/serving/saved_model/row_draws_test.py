@@ -112,21 +112,31 @@ def _seeds(n):
       -2**31, 2**31, size=[n, 2]).astype(np.int32)
 
 
-def _sampler(distribution_of):
-  """Returns a graph from rows and their seeds, of any number, to draws."""
+@functools.cache  # Two tests draw from each case.
+def _sampler(case):
+  """Returns a graph from rows and their seeds, of any number, to draws.
+
+  Args:
+    case: Name of a case.
+
+  Returns:
+    The graph, and the case's function from rows to their distribution.
+  """
+  distribution_of = _CASES[case]()
+
   @tf.function(input_signature=[tf.TensorSpec([None], tf.int32),
                                 tf.TensorSpec([None, 2], tf.int32)])
   def draw(rows, seeds):
     return RowSeededSample(seeds)(distribution_of(rows))
 
-  return draw
+  return draw, distribution_of
 
 
 class RowSeededSampleTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.named_parameters((name, name) for name in _CASES)
   def test_a_row_draws_the_same_in_every_batch(self, case):
-    draw = _sampler(_CASES[case]())
+    draw, _ = _sampler(case)
     rows, seeds = np.arange(_ROWS), _seeds(_ROWS)
     expected = draw(rows, seeds)
     self.assertAllEqual(draw(rows, seeds), expected)
@@ -139,8 +149,8 @@ class RowSeededSampleTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.named_parameters((name, name) for name in _CASES)
   def test_draws_have_the_distribution(self, case):
-    n, distribution_of = 1000, _CASES[case]()
-    draws = _sampler(distribution_of)(np.zeros(n, np.int32), _seeds(n))
+    n, (draw, distribution_of) = 1000, _sampler(case)
+    draws = draw(np.zeros(n, np.int32), _seeds(n))
     # TFP's sampler, with one seed for all.
     expected = distribution_of([0]).sample(n, seed=[1, 2])
     draws, expected = np.reshape(draws, [n, -1]), np.reshape(expected, [n, -1])

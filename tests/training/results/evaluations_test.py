@@ -5,9 +5,9 @@ import dataclasses
 import io
 import json
 import os
-import pathlib
 import shutil
 from unittest import mock
+import warnings
 
 from absl import flags
 from absl.testing import parameterized
@@ -15,12 +15,12 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tests import fresh_process
 from tests import tiny_images
 from tfvae import data
 from tfvae import evaluation
 from tfvae.evaluation import MEASURES
 from tfvae.training import Config
+from tfvae.training import config_from_flags
 from tfvae.training import define_flags
 from tfvae.training import evaluate_run
 from tfvae.training import parse_flags
@@ -28,16 +28,14 @@ from tfvae.training import report_run
 from tfvae.training import train
 from tfvae.training import train_and_evaluate
 from tfvae.training import TrainingInterruptedError
+from tfvae.training.command_line import MODES
+from tfvae.training.fit import fitting
+from tfvae.training.fit.images import load_images
+from tfvae.training.results import evaluations
+from tfvae.training.results.subject import Run
 
-_PROGRAM = pathlib.Path(__file__).parents[3] / 'train_main.py'
 _COSTLY = {'eval_ais_steps': 4, 'eval_ais_chains': 2,
            'eval_costly_examples': 3, 'eval_simulations': 100}
-# The program, which finds the data set of the test.
-_CONDITIONAL = """
-from tests import tiny_images
-from tfvae.__main__ import run
-run()
-"""
 
 
 class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
@@ -71,14 +69,15 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(Config(
         evaluations=names[::-2]).evaluation.chosen(), names[1::2])
 
-  def test_adds_without_losing_what_is_there(self):
+  def test_adds_all_others_without_losing_what_is_there(self):
     before = self._written()
     self.assertContainsSubset(
         ['test', 'train', 'importance_weighted', 'latent_space'], before)
     self.assertNotIn('calibration', before)
+    added = [name for name in MEASURES if name != 'latent_space']
     config = dataclasses.replace(
-        self.config, evaluations=('importance_weighted', 'calibration'),
-        eval_importance_samples=9, eval_simulations=100)
+        self.config, evaluations=tuple(added), eval_importance_samples=9,
+        **_COSTLY)
     metrics = evaluate_run(config, self.workdir)
     self.assertEqual(self._written(), metrics)
     self.assertEqual(metrics['latent_space'], before['latent_space'])
@@ -88,20 +87,9 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
     # The number of the most samples stands for the test set.
     self.assertEqual(metrics['test']['iwae_samples'], 9)
     self.assertEqual(metrics['test']['elbo'], before['test']['elbo'])
-    # And with fewer it still does.
-    metrics = evaluate_run(dataclasses.replace(
-        config, evaluations=('importance_weighted',),
-        eval_importance_samples=2), self.workdir)
-    self.assertEqual(metrics['test']['iwae_samples'], 9)
-    self.assertContainsSubset(
-        ['K=2', 'K=5', 'K=9'], metrics['importance_weighted'])
-
-  def test_all_of_them(self):
-    metrics = evaluate_run(dataclasses.replace(
-        self.config, evaluations=('all',), **_COSTLY), self.workdir)
     self.assertEqual(metrics['disentanglement'],
                      {'not_computed': 'the data set has no factors'})
-    for name in set(MEASURES) - {
+    for name in set(added) - {
         'importance_weighted', 'disentanglement', 'columns'}:
       self.assertGreaterEqual(metrics[name]['seconds'], 0)
     gaps = metrics['gaps']
@@ -115,6 +103,14 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
         metrics['representation']['linear_probe_accuracy'], 0.1, 1.0)
     histogram = np.asarray(metrics['calibration']['rank_histograms']['z'])
     self.assertAllEqual(histogram.sum(axis=-1), [100, 100])
+    # With fewer samples, the number of the most still stands.
+    with mock.patch.object(train, 'write_report'):
+      metrics = evaluate_run(dataclasses.replace(
+          config, evaluations=('importance_weighted',),
+          eval_importance_samples=2), self.workdir)
+    self.assertEqual(metrics['test']['iwae_samples'], 9)
+    self.assertContainsSubset(
+        ['K=2', 'K=5', 'K=9'], metrics['importance_weighted'])
 
   def test_blocks_are_what_the_library_gives(self):
     model = tf_keras.models.load_model(
@@ -154,9 +150,10 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
     # On one set of images, and on average, −ELBO is the larger bound.
     self.assertGreater(-block['elbo'] + 0.5, block['iwae_nll'])
     # With all images it is the ELBO of the test set.
-    metrics = evaluate_run(dataclasses.replace(
-        self.config, evaluations=('importance_weighted',),
-        eval_importance_samples=2, eval_importance_examples=0), self.workdir)
+    with mock.patch.object(train, 'write_report'):
+      metrics = evaluate_run(dataclasses.replace(
+          self.config, evaluations=('importance_weighted',),
+          eval_importance_samples=2, eval_importance_examples=0), self.workdir)
     self.assertAllClose(
         metrics['importance_weighted']['K=2']['elbo'], test['elbo'], rtol=1e-6)
     # Of the NLLs the one of the most images stands for the test set.
@@ -182,10 +179,11 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
     with open(os.path.join(self.workdir, 'report', 'index.html'),
               encoding='utf-8') as file:
       self.assertIn('RuntimeError: out of', file.read())
-    metrics = evaluate_run(self.config, self.workdir)
+    with mock.patch.object(train, 'write_report'):
+      metrics = evaluate_run(dataclasses.replace(
+          self.config, evaluations=('importance_weighted',)), self.workdir)
     self.assertEqual(
         metrics['importance_weighted'].keys(), {'K=5'})
-    self.assertNotIn('not_computed', metrics['latent_space'])
 
   def test_failed_report_costs_no_figures(self):
     config = dataclasses.replace(
@@ -237,35 +235,38 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
       run(dataclasses.replace(self.config, epochs=3), self.workdir)
 
   def test_command_line_takes_the_flags_of_the_run(self):
-    done = fresh_process.run([
-        _PROGRAM, f'--workdir={self.workdir}', '--mode=evaluate',
-        '--evaluations=importance_weighted', '--eval_importance_samples=7'])
-    self.assertEqual(done.returncode, 0, done.stderr)
-    self.assertIn('K=7', self._written()['importance_weighted'])
+    flag_values = flags.FlagValues()
+    define_flags(flag_values)
+    parse_flags([
+        'train_main.py', f'--workdir={self.workdir}', '--mode=evaluate',
+        '--evaluations=importance_weighted', '--eval_importance_samples=7'],
+                flag_values)
+    self.assertEqual(config_from_flags(flag_values).flat(), self.config.flat(
+        ) | {'evaluations': ('importance_weighted',),
+             'eval_importance_samples': 7})
+    self.assertIs(MODES[flag_values.mode], evaluate_run)
 
-  def test_conditional_model_from_the_command_line(self):
+  def test_conditional_model(self):
     data_dir = self.create_tempdir().full_path
-    name = tiny_images.prepare(data_dir)
-    workdir = os.path.join(data_dir, 'run')
-    done = fresh_process.run([
-        '-c', _CONDITIONAL, f'--workdir={workdir}', f'--data_dir={data_dir}',
-        f'--dataset={name}', '--preset=conditional', '--latents=z:2',
-        '--hidden_units=4', '--epochs=1', '--jit=false', '--export=false',
-        '--evaluations=all', '--eval_importance_samples=2',
-        *(f'--{key}={value}' for key, value in _COSTLY.items())])
-    self.assertEqual(done.returncode, 0, done.stderr)
-    with open(os.path.join(workdir, 'metrics.json'), encoding='utf-8') as file:
-      metrics = json.load(file)
+    # The annealed bounds are among the gaps.
+    config = Config(
+        dataset=tiny_images.prepare(data_dir), data_dir=data_dir,
+        preset='conditional', latents='z:2', hidden_units=(4,), jit='false',
+        evaluations=tuple(name for name in MEASURES if name != 'annealed'),
+        eval_importance_samples=2, **_COSTLY)
+    images = load_images(config)
+    model = fitting.build(config, images)
+    with warnings.catch_warnings():
+      warnings.simplefilter('error', RuntimeWarning)
+      metrics = evaluations.evaluate(Run(model, config, images), {})
     self.assertEqual(
-        {name for name in MEASURES if 'not_computed' in metrics[name]},
+        {name for name in metrics if 'not_computed' in metrics[name]},
         {'representation', 'disentanglement', 'columns'})
     self.assertIn('q has the parent y',
                   metrics['representation']['not_computed'])
     self.assertAllEqual(np.sum(
         metrics['calibration']['rank_histograms']['z'], axis=-1), [100, 100])
     self.assertEqual(metrics['gaps']['examples'], 3)
-    self.assertIn('test elbo: ', done.stdout)
-    self.assertNotIn('RuntimeWarning', done.stderr)
 
   def test_command_line_refuses_a_directory_without_a_run(self):
     flag_values = flags.FlagValues()

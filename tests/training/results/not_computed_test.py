@@ -14,8 +14,6 @@ from tfvae.training import Config
 from tfvae.training import train_and_evaluate
 from tfvae.training.fit import fitting
 
-_DEFAULT = ('importance_weighted', 'latent_space', 'representation')
-
 
 class RunTest(tf.test.TestCase, parameterized.TestCase):
 
@@ -25,8 +23,9 @@ class RunTest(tf.test.TestCase, parameterized.TestCase):
     cls.data_dir = cls().create_tempdir().full_path
 
   @parameterized.parameters(
-      ('few', _DEFAULT, {'representation': '`num_neighbors` must be'}),
-      ('one_test_image', _DEFAULT, {'latent_space': 'needs at least two'}),
+      ('few', ('importance_weighted', 'latent_space', 'representation'),
+       {'representation': '`num_neighbors` must be',
+        'latent_space': 'needs at least two'}),
       ('rare_factor', ('representation', 'disentanglement'),
        {'disentanglement': 'must occur at least twice'}))
   def test_ends_with_all_that_can_be_computed(
@@ -66,7 +65,7 @@ class RunTest(tf.test.TestCase, parameterized.TestCase):
                     re.sub('</?code>', '', page))
       # It is said before the training, too.
       self.assertIn(f'{name} will not be computed: ', '\n'.join(said))
-    if variant == 'one_test_image':
+    if variant == 'few':  # One test image.
       self.assertIsNone(metrics['test']['elbo_standard_error'])
       self.assertIn('not available', page)
     self.assertNotIn('report', metrics)
