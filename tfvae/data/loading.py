@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 import math
 import os
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.opening import open_data_set
@@ -65,8 +67,8 @@ class ImageData:
     return self.train.images.shape[1:]
 
 
-def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
-                | pd.DataFrame),
+def load(name: (str | os.PathLike[str] | np.ndarray | sparse.sparray
+                | sparse.spmatrix | Mapping[str, Any] | pd.DataFrame | Any),
          data_dir: str | None = None, train_split: str = 'train',
          validation_split: str | None = None, test_split: str = 'test',
          validation_fraction: float = 0.1, image_key: str = 'image',
@@ -77,7 +79,7 @@ def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
          background: str = 'white', skip_corrupt: bool = False,
          schema: str | os.PathLike[str] | None = None,
          missing: str = 'refuse') -> ImageData:
-  """Loads a data set of TFDS, a folder of images, arrays, or a table.
+  """Loads a data set of TFDS, a folder of images, numbers, or a table.
 
   `name` is one of:
 
@@ -86,8 +88,9 @@ def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
   - a directory of a data set that TFDS prepared;
   - a folder of images, with a subfolder for each class, or with subfolders
     'train', 'validation' and 'test', or with images only;
-  - a `.npy` or `.npz` file, an array, or a dictionary of arrays: 'x', 'y',
-    'x_test', 'y_test', …;
+  - a `.npy` or `.npz` file, an array, a sparse matrix of SciPy whose rows are
+    examples, or a dictionary of these: 'x', 'y', 'x_test', 'y_test', …;
+  - an `anndata.AnnData`, or a `.h5ad` file, if anndata is installed;
   - a `.csv`, `.tsv` or `.parquet` file, a folder of them, such as 'train.csv'
     and 'test.csv', or a data frame of pandas.
 
@@ -107,15 +110,17 @@ def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
   dsprites, shapes3d and smallnorb.
 
   Args:
-    name: Name, path or arrays.
+    name: Name, path or object.
     data_dir: Directory of TFDS; by default `~/tensorflow_datasets`.
     train_split: Split expression, such as 'train' or 'train[:90%]'.
     validation_split: Split expression, or None for the rule above.
     test_split: Split expression.
     validation_fraction: Fraction of the training split that is held out for
       validation, between 0 and 1.
-    image_key: Name of the image feature, or of the array of x.
-    label_key: Name of the label feature, array or column; None for no labels.
+    image_key: Name of the image feature, of the array of x, or of a layer of
+      an annotated matrix.
+    label_key: Name of the label feature, array or column, of `adata.obs` for an
+      annotated matrix; None for no labels.
       The default, 'label', may be missing, and stands for 'y' of arrays. A
       factor can be the label. The column of the labels is not part of x.
     seed: Integer that fixes which rows are held out.

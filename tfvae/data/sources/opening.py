@@ -8,7 +8,12 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
+from tfvae.data.sources.arrays.annotated import annotated_data
+from tfvae.data.sources.arrays.annotated import EXTENSION as ANNOTATED
+from tfvae.data.sources.arrays.annotated import is_annotated
+from tfvae.data.sources.arrays.annotated import open_annotated
 from tfvae.data.sources.arrays.array_data import ArrayData
 from tfvae.data.sources.arrays.files import load_arrays
 from tfvae.data.sources.images.decoding import ImageFormat
@@ -21,7 +26,7 @@ from tfvae.data.sources.tfds.builders import is_registered
 from tfvae.data.sources.tfds.tfds_source import TfdsDataSet
 from tfvae.tables import Schema
 
-_ARRAY_EXTENSIONS = ('.npy', '.npz')
+_ARRAY_EXTENSIONS = ('.npy', '.npz', ANNOTATED)
 _DEFAULT_FORM = ImageFormat()
 
 
@@ -38,9 +43,7 @@ class Opened(Protocol):
 
 
 def open_data_set(
-    name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
-           | pd.DataFrame),
-    data_dir: str | None = None, image_key: str = 'image',
+    name: Any, data_dir: str | None = None, image_key: str = 'image',
     label_key: str | None = 'label', form: ImageFormat = _DEFAULT_FORM,
     skip_corrupt: bool = False, verify: bool = False,
     schema: str | None = None, missing: str = 'refuse') -> Opened:
@@ -48,11 +51,11 @@ def open_data_set(
 
   Args:
     name: Name of TFDS; directory of a data set that TFDS prepared; folder of
-      images; `.npy` or `.npz` file; array; arrays by name; table, or folder of
-      tables; or data frame.
+      images; `.npy`, `.npz` or `.h5ad` file; array or sparse matrix; these by
+      name; annotated matrix; table, or folder of tables; or data frame.
     data_dir: Directory of TFDS.
-    image_key: Name of the feature or array of x.
-    label_key: Name of the feature or array of labels, or None.
+    image_key: Name of the feature, array or layer of x.
+    label_key: Name of the feature, array or column of labels, or None.
     form: Size and channels of images in a folder.
     skip_corrupt: Whether unreadable images in a folder are left out.
     verify: Whether the images of a folder are decoded now.
@@ -85,12 +88,12 @@ def open_data_set(
                   'has an effect for a table only', name)
   if is_frame:
     return TableData.of(name, schema, label_key, missing)
-  if isinstance(name, np.ndarray):
+  if is_annotated(name):
+    return annotated_data('annotated matrix', name, image_key, label_key)
+  if isinstance(name, np.ndarray) or sparse.issparse(name):
     return ArrayData('array', {'x': name}, image_key, label_key)
   if isinstance(name, Mapping):
-    return ArrayData('arrays', {key: np.asarray(value)
-                                for key, value in name.items()},
-                     image_key, label_key)
+    return ArrayData('arrays', name, image_key, label_key)
   name = os.fspath(name)
   path = os.path.expanduser(name)
   if is_folder:
@@ -98,6 +101,8 @@ def open_data_set(
   if names_array(path):
     _check_exists(path)
     stem = os.path.splitext(os.path.basename(path))[0]
+    if path.lower().endswith(ANNOTATED):
+      return annotated_data(stem, open_annotated(path), image_key, label_key)
     return ArrayData(stem, load_arrays(path), image_key, label_key)
   if is_path_of_table:
     _check_exists(path)

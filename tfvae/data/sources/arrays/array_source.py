@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tfvae.data.sources.arrays.rows import Rows
 from tfvae.data.sources.data_set import cache_directory
 from tfvae.data.sources.source import ExampleSpec
 from tfvae.data.sources.source import Files
@@ -23,7 +24,7 @@ class ArraySource(Source):
   has_digest = True
 
   def __init__(self, name: str, full_name: str, split: str, key: str,
-               arrays: Sequence[np.ndarray], rows: np.ndarray,
+               arrays: Sequence[Rows], rows: np.ndarray,
                label: LabelSpec | None, labels: np.ndarray | None):
     """Initializes the source.
 
@@ -108,9 +109,9 @@ class ArraySource(Source):
     return values
 
 
-def _shape(x: np.ndarray) -> tuple[int, ...]:
+def _shape(x: Rows) -> tuple[int, ...]:
   """Returns the shape of one x; an image gets an axis of channels."""
-  return (*x.shape[1:], 1) if x.ndim == 3 else x.shape[1:]
+  return (*x.shape[1:], 1) if len(x.shape) == 3 else x.shape[1:]
 
 
 def _model_dtype(dtype: np.dtype) -> type[np.number]:

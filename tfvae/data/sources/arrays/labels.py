@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from tfvae.data.sources.source import LabelSpec
 
@@ -38,6 +39,13 @@ def checked_labels(name: str, key: str, y: np.ndarray) -> np.ndarray:
         'Set `label_key` to such an array, or to None for no labels. '
         f'Received: {key!r} of {name!r}, {y.dtype} of shape {y.shape}')
   return y.astype(str) if y.dtype.kind == 'S' else y
+
+
+def label_values(column: pd.Series) -> np.ndarray:
+  """Returns the labels of a column as numbers or strings, `[n]`."""
+  if pd.api.types.is_numeric_dtype(column):
+    return column.to_numpy()
+  return column.astype(str).to_numpy('U')
 
 
 def numbered_classes(key: str, ys: Sequence[np.ndarray]

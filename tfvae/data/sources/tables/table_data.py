@@ -11,6 +11,7 @@ import pandas as pd
 
 from tfvae.data.sources.arrays.array_source import ArraySource
 from tfvae.data.sources.arrays.labels import checked_labels
+from tfvae.data.sources.arrays.labels import label_values
 from tfvae.data.sources.arrays.labels import numbered_classes
 from tfvae.data.sources.data_set import DataSet
 from tfvae.data.sources.tables.files import digest
@@ -79,7 +80,7 @@ class TableData(DataSet):
     self.schema = schema
     self._label, self._labels = (None, None) if label_key is None else (
         numbered_classes(label_key, [
-            checked_labels(name, label_key, _label_values(frame[label_key]))
+            checked_labels(name, label_key, label_values(frame[label_key]))
             for frame in frames.values()]))
 
   @classmethod
@@ -152,12 +153,6 @@ def table_schema(path: str, schema: str | None = None) -> Schema:
   known = Schema.load(schema)
   _check_columns(path, {'train': frame}, known)
   return known
-
-
-def _label_values(series: pd.Series) -> np.ndarray:
-  if pd.api.types.is_numeric_dtype(series):
-    return series.to_numpy()
-  return series.astype(str).to_numpy('U')
 
 
 def _label_key(name: str, frame: pd.DataFrame,
