@@ -14,14 +14,14 @@ from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.opening import open_data_set
 from tfvae.data.sources.opening import Opened
 from tfvae.data.sources.source import Source
-from tfvae.data.sources.tables.table_data import MISSING
+from tfvae.data.sources.tables.scan import MISSING
 from tfvae.data.splits.carving import PARTS
 from tfvae.data.splits.carving import parts_held_out
 from tfvae.data.splits.in_memory import parts_in_memory
 from tfvae.data.splits.in_memory import split_in_memory
 from tfvae.data.splits.on_disk import split_on_disk
 from tfvae.data.splits.split import Split
-from tfvae.data.splits.streamed import streamed_split
+from tfvae.data.splits.streamed import streamed_parts
 from tfvae.data.storage.memory import check_memory
 from tfvae.tables import Schema
 
@@ -174,10 +174,8 @@ def load(name: (str | os.PathLike[str] | np.ndarray | sparse.sparray
       source, fractions, seed,
       ('test', 'validation') if opened.content else ('test',))
   found = _read_parts(source, part, cache, cache_dir)
-  # Evaluations read their images in more than one pass.
-  kept = 'memory' if cache == 'none' else cache
   splits = [found[part_name] if part_name in found
-            else _read(sources[f'{part_name}_split'], kept, cache_dir)
+            else _read_kept(sources[f'{part_name}_split'], cache, cache_dir)
             for part_name in PARTS]
   return ImageData(
       opened.name, *splits,
@@ -206,10 +204,10 @@ def _splits(opened: Opened, train_split: str, validation_split: str | None,
   return splits
 
 
-def _read(source: Source, cache: str, cache_dir: str | None) -> Split:
-  if cache == 'disk':
-    return split_on_disk(source, cache_dir)
-  return streamed_split(source) if cache == 'none' else split_in_memory(source)
+def _read_kept(source: Source, cache: str, cache_dir: str | None) -> Split:
+  """Returns a split for evaluations, which read it in more than one pass."""
+  return (split_on_disk(source, cache_dir) if cache == 'disk'
+          else split_in_memory(source))
 
 
 def _read_parts(source: Source, part: np.ndarray, cache: str,
@@ -218,15 +216,13 @@ def _read_parts(source: Source, part: np.ndarray, cache: str,
   counts = np.bincount(part, minlength=len(PARTS))
   numbers = {name: number for number, name in enumerate(PARTS)
              if counts[number]}
-  if cache == 'memory':
-    found = parts_in_memory(source, part, len(PARTS))
-    return {name: found[number] for name, number in numbers.items()}
-  whole = _read(source, cache, cache_dir)
-  if len(numbers) == 1:
-    return {'train': whole}
-  found = {name: whole.rows(part == number) for name, number in numbers.items()}
-  return {name: split.in_memory() if cache == 'none' and name != 'train'
-          else split for name, split in found.items()}
+  if cache == 'disk':
+    whole = split_on_disk(source, cache_dir)
+    return {'train': whole} if len(numbers) == 1 else {
+        name: whole.rows(part == number) for name, number in numbers.items()}
+  read = parts_in_memory if cache == 'memory' else streamed_parts
+  found = read(source, part, len(PARTS))
+  return {name: found[number] for name, number in numbers.items()}
 
 
 def _check(validation_fraction: float, test_fraction: float,

@@ -66,7 +66,8 @@ class DataSet(abc.ABC):
     rows = {argument: rows_of_split(self.parts, argument, split)
             for argument, split in splits.items()}
     for one, other in itertools.combinations(splits, 2):
-      shared = len(np.intersect1d(rows[one], rows[other]))
+      shared = len(np.intersect1d(rows[one], rows[other],
+                                  assume_unique=True))
       if shared:
         _LOGGER.warning('%s=%r and %s=%r have %d examples in common.', one,
                         splits[one], other, splits[other], shared)

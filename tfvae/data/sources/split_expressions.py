@@ -43,6 +43,7 @@ def rows_of_split(parts: Mapping[str, np.ndarray], argument: str,
   if not len(rows):
     raise ValueError(f'The split is empty. The parts of this data set are: '
                      f'{present}. {received}')
-  if len(np.unique(rows)) < len(rows):
+  # Fast for rows that are almost in order, unlike `np.unique`.
+  if not np.diff(np.sort(rows, kind='stable')).all():
     raise ValueError(f'The split has an example twice. {received}')
   return rows

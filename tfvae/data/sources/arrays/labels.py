@@ -41,6 +41,26 @@ def checked_labels(name: str, key: str, y: np.ndarray) -> np.ndarray:
   return y.astype(str) if y.dtype.kind == 'S' else y
 
 
+def merged_classes(
+    key: str, chunks: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> tuple[LabelSpec, np.ndarray]:
+  """Returns the same as `numbered_classes`, of labels in chunks.
+
+  Args:
+    key: Name of the labels.
+    chunks: Different labels of each chunk, as `checked_labels` returns them,
+      and the place of the label of each row among them.
+
+  Raises:
+    ValueError: If there are too many different labels.
+  """
+  values = np.unique(np.concatenate([values for values, _ in chunks]))
+  label, numbers = numbered_classes(key, [values])
+  return label, np.concatenate([
+      numbers[np.searchsorted(values, found)][places]
+      for found, places in chunks])
+
+
 def label_values(column: pd.Series) -> np.ndarray:
   """Returns the labels of a column as numbers or strings, `[n]`."""
   if pd.api.types.is_numeric_dtype(column):
