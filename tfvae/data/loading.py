@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
+import tensorflow as tf
 
 from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.opening import open_data_set
@@ -68,7 +69,8 @@ class ImageData:
 
 
 def load(name: (str | os.PathLike[str] | np.ndarray | sparse.sparray
-                | sparse.spmatrix | Mapping[str, Any] | pd.DataFrame | Any),
+                | sparse.spmatrix | Mapping[str, Any] | tf.data.Dataset
+                | pd.DataFrame | Any),
          data_dir: str | None = None, train_split: str = 'train',
          validation_split: str | None = None, test_split: str = 'test',
          validation_fraction: float = 0.1, image_key: str = 'image',
@@ -91,6 +93,7 @@ def load(name: (str | os.PathLike[str] | np.ndarray | sparse.sparray
   - a `.npy` or `.npz` file, an array, a sparse matrix of SciPy whose rows are
     examples, or a dictionary of these: 'x', 'y', 'x_test', 'y_test', …;
   - an `anndata.AnnData`, or a `.h5ad` file, if anndata is installed;
+  - a finite `tf.data.Dataset`, not batched, of x, (x, y), or dictionaries;
   - a `.csv`, `.tsv` or `.parquet` file, a folder of them, such as 'train.csv'
     and 'test.csv', or a data frame of pandas.
 
@@ -161,7 +164,7 @@ def load(name: (str | os.PathLike[str] | np.ndarray | sparse.sparray
   form = ImageFormat.of(image_size, resize, channels, background)
   opened = open_data_set(
       name, data_dir, image_key, label_key, form, skip_corrupt,
-      cache == 'none', schema, missing)
+      cache == 'none', schema, missing, cache_dir)
   sources = opened.sources(
       _splits(opened, train_split, validation_split, test_split))
   fractions = {part: fraction for part, fraction in (

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 from scipy import sparse
+import tensorflow as tf
 
 from tfvae.data.sources.arrays.annotated import annotated_data
 from tfvae.data.sources.arrays.annotated import EXTENSION as ANNOTATED
@@ -19,6 +20,8 @@ from tfvae.data.sources.arrays.files import load_arrays
 from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.images.folder import ImageFolder
 from tfvae.data.sources.source import Source
+from tfvae.data.sources.streams.stream_data import stored_stream
+from tfvae.data.sources.streams.stream_data import StreamData
 from tfvae.data.sources.tables.files import is_table
 from tfvae.data.sources.tables.table_data import TableData
 from tfvae.data.sources.tfds.builders import is_prepared_directory
@@ -45,22 +48,27 @@ class Opened(Protocol):
 def open_data_set(
     name: Any, data_dir: str | None = None, image_key: str = 'image',
     label_key: str | None = 'label', form: ImageFormat = _DEFAULT_FORM,
-    skip_corrupt: bool = False, verify: bool = False,
-    schema: str | None = None, missing: str = 'refuse') -> Opened:
+    skip_corrupt: bool = False, rereads: bool = False,
+    schema: str | None = None, missing: str = 'refuse',
+    cache_dir: str | None = None) -> Opened:
   """Opens a data set.
 
   Args:
     name: Name of TFDS; directory of a data set that TFDS prepared; folder of
       images; `.npy`, `.npz` or `.h5ad` file; array or sparse matrix; these by
-      name; annotated matrix; table, or folder of tables; or data frame.
+      name; annotated matrix; `tf.data.Dataset`; table, or folder of tables; or
+      data frame.
     data_dir: Directory of TFDS.
     image_key: Name of the feature, array or layer of x.
     label_key: Name of the feature, array or column of labels, or None.
     form: Size and channels of images in a folder.
     skip_corrupt: Whether unreadable images in a folder are left out.
-    verify: Whether the images of a folder are decoded now.
+    rereads: Whether examples are read again in each pass. The images of a
+      folder are then decoded now, as a check, and a `tf.data.Dataset` is not
+      stored.
     schema: Path of the schema of a table.
     missing: Treatment of missing values of a table.
+    cache_dir: Directory in which a `tf.data.Dataset` is stored.
 
   Raises:
     ValueError: If there is no such data set, or it cannot be read.
@@ -88,6 +96,9 @@ def open_data_set(
                   'has an effect for a table only', name)
   if is_frame:
     return TableData.of(name, schema, label_key, missing)
+  if isinstance(name, tf.data.Dataset):
+    return (StreamData(name, image_key, label_key) if rereads
+            else stored_stream(name, image_key, label_key, cache_dir))
   if is_annotated(name):
     return annotated_data('annotated matrix', name, image_key, label_key)
   if isinstance(name, np.ndarray) or sparse.issparse(name):
@@ -97,7 +108,7 @@ def open_data_set(
   name = os.fspath(name)
   path = os.path.expanduser(name)
   if is_folder:
-    return ImageFolder(path, form, label_key is not None, skip_corrupt, verify)
+    return ImageFolder(path, form, label_key is not None, skip_corrupt, rereads)
   if names_array(path):
     _check_exists(path)
     stem = os.path.splitext(os.path.basename(path))[0]

@@ -71,6 +71,11 @@ class ArrayData(DataSet):
         self._label, None if self._labels is None else self._labels[rows])
 
 
+def array_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
+  """Returns what the digest of an array begins with."""
+  return f'{dtype.str} {tuple(shape)}'.encode()
+
+
 def _checked(name: str, key: str, x: Rows) -> Rows:
   """Returns rows of x; raises a ValueError unless it has numbers."""
   received = f'Received: {key!r} of {name!r}, {x.dtype} of shape {x.shape}'
@@ -111,7 +116,7 @@ def _check_lengths(name: str, xs: Mapping[str, Rows],
 def _digest(array: Rows) -> str:
   """Returns a digest of rows, which are read in pieces as an array."""
   digest = hashlib.blake2b(digest_size=16)
-  digest.update(f'{array.dtype.str} {array.shape}'.encode())
+  digest.update(array_header(array.dtype, array.shape))
   step = max(1, _HASHED_BYTES // max(1, array[:1].nbytes))
   for start in range(0, len(array), step):
     digest.update(array[start:start + step].tobytes())

@@ -40,8 +40,8 @@ class ArraySource(Source):
     """
     super().__init__(
         name, full_name, split,
-        ExampleSpec(key, _shape(arrays[0]), _model_dtype(arrays[0].dtype),
-                    is_image=False), label, {}, cache_directory())
+        example_spec(key, arrays[0].shape, arrays[0].dtype), label, {},
+        cache_directory())
     self._arrays, self._numbers = arrays, rows
     self._starts = np.cumsum([0, *map(len, arrays)])
     self.integers = (np.zeros([len(rows), 0], np.int64) if labels is None
@@ -109,11 +109,18 @@ class ArraySource(Source):
     return values
 
 
-def _shape(x: Rows) -> tuple[int, ...]:
-  """Returns the shape of one x; an image gets an axis of channels."""
-  return (*x.shape[1:], 1) if len(x.shape) == 3 else x.shape[1:]
+def example_spec(key: str, shape: tuple[int, ...],
+                 dtype: np.dtype) -> ExampleSpec:
+  """Returns the x of an array.
 
+  Pixels and bits are uint8, other numbers float32. An image `[height, width]`
+  gets an axis of channels.
 
-def _model_dtype(dtype: np.dtype) -> type[np.number]:
-  """Returns uint8 for pixels and bits, else float32."""
-  return np.uint8 if dtype in (np.uint8, np.bool_) else np.float32
+  Args:
+    key: Name of the array.
+    shape: Shape of the array, `[n, ...]`.
+    dtype: Type of its numbers.
+  """
+  return ExampleSpec(
+      key, (*shape[1:], 1) if len(shape) == 3 else tuple(shape[1:]),
+      np.uint8 if dtype in (np.uint8, np.bool_) else np.float32, is_image=False)

@@ -56,9 +56,12 @@ def merged_classes(
   """
   values = np.unique(np.concatenate([values for values, _ in chunks]))
   label, numbers = numbered_classes(key, [values])
-  return label, np.concatenate([
-      numbers[np.searchsorted(values, found)][places]
-      for found, places in chunks])
+  ends = np.cumsum([0, *(len(places) for _, places in chunks)])
+  labels = np.empty(ends[-1], np.int64)
+  for start, (found, places) in zip(ends[:-1], chunks, strict=True):
+    labels[start:start + len(places)] = numbers[
+        np.searchsorted(values, found)][places]
+  return label, labels
 
 
 def label_values(column: pd.Series) -> np.ndarray:

@@ -73,7 +73,7 @@ class Recognition:
 
 
 class _Values:
-  """What is known of the values of a column."""
+  """Statistics of the values of a column that is read in chunks."""
 
   def __init__(self):
     self._count, self._types = 0, set()

@@ -15,7 +15,7 @@ MISSING = ('refuse', 'drop')
 
 
 class Scan:
-  """What a pass over a part of a table finds.
+  """Sizes and labels of a part of a table, found in one pass.
 
   Attributes:
     sizes: Number of complete rows of each group.
@@ -52,7 +52,9 @@ class Scan:
         if label_key is not None and keep.any():
           labels = checked_labels(
               name, label_key, label_values(frame[label_key][keep]))
-          self.labels.append(np.unique(labels, return_inverse=True))
+          values, places = np.unique(labels, return_inverse=True)
+          self.labels.append(
+              (values, places.astype(np.min_scalar_type(len(values)))))
       self.sizes.append(complete)
     listed = ', '.join(f'{column!r}: {count:,}' for column, count in zip(
         used, counts, strict=True) if count)

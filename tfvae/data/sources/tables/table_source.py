@@ -87,7 +87,7 @@ class TableSource(Source):
         ExampleSpec('columns', (num_columns,), np.float32, is_image=False),
         label, {}, cache_directory())
     self._groups, self._size = groups, len(rows)
-    self._files = _runs(rows, np.cumsum([0, *sizes]))
+    self._files = Files.of_runs(rows, np.cumsum([0, *sizes])[:-1])
     self.integers = (np.zeros([len(rows), 0], np.int64) if labels is None
                      else labels[:, np.newaxis])
 
@@ -136,18 +136,3 @@ class TableSource(Source):
     for codes in self._groups[int(group)].chunks(
         skip, take, max_rows=_TURN_ROWS):
       yield [row.tobytes() for row in codes]
-
-
-def _runs(rows: np.ndarray, starts: np.ndarray) -> Files:
-  """Returns the runs of successive rows in one group.
-
-  Args:
-    rows: Row numbers, int64 `[n]`.
-    starts: Number of the first row of each group, and of all rows.
-  """
-  group = np.searchsorted(starts, rows, 'right') - 1
-  is_next = (np.diff(rows) == 1) & (np.diff(group) == 0)
-  first = np.concatenate([[0], np.flatnonzero(~is_next) + 1])
-  take = np.diff([*first, len(rows)])
-  return Files(np.array([str(i) for i in group[first]]),
-               rows[first] - starts[group[first]], take, first)
