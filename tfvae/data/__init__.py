@@ -24,7 +24,7 @@ from tfvae.data.sources.images.decoding import RESIZE_METHODS
 from tfvae.data.sources.opening import names_array
 from tfvae.data.sources.opening import names_table
 from tfvae.data.sources.tables.files import table_extension
-from tfvae.data.sources.tables.table_data import MISSING
+from tfvae.data.sources.tables.scan import MISSING
 from tfvae.data.sources.tables.table_data import table_schema
 from tfvae.data.sources.tfds.digits import Digits
 from tfvae.data.splits.split import Split

@@ -4,16 +4,19 @@ from collections.abc import Collection, Mapping, Sequence
 import dataclasses
 import math
 import os
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
+import tensorflow as tf
 
 from tfvae.data.sources.findings import Findings
 from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.opening import open_data_set
 from tfvae.data.sources.opening import Opened
 from tfvae.data.sources.source import Source
-from tfvae.data.sources.tables.table_data import MISSING
+from tfvae.data.sources.tables.scan import MISSING
 from tfvae.data.splits.carving import PARTS
 from tfvae.data.splits.carving import parts_held_out
 from tfvae.data.splits.in_memory import parts_in_memory
@@ -21,7 +24,7 @@ from tfvae.data.splits.in_memory import split_in_memory
 from tfvae.data.splits.on_disk import split_on_disk
 from tfvae.data.splits.origin import Origin
 from tfvae.data.splits.split import Split
-from tfvae.data.splits.streamed import streamed_split
+from tfvae.data.splits.streamed import streamed_parts
 from tfvae.data.storage.memory import check_memory
 from tfvae.tables import Schema
 
@@ -71,8 +74,9 @@ class ImageData:
     return self.train.images.shape[1:]
 
 
-def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
-                | pd.DataFrame),
+def load(name: (str | os.PathLike[str] | np.ndarray | sparse.sparray
+                | sparse.spmatrix | Mapping[str, Any] | tf.data.Dataset
+                | pd.DataFrame | Any),
          data_dir: str | None = None, train_split: str = 'train',
          validation_split: str | None = None, test_split: str = 'test',
          validation_fraction: float = 0.1, image_key: str = 'image',
@@ -83,7 +87,7 @@ def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
          background: str = 'white', skip_corrupt: bool = False,
          schema: str | os.PathLike[str] | None = None,
          missing: str = 'refuse', weight_key: str | None = None) -> ImageData:
-  """Loads a data set of TFDS, a folder of images, arrays, or a table.
+  """Loads a data set of TFDS, a folder of images, numbers, or a table.
 
   `name` is one of:
 
@@ -92,8 +96,10 @@ def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
   - a directory of a data set that TFDS prepared;
   - a folder of images, with a subfolder for each class, or with subfolders
     'train', 'validation' and 'test', or with images only;
-  - a `.npy` or `.npz` file, an array, or a dictionary of arrays: 'x', 'y',
-    'x_test', 'y_test', …;
+  - a `.npy` or `.npz` file, an array, a sparse matrix of SciPy whose rows are
+    examples, or a dictionary of these: 'x', 'y', 'x_test', 'y_test', …;
+  - an `anndata.AnnData`, or a `.h5ad` file, if anndata is installed;
+  - a finite `tf.data.Dataset`, not batched, of x, (x, y), or dictionaries;
   - a `.csv`, `.tsv` or `.parquet` file, a folder of them, such as 'train.csv'
     and 'test.csv', or a data frame of pandas.
 
@@ -113,15 +119,17 @@ def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
   dsprites, shapes3d and smallnorb.
 
   Args:
-    name: Name, path or arrays.
+    name: Name, path or object.
     data_dir: Directory of TFDS; by default `~/tensorflow_datasets`.
     train_split: Split expression, such as 'train' or 'train[:90%]'.
     validation_split: Split expression, or None for the rule above.
     test_split: Split expression.
     validation_fraction: Fraction of the training split that is held out for
       validation, between 0 and 1.
-    image_key: Name of the image feature, or of the array of x.
-    label_key: Name of the label feature, array or column; None for no labels.
+    image_key: Name of the image feature, of the array of x, or of a layer of
+      an annotated matrix.
+    label_key: Name of the label feature, array or column, of `adata.obs` for an
+      annotated matrix; None for no labels.
       The default, 'label', may be missing, and stands for 'y' of arrays. A
       factor can be the label. The column of the labels is not part of x.
     seed: Integer that fixes which rows are held out.
@@ -165,7 +173,7 @@ def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
   form = ImageFormat.of(image_size, resize, channels, background)
   opened = open_data_set(
       name, data_dir, image_key, label_key, form, skip_corrupt,
-      cache == 'none', schema, missing, weight_key)
+      cache == 'none', schema, missing, cache_dir, weight_key)
   sources = opened.sources(
       _splits(opened, train_split, validation_split, test_split))
   fractions = {part: fraction for part, fraction in (
@@ -177,15 +185,13 @@ def load(name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
   by_class = ('test', 'validation') if opened.content else ('test',)
   part = parts_held_out(source, fractions, seed, by_class)
   found = _read_parts(source, part, cache, cache_dir)
-  # Evaluations read their images in more than one pass.
-  kept = 'memory' if cache == 'none' else cache
   splits = []
   for number, part_name in enumerate(PARTS):
     if part_name in found:
       split = _weighted(found[part_name], source, part == number)
     else:
       own = sources[f'{part_name}_split']
-      split = _weighted(_read(own, kept, cache_dir), own)
+      split = _weighted(_read_kept(own, cache, cache_dir), own)
     splits.append(split)
   return ImageData(
       opened.name, *splits,
@@ -229,10 +235,12 @@ def _origins(sources: Mapping[str, Source], fractions: Mapping[str, float],
       for name in PARTS[1:]}
 
 
-def _read(source: Source, cache: str, cache_dir: str | None) -> Split:
-  if cache == 'disk':
-    return split_on_disk(source, cache_dir)
-  return streamed_split(source) if cache == 'none' else split_in_memory(source)
+
+
+def _read_kept(source: Source, cache: str, cache_dir: str | None) -> Split:
+  """Returns a split for evaluations, which read it in more than one pass."""
+  return (split_on_disk(source, cache_dir) if cache == 'disk'
+          else split_in_memory(source))
 
 
 def _read_parts(source: Source, part: np.ndarray, cache: str,
@@ -241,15 +249,13 @@ def _read_parts(source: Source, part: np.ndarray, cache: str,
   counts = np.bincount(part, minlength=len(PARTS))
   numbers = {name: number for number, name in enumerate(PARTS)
              if counts[number]}
-  if cache == 'memory':
-    found = parts_in_memory(source, part, len(PARTS))
-    return {name: found[number] for name, number in numbers.items()}
-  whole = _read(source, cache, cache_dir)
-  if len(numbers) == 1:
-    return {'train': whole}
-  found = {name: whole.rows(part == number) for name, number in numbers.items()}
-  return {name: split.in_memory() if cache == 'none' and name != 'train'
-          else split for name, split in found.items()}
+  if cache == 'disk':
+    whole = split_on_disk(source, cache_dir)
+    return {'train': whole} if len(numbers) == 1 else {
+        name: whole.rows(part == number) for name, number in numbers.items()}
+  read = parts_in_memory if cache == 'memory' else streamed_parts
+  found = read(source, part, len(PARTS))
+  return {name: found[number] for name, number in numbers.items()}
 
 
 def _weighted(split: Split, source: Source,

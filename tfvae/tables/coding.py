@@ -15,7 +15,8 @@ def coded(column: Column, values: Any) -> np.ndarray:
   Args:
     column: Description of the column.
     values: Array or series `[n]` of numbers, booleans, strings, or times or ISO
-      strings of a date. None, NaN and NaT are missing.
+      strings of a date. None, NaN and NaT are missing. Messages name a row by
+      the index of the series.
 
   Raises:
     ValueError: If a value does not fit the column.
@@ -77,7 +78,7 @@ def _numbers(column: Column, values: pd.Series) -> np.ndarray:
     raise ValueError(
         f'The column {column.name!r} has an infinite number, or one beyond '
         'float32. Repair or rescale it. Received: row '
-        f'{int(np.argmax(np.isinf(numbers)))}')
+        f'{values.index[np.argmax(np.isinf(numbers))]}')
   wrong = ~column.admits(numbers) & ~np.isnan(numbers)
   if wrong.any():
     least = 'above 0' if column.kind == 'positive' else 'whole and at least 0'
@@ -85,7 +86,7 @@ def _numbers(column: Column, values: pd.Series) -> np.ndarray:
         f'The column {column.name!r} is {column.kind}, and its numbers must be '
         f'{least}. Repair it, or set another kind, such as real, in the '
         f'schema. Received: {numbers[np.argmax(wrong)]:g} in row '
-        f'{int(np.argmax(wrong))}')
+        f'{values.index[np.argmax(wrong)]}')
   return numbers
 
 

@@ -28,10 +28,12 @@ class DataSet(abc.ABC):
       on every machine.
     schema: Columns of a table, or None.
     findings: Facts that the rows do not show.
+    weights: Sample weight of each row, float32 `[n]`, or None.
   """
 
   schema: Schema | None = None
   findings: Findings = Findings()
+  weights: np.ndarray | None = None
 
   def __init__(self, name: str, parts: Mapping[str, np.ndarray],
                content: Mapping[str, str]):
@@ -69,12 +71,17 @@ class DataSet(abc.ABC):
     rows = {argument: rows_of_split(self.parts, argument, split)
             for argument, split in splits.items()}
     for one, other in itertools.combinations(splits, 2):
-      shared = len(np.intersect1d(rows[one], rows[other]))
+      shared = len(np.intersect1d(rows[one], rows[other],
+                                  assume_unique=True))
       if shared:
         _LOGGER.warning('%s=%r and %s=%r have %d examples in common.', one,
                         splits[one], other, splits[other], shared)
-    return {argument: self.source(split, rows[argument])
-            for argument, split in splits.items()}
+    sources = {argument: self.source(split, rows[argument])
+               for argument, split in splits.items()}
+    if self.weights is not None:
+      for argument, source in sources.items():
+        source.weights = self.weights[rows[argument]]
+    return sources
 
 
 def cache_directory() -> str:

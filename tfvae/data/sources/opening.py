@@ -8,13 +8,21 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
+import tensorflow as tf
 
+from tfvae.data.sources.arrays.annotated import annotated_data
+from tfvae.data.sources.arrays.annotated import EXTENSION as ANNOTATED
+from tfvae.data.sources.arrays.annotated import is_annotated
+from tfvae.data.sources.arrays.annotated import open_annotated
 from tfvae.data.sources.arrays.array_data import ArrayData
 from tfvae.data.sources.arrays.files import load_arrays
 from tfvae.data.sources.findings import Findings
 from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.images.folder import ImageFolder
 from tfvae.data.sources.source import Source
+from tfvae.data.sources.streams.stream_data import stored_stream
+from tfvae.data.sources.streams.stream_data import StreamData
 from tfvae.data.sources.tables.files import is_table
 from tfvae.data.sources.tables.table_data import TableData
 from tfvae.data.sources.tfds.builders import is_prepared_directory
@@ -22,7 +30,7 @@ from tfvae.data.sources.tfds.builders import is_registered
 from tfvae.data.sources.tfds.tfds_source import TfdsDataSet
 from tfvae.tables import Schema
 
-_ARRAY_EXTENSIONS = ('.npy', '.npz')
+_ARRAY_EXTENSIONS = ('.npy', '.npz', ANNOTATED)
 _DEFAULT_FORM = ImageFormat()
 
 
@@ -40,27 +48,29 @@ class Opened(Protocol):
 
 
 def open_data_set(
-    name: (str | os.PathLike[str] | np.ndarray | Mapping[str, np.ndarray]
-           | pd.DataFrame),
-    data_dir: str | None = None, image_key: str = 'image',
+    name: Any, data_dir: str | None = None, image_key: str = 'image',
     label_key: str | None = 'label', form: ImageFormat = _DEFAULT_FORM,
-    skip_corrupt: bool = False, verify: bool = False,
+    skip_corrupt: bool = False, rereads: bool = False,
     schema: str | None = None, missing: str = 'refuse',
-    weight_key: str | None = None) -> Opened:
+    cache_dir: str | None = None, weight_key: str | None = None) -> Opened:
   """Opens a data set.
 
   Args:
     name: Name of TFDS; directory of a data set that TFDS prepared; folder of
-      images; `.npy` or `.npz` file; array; arrays by name; table, or folder of
-      tables; or data frame.
+      images; `.npy`, `.npz` or `.h5ad` file; array or sparse matrix; these by
+      name; annotated matrix; `tf.data.Dataset`; table, or folder of tables; or
+      data frame.
     data_dir: Directory of TFDS.
-    image_key: Name of the feature or array of x.
-    label_key: Name of the feature or array of labels, or None.
+    image_key: Name of the feature, array or layer of x.
+    label_key: Name of the feature, array or column of labels, or None.
     form: Size and channels of images of a folder or of TFDS.
     skip_corrupt: Whether unreadable images in a folder are left out.
-    verify: Whether the images of a folder are decoded now.
+    rereads: Whether examples are read again in each pass. The images of a
+      folder are then decoded now, as a check, and a `tf.data.Dataset` is not
+      stored.
     schema: Path of the schema of a table.
     missing: Treatment of missing values of a table.
+    cache_dir: Directory in which a `tf.data.Dataset` is stored.
     weight_key: Name of the array or column of sample weights, or None.
 
   Raises:
@@ -86,24 +96,29 @@ def open_data_set(
   else:
     _check_unused({'schema': (schema, None), 'missing': (missing, 'refuse')},
                   'has an effect for a table only', name)
-  if is_frame:
-    return TableData.of(name, schema, label_key, missing, weight_key)
-  if isinstance(name, np.ndarray):
-    return ArrayData('array', {'x': name}, image_key, label_key, weight_key)
-  if isinstance(name, Mapping):
-    return ArrayData('arrays', {key: np.asarray(value)
-                                for key, value in name.items()},
-                     image_key, label_key, weight_key)
-  name = os.fspath(name)
-  path = os.path.expanduser(name)
-  if not names_array(path) and not is_path_of_table:
+  if not (is_frame or is_path_of_table or _is_arrays(name)):
     _check_unused({'weight_key': (weight_key, None)},
                   'has an effect for arrays and tables only', name)
+  if is_frame:
+    return TableData.of(name, schema, label_key, missing, weight_key)
+  if isinstance(name, np.ndarray) or sparse.issparse(name):
+    return ArrayData('array', {'x': name}, image_key, label_key, weight_key)
+  if isinstance(name, Mapping):
+    return ArrayData('arrays', name, image_key, label_key, weight_key)
+  if isinstance(name, tf.data.Dataset):
+    return (StreamData(name, image_key, label_key) if rereads
+            else stored_stream(name, image_key, label_key, cache_dir))
+  if is_annotated(name):
+    return annotated_data('annotated matrix', name, image_key, label_key)
+  name = os.fspath(name)
+  path = os.path.expanduser(name)
   if is_folder:
-    return ImageFolder(path, form, label_key is not None, skip_corrupt, verify)
+    return ImageFolder(path, form, label_key is not None, skip_corrupt, rereads)
   if names_array(path):
     _check_exists(path)
     stem = os.path.splitext(os.path.basename(path))[0]
+    if path.lower().endswith(ANNOTATED):
+      return annotated_data(stem, open_annotated(path), image_key, label_key)
     return ArrayData(
         stem, load_arrays(path), image_key, label_key, weight_key)
   if is_path_of_table:
@@ -125,6 +140,13 @@ def names_table(name: Any) -> bool:
     return False
   path = os.path.expanduser(os.fspath(name))
   return (not os.path.isdir(path) or _is_directory(name)) and is_table(path)
+
+
+def _is_arrays(name: Any) -> bool:
+  """Returns whether these are arrays by name, or a file of them."""
+  if isinstance(name, str | os.PathLike):
+    return names_array(name) and not os.fspath(name).lower().endswith(ANNOTATED)
+  return isinstance(name, np.ndarray | Mapping) or sparse.issparse(name)
 
 
 def _is_directory(name: Any) -> bool:

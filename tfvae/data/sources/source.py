@@ -1,7 +1,7 @@
 """The interface of a source: one split of a data set in its own files."""
 
 import abc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
 import math
 from typing import ClassVar, NamedTuple
@@ -67,6 +67,25 @@ class Files(NamedTuple):
   skip: np.ndarray
   take: np.ndarray
   first: np.ndarray
+
+  @classmethod
+  def of_runs(cls, rows: np.ndarray,
+              starts: Sequence[int] = (0,)) -> 'Files':
+    """Returns a part for each run of successive rows in one group.
+
+    Args:
+      rows: Row numbers, int64 `[n]`.
+      starts: Number of the first row of each group of rows.
+
+    Returns:
+      Parts whose paths are the numbers of their groups.
+    """
+    group = np.searchsorted(starts, rows, 'right') - 1
+    is_next = (np.diff(rows) == 1) & (np.diff(group) == 0)
+    first = np.concatenate([[0], np.flatnonzero(~is_next) + 1])
+    group = group[first]
+    return cls(group.astype(str), rows[first] - np.asarray(starts)[group],
+               np.diff([*first, len(rows)]), first)
 
   def between(self, start: int, stop: int) -> 'Files':
     """Returns the parts that hold the rows from `start` to `stop`."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 import difflib
+import itertools
 
 import numpy as np
 from tensorflow_datasets.core import splits as tfds_splits
@@ -38,11 +39,16 @@ def rows_of_split(parts: Mapping[str, np.ndarray], argument: str,
     suggestion = f' Did you mean {near[0]!r}?' if near else ''
     raise ValueError(f'There is no such split.{suggestion} The parts of this '
                      f'data set are: {present}. {received}') from error
-  rows = np.concatenate([
-      parts[part.splitname][part.from_:part.to] for part in chosen])
+  pieces = [parts[piece.splitname][piece.from_:piece.to] for piece in chosen]
+  rows = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
   if not len(rows):
     raise ValueError(f'The split is empty. The parts of this data set are: '
                      f'{present}. {received}')
-  if len(np.unique(rows)) < len(rows):
+  # The parts have no row in common.
+  ends = sorted(
+      (piece.splitname, *slice(piece.from_, piece.to).indices(
+          len(parts[piece.splitname]))[:2]) for piece in chosen)
+  if any(one[0] == other[0] and other[1] < one[2]
+         for one, other in itertools.pairwise(ends)):
     raise ValueError(f'The split has an example twice. {received}')
   return rows

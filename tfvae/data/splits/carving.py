@@ -81,7 +81,10 @@ def stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
   """
   size = len(labels)
   rng = np.random.default_rng(seed)
-  _, classes, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+  values, sizes = np.unique_counts(labels)
+  # In small integers, as the labels of a large data set are most of its memory.
+  classes = np.searchsorted(values, labels).astype(
+      np.min_scalar_type(len(values)))
   total = _count(size, fraction)
   # The quota of class c is m n_c / n.
   quota, remainder = np.divmod(total * sizes, size)
@@ -92,8 +95,8 @@ def stratified(labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
   # The rows in random order, class after class.
   order = rng.permutation(size)
   order = order[np.argsort(classes[order], kind='stable')]
-  place = np.arange(size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-  mask[order[place < np.repeat(quota, sizes)]] = True
+  for start, count in zip(np.cumsum(sizes) - sizes, quota, strict=True):
+    mask[order[start:start + count]] = True
   if not mask.any():  # Every class has one row.
     mask[order[0]] = True
   return mask
@@ -103,6 +106,8 @@ def _labels(source: Source) -> np.ndarray | None:
   """Returns the labels of a source, or None."""
   if source.label is None:
     return None
+  if source.integers is not None:
+    return source.integers[:, 0]
   return np.concatenate(
       [piece['integers'][:, 0] for piece in source.pieces(image=False)])
 

@@ -32,7 +32,8 @@ def parts_in_memory(source: Source, part: np.ndarray,
 
   Args:
     source: Source of the images.
-    part: Number of the part of each image, int `[n]`.
+    part: Number of the part of each image, int `[n]`; -1 if it is read, which
+      checks it, and is not kept.
     num_parts: Number of parts.
 
   Returns:
@@ -43,7 +44,7 @@ def parts_in_memory(source: Source, part: np.ndarray,
       [0, 1].
   """
   images = [aligned_empty((count, *source.example.shape), source.example.dtype)
-            for count in np.bincount(part, minlength=num_parts)]
+            for count in np.bincount(part[part >= 0], minlength=num_parts)]
   integers = np.empty((len(part), len(source.integer_keys)), np.int64)
   start, done = 0, [0] * num_parts
   for piece in source.pieces():

@@ -3,6 +3,7 @@
 import numpy as np
 
 from tfvae.data.sources.source import Source
+from tfvae.data.splits.in_memory import parts_in_memory
 from tfvae.data.splits.split import Split
 from tfvae.data.storage.streamed_images import StreamedImages
 
@@ -28,3 +29,29 @@ def streamed_split(source: Source) -> Split:
     for piece in source.pieces(image=is_floating):
       integers += [piece['integers']] if source.integer_keys else []
   return Split.of(source, StreamedImages(source), np.concatenate(integers))
+
+
+def streamed_parts(source: Source, part: np.ndarray,
+                   num_parts: int) -> tuple[Split, ...]:
+  """Returns the first part of a split streamed, and the others in memory.
+
+  Args:
+    source: Source of the images.
+    part: Number of the part of each image, int `[n]`.
+    num_parts: Number of parts.
+
+  Returns:
+    The parts, each in the order of the source.
+
+  Raises:
+    ValueError: If a number is not finite, or a floating pixel lies outside
+      [0, 1].
+  """
+  if source.integers is None or source.example.dtype == np.uint8:
+    whole = streamed_split(source)
+    first, *others = (whole.rows(part == i) for i in range(num_parts))
+    return first, *(split.in_memory() for split in others)
+  # Numbers are read once to be checked; this pass also fills the other parts.
+  rows = np.flatnonzero(part == 0)
+  first = Split.of(source, StreamedImages(source, rows), source.integers[rows])
+  return first, *parts_in_memory(source, part - 1, num_parts - 1)

@@ -86,7 +86,8 @@ class StreamedImages(StoredImages):
     # From a row, less the first, to its place among these images, or -1.
     places = np.full(self._numbers[-1] + 1 - first, -1, np.int64)
     places[self._numbers - first] = np.arange(len(self))
-    with tf.device('CPU'):
+    # A constant of a graph would be copied with the graph.
+    with tf.init_scope(), tf.device('CPU'):
       places = tf.constant(places)
 
     def wanted(rows, records):

@@ -23,8 +23,8 @@ class DataConfig:
   dataset: str = setting(
       'digits', 'data set of TensorFlow Datasets, such as mnist or '
       'fashion_mnist (digits comes with tfvae and needs no download); or a '
-      'folder of images, or a .npy or .npz file, or a table, .csv, .tsv or '
-      '.parquet, such as ./flowers, data.npz or penguins.csv')
+      'folder of images, or a .npy, .npz or .h5ad file, or a table, .csv, .tsv '
+      'or .parquet, such as ./flowers, data.npz or penguins.csv')
   data_dir: str | None = setting(
       None, 'directory of TensorFlow Datasets; by default '
       '~/tensorflow_datasets', changes_result=False)
@@ -46,10 +46,11 @@ class DataConfig:
       above=0, below=1)
   image_key: str = setting(
       'image', 'name of the image feature; of a .npz file, the array of x, by '
-      'default x or the only array')
+      'default x or the only array; of a .h5ad file, a layer, by default X')
   label_key: str = setting(
       'label', 'name of the label feature, for models with y; of a .npz file, '
-      'by default y; of a table, a column, which is then not part of x')
+      'by default y; of a table, a column, which is then not part of x; of a '
+      '.h5ad file, a column of obs')
   weight_key: str | None = setting(
       None, 'name of the sample weights, an array of a .npz file or a column '
       'of a table, which is then not part of x; they weigh the objective of '

@@ -102,6 +102,13 @@ class TableDataTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(ValueError, 'a table only'):
       data.load(np.zeros([20, 3]), **arguments)
 
+  @parameterized.parameters(
+      (pd.DataFrame(np.ones([9, 2]), columns=['a', 'a']), "'a' repeated"),
+      (pd.DataFrame({'a': []}), 'no rows'))
+  def test_frames_that_are_no_table(self, frame, message):
+    with self.assertRaisesRegex(ValueError, message):
+      data.load(frame)
+
   def test_path_that_does_not_exist(self):
     path = self.save(_FRAME)
     with self.assertRaisesRegex(ValueError, 'Did you mean .*table.csv'):

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 import hashlib
+import math
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +13,8 @@ from tfvae.data.sources.arrays.labels import numbered_classes
 from tfvae.data.sources.arrays.names import array_key
 from tfvae.data.sources.arrays.names import label_array_key
 from tfvae.data.sources.arrays.names import parts_of
+from tfvae.data.sources.arrays.rows import as_rows
+from tfvae.data.sources.arrays.rows import Rows
 from tfvae.data.sources.arrays.weights import checked_weights
 from tfvae.data.sources.data_set import DataSet
 
@@ -20,7 +24,7 @@ _HASHED_BYTES = 2**24  # Read at a time for the digest.
 class ArrayData(DataSet):
   """Arrays of x, with optional labels, in one or more parts."""
 
-  def __init__(self, name: str, arrays: Mapping[str, np.ndarray],
+  def __init__(self, name: str, arrays: Mapping[str, Any],
                image_key: str = 'image', label_key: str | None = 'label',
                weight_key: str | None = None):
     """Initializes the data set.
@@ -30,7 +34,8 @@ class ArrayData(DataSet):
 
     Args:
       name: Name of the data set.
-      arrays: Arrays by name, such as 'x', 'y', 'x_test' and 'y_test'.
+      arrays: Arrays by name, such as 'x', 'y', 'x_test' and 'y_test'. Those of
+        x can also be sparse matrices of SciPy, or any `Rows`.
       image_key: Name of the array of x, `[n, ...]`. The default, 'image', also
         stands for 'x', 'data', or the only array.
       label_key: Name of the array of labels, integers or strings `[n]`, or None
@@ -52,7 +57,7 @@ class ArrayData(DataSet):
     key = array_key(arrays, image_key, ('image', 'x', 'images', 'data'),
                     'image_key', name)
     y_key = label_array_key(arrays, label_key, name)
-    xs = {part: _checked(name, array, arrays[array])
+    xs = {part: _checked(name, array, as_rows(arrays[array]))
           for part, array in parts_of(arrays, key).items()}
     _check_shapes(name, xs)
     ys = {} if y_key is None else {
@@ -69,30 +74,34 @@ class ArrayData(DataSet):
     self._key, self._arrays = key, list(xs.values())
     self._label, self._labels = numbered_classes(
         y_key, [ys[part] for part in xs]) if ys else (None, None)
-    self._weights = np.concatenate([ws[part] for part in xs]) if ws else None
+    self.weights = np.concatenate([ws[part] for part in xs]) if ws else None
 
   def source(self, split: str, rows: np.ndarray) -> ArraySource:
     """Returns some of the rows as a source."""
     return ArraySource(
         self.name, self.full_name, split, self._key, self._arrays, rows,
-        self._label, None if self._labels is None else self._labels[rows],
-        None if self._weights is None else self._weights[rows])
+        self._label, None if self._labels is None else self._labels[rows])
 
 
-def _checked(name: str, key: str, x: np.ndarray) -> np.ndarray:
-  """Returns an array of x; raises a ValueError unless it has numbers."""
+def array_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
+  """Returns what the digest of an array begins with."""
+  return f'{dtype.str} {tuple(shape)}'.encode()
+
+
+def _checked(name: str, key: str, x: Rows) -> Rows:
+  """Returns rows of x; raises a ValueError unless it has numbers."""
   received = f'Received: {key!r} of {name!r}, {x.dtype} of shape {x.shape}'
   if x.dtype.kind not in 'buif':
     raise ValueError('x must have numbers: booleans, integers or floats. '
                      f'Convert it, or choose another array. {received}')
-  if x.ndim < 2 or not x.size:
+  if len(x.shape) < 2 or not math.prod(x.shape):
     raise ValueError(
         'x must have at least one row, and an axis for its values: `[n, d]`, '
         f'`[n, height, width]` or any `[n, ...]`. {received}')
   return x
 
 
-def _check_shapes(name: str, xs: Mapping[str, np.ndarray]) -> None:
+def _check_shapes(name: str, xs: Mapping[str, Rows]) -> None:
   first = next(iter(xs.values()))
   for part, x in xs.items():
     if x.shape[1:] != first.shape[1:] or x.dtype != first.dtype:
@@ -102,7 +111,7 @@ def _check_shapes(name: str, xs: Mapping[str, np.ndarray]) -> None:
           f'{x.dtype} {x.shape[1:]}')
 
 
-def _check_lengths(name: str, xs: Mapping[str, np.ndarray],
+def _check_lengths(name: str, xs: Mapping[str, Rows],
                    ys: Mapping[str, np.ndarray], noun: str,
                    argument: str) -> None:
   if ys and set(ys) != set(xs):
@@ -117,10 +126,10 @@ def _check_lengths(name: str, xs: Mapping[str, np.ndarray],
           f'and {len(y)} {noun}s in {part!r} of {name!r}')
 
 
-def _digest(array: np.ndarray) -> str:
-  """Returns a digest of an array, which is read in pieces."""
+def _digest(array: Rows) -> str:
+  """Returns a digest of rows, which are read in pieces as an array."""
   digest = hashlib.blake2b(digest_size=16)
-  digest.update(f'{array.dtype.str} {array.shape}'.encode())
+  digest.update(array_header(array.dtype, array.shape))
   step = max(1, _HASHED_BYTES // max(1, array[:1].nbytes))
   for start in range(0, len(array), step):
     digest.update(array[start:start + step].tobytes())

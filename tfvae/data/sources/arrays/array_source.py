@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
+from tfvae.data.sources.arrays.rows import Rows
 from tfvae.data.sources.data_set import cache_directory
 from tfvae.data.sources.source import ExampleSpec
 from tfvae.data.sources.source import Files
@@ -23,9 +24,8 @@ class ArraySource(Source):
   has_digest = True
 
   def __init__(self, name: str, full_name: str, split: str, key: str,
-               arrays: Sequence[np.ndarray], rows: np.ndarray,
-               label: LabelSpec | None, labels: np.ndarray | None,
-               weights: np.ndarray | None = None):
+               arrays: Sequence[Rows], rows: np.ndarray,
+               label: LabelSpec | None, labels: np.ndarray | None):
     """Initializes the source.
 
     Args:
@@ -37,13 +37,12 @@ class ArraySource(Source):
       rows: Row numbers, int64 `[n]`.
       label: Description of the classes, or None.
       labels: Class of each of the rows, int64 `[n]`, or None.
-      weights: Sample weight of each of the rows, float32 `[n]`, or None.
     """
     super().__init__(
         name, full_name, split,
-        ExampleSpec(key, _shape(arrays[0]), _model_dtype(arrays[0].dtype),
-                    is_image=False), label, {}, cache_directory())
-    self._arrays, self._numbers, self.weights = arrays, rows, weights
+        example_spec(key, arrays[0].shape, arrays[0].dtype), label, {},
+        cache_directory())
+    self._arrays, self._numbers = arrays, rows
     self._starts = np.cumsum([0, *map(len, arrays)])
     self.integers = (np.zeros([len(rows), 0], np.int64) if labels is None
                      else labels[:, np.newaxis])
@@ -110,11 +109,18 @@ class ArraySource(Source):
     return values
 
 
-def _shape(x: np.ndarray) -> tuple[int, ...]:
-  """Returns the shape of one x; an image gets an axis of channels."""
-  return (*x.shape[1:], 1) if x.ndim == 3 else x.shape[1:]
+def example_spec(key: str, shape: tuple[int, ...],
+                 dtype: np.dtype) -> ExampleSpec:
+  """Returns the x of an array.
 
+  Pixels and bits are uint8, other numbers float32. An image `[height, width]`
+  gets an axis of channels.
 
-def _model_dtype(dtype: np.dtype) -> type[np.number]:
-  """Returns uint8 for pixels and bits, else float32."""
-  return np.uint8 if dtype in (np.uint8, np.bool_) else np.float32
+  Args:
+    key: Name of the array.
+    shape: Shape of the array, `[n, ...]`.
+    dtype: Type of its numbers.
+  """
+  return ExampleSpec(
+      key, (*shape[1:], 1) if len(shape) == 3 else tuple(shape[1:]),
+      np.uint8 if dtype in (np.uint8, np.bool_) else np.float32, is_image=False)

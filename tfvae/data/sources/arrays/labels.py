@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 
 from tfvae.data.sources.source import LabelSpec
 
@@ -38,6 +39,36 @@ def checked_labels(name: str, key: str, y: np.ndarray) -> np.ndarray:
         'Set `label_key` to such an array, or to None for no labels. '
         f'Received: {key!r} of {name!r}, {y.dtype} of shape {y.shape}')
   return y.astype(str) if y.dtype.kind == 'S' else y
+
+
+def merged_classes(
+    key: str, chunks: Sequence[tuple[np.ndarray, np.ndarray]]
+) -> tuple[LabelSpec, np.ndarray]:
+  """Returns the same as `numbered_classes`, of labels in chunks.
+
+  Args:
+    key: Name of the labels.
+    chunks: Different labels of each chunk, as `checked_labels` returns them,
+      and the place of the label of each row among them.
+
+  Raises:
+    ValueError: If there are too many different labels.
+  """
+  values = np.unique(np.concatenate([values for values, _ in chunks]))
+  label, numbers = numbered_classes(key, [values])
+  ends = np.cumsum([0, *(len(places) for _, places in chunks)])
+  labels = np.empty(ends[-1], np.int64)
+  for start, (found, places) in zip(ends[:-1], chunks, strict=True):
+    labels[start:start + len(places)] = numbers[
+        np.searchsorted(values, found)][places]
+  return label, labels
+
+
+def label_values(column: pd.Series) -> np.ndarray:
+  """Returns the labels of a column as numbers or strings, `[n]`."""
+  if pd.api.types.is_numeric_dtype(column):
+    return column.to_numpy()
+  return column.astype(str).to_numpy('U')
 
 
 def numbered_classes(key: str, ys: Sequence[np.ndarray]

@@ -8,6 +8,10 @@ import os
 import pandas as pd
 
 from tfvae.data.sources.images.files import EXTENSIONS as IMAGE_EXTENSIONS
+from tfvae.data.sources.tables.chunks import FrameRows
+from tfvae.data.sources.tables.chunks import row_groups
+from tfvae.data.sources.tables.chunks import RowGroup
+from tfvae.data.sources.tables.chunks import Rows
 
 EXTENSIONS = ('.csv', '.tsv', '.parquet')
 _PARTS = ('train', 'validation', 'test')
@@ -77,6 +81,24 @@ def table_extension(path: str | os.PathLike[str]) -> str:
   return os.path.splitext(path)[1].lower()
 
 
+def opened_tables(paths: list[str]) -> list[Rows]:
+  """Opens files of the same columns as one table.
+
+  Parquet is read later, a chunk at a time; other files are read now.
+
+  Args:
+    paths: Paths of files.
+
+  Raises:
+    ValueError: If a file cannot be read or is empty, or the columns differ.
+  """
+  if not all(path.lower().endswith('.parquet') for path in paths):
+    return [FrameRows(read_tables(paths))]
+  groups = [_row_groups(path) for path in paths]
+  _check_same(paths, [found[0].columns for found in groups])
+  return [group for found in groups for group in found]
+
+
 def read_tables(paths: list[str]) -> pd.DataFrame:
   """Reads files of the same columns as one table.
 
@@ -87,13 +109,7 @@ def read_tables(paths: list[str]) -> pd.DataFrame:
     ValueError: If a file cannot be read or is empty, or the columns differ.
   """
   frames = [_read(path) for path in paths]
-  for path, frame in zip(paths, frames, strict=True):
-    if list(frame.columns) != list(frames[0].columns):
-      differing = set(frame.columns) ^ set(frames[0].columns)
-      raise ValueError(
-          'All tables must have the same columns, in the same order. Received: '
-          f'{paths[0]!r} and {path!r}, which differ in '
-          f'{", ".join(sorted(map(repr, differing))) or "their order"}')
+  _check_same(paths, [list(frame.columns) for frame in frames])
   return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
 
 
@@ -113,6 +129,25 @@ def _tables_in(folder: str) -> list[str]:
       if name.lower().endswith(EXTENSIONS) and not name.startswith('.'))
 
 
+def _check_same(paths: list[str], columns: list[list[str]]) -> None:
+  for path, names in zip(paths, columns, strict=True):
+    if names != columns[0]:
+      differing = set(names) ^ set(columns[0])
+      raise ValueError(
+          'All tables must have the same columns, in the same order. Received: '
+          f'{paths[0]!r} and {path!r}, which differ in '
+          f'{", ".join(sorted(map(repr, differing))) or "their order"}')
+
+
+def _row_groups(path: str) -> list[RowGroup]:
+  try:
+    groups = row_groups(path)
+  except (ValueError, OSError) as error:  # Those of pyarrow are both.
+    raise _unreadable(path, error) from error
+  check_names(path, groups[0].columns if groups else [], bool(groups))
+  return groups
+
+
 def _read(path: str) -> pd.DataFrame:
   try:
     if path.lower().endswith('.parquet'):
@@ -123,19 +158,34 @@ def _read(path: str) -> pd.DataFrame:
       names = _header(path, separator)
       frame = pd.read_csv(path, sep=separator, low_memory=False)
   except (ValueError, OSError) as error:  # Those of pyarrow are both.
-    raise ValueError(
-        f'The table cannot be read: {error}. Save it in UTF-8 with a line of '
-        f'column names, or as Parquet. Received: name={path!r}') from error
+    raise _unreadable(path, error) from error
+  _check_header(path, names)
+  check_names(path, names, len(frame) > 0)
+  frame.columns = names
+  return frame
+
+
+def _unreadable(path: str, error: Exception) -> ValueError:
+  return ValueError(
+      f'The table cannot be read: {error}. Save it in UTF-8 with a line of '
+      f'column names, or as Parquet. Received: name={path!r}')
+
+
+def check_names(path: str, names: list[str], has_rows: bool) -> None:
+  """Raises a ValueError unless names differ and there are rows.
+
+  Args:
+    path: Path or name of the table, for the message.
+    names: Names of the columns.
+    has_rows: Whether there are rows.
+  """
   repeated = sorted({name for name in names if names.count(name) > 1})
   if repeated:
     raise ValueError(
         'Columns must have different names; rename one. Received: '
         f'{", ".join(map(repr, repeated))} repeated in {path!r}')
-  if not len(frame):
+  if not has_rows:
     raise ValueError(f'The table has no rows. Received: name={path!r}')
-  _check_header(path, names)
-  frame.columns = names
-  return frame
 
 
 def _header(path: str, separator: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Tables as a data set: a number for each column of a row."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import hashlib
 import json
 import logging
@@ -10,32 +10,37 @@ import numpy as np
 import pandas as pd
 
 from tfvae.data.sources.arrays.array_source import ArraySource
-from tfvae.data.sources.arrays.labels import checked_labels
-from tfvae.data.sources.arrays.labels import numbered_classes
-from tfvae.data.sources.arrays.weights import checked_weights
+from tfvae.data.sources.arrays.labels import merged_classes
 from tfvae.data.sources.data_set import DataSet
 from tfvae.data.sources.findings import Findings
+from tfvae.data.sources.source import Source
+from tfvae.data.sources.tables.chunks import FrameRows
+from tfvae.data.sources.tables.chunks import Rows
+from tfvae.data.sources.tables.files import check_names
 from tfvae.data.sources.tables.files import digest
 from tfvae.data.sources.tables.files import is_table
-from tfvae.data.sources.tables.files import read_tables
+from tfvae.data.sources.tables.files import opened_tables
 from tfvae.data.sources.tables.files import table_files
-from tfvae.data.sources.tables.recognition import recognized
-from tfvae.tables import coded
+from tfvae.data.sources.tables.recognition import Recognition
+from tfvae.data.sources.tables.scan import Scan
+from tfvae.data.sources.tables.table_source import CodedRows
+from tfvae.data.sources.tables.table_source import TableSource
 from tfvae.tables import Schema
 
 _LOGGER = logging.getLogger(__name__)
-
-MISSING = ('refuse', 'drop')
 
 
 class TableData(DataSet):
   """The rows of a table, coded as `tfvae.tables.Column` describes.
 
+  The codes of a data frame are in memory. Rows that are read in chunks are
+  coded when they are needed; only their labels are in memory.
+
   Attributes:
     schema: Description of the columns, without that of the labels.
   """
 
-  def __init__(self, name: str, frames: Mapping[str, pd.DataFrame],
+  def __init__(self, name: str, parts: Mapping[str, Sequence[Rows]],
                content: Mapping[str, str], schema: Schema | None = None,
                label_key: str | None = None, missing: str = 'refuse',
                weight_key: str | None = None):
@@ -43,7 +48,7 @@ class TableData(DataSet):
 
     Args:
       name: Name of the data set.
-      frames: Table of each part.
+      parts: Groups of rows of each part.
       content: Digest of each file; that of the schema is added.
       schema: Description of the columns; by default as recognized in the part
         'train'.
@@ -57,44 +62,48 @@ class TableData(DataSet):
       ValueError: If a column is missing, or values are missing or do not fit
         the schema.
     """
-    frames = dict(frames)
-    first = frames['train']
-    schema = schema or recognized(first)
-    _check_columns(name, frames, schema)
-    label_key = _label_key(name, first, label_key)
+    schema = schema or _recognized(parts['train'])
+    _check_columns(name, parts, schema)
+    names = parts['train'][0].columns
+    label_key = _label_key(name, names, label_key)
     if weight_key is not None:
-      _check_has(name, first, 'weight_key', weight_key)
+      _check_has(name, names, 'weight_key', weight_key)
     others = [key for key in (label_key, weight_key) if key is not None]
     for key in others:
       schema = schema.without(key)
     used = [c.name for c in schema.modeled] + others
-    counts, dropped = {}, {}
-    for part, frame in frames.items():
-      frames[part], counts[part] = _complete(name, part, frame[used], missing)
-      dropped[part] = len(frame) - len(frames[part])
+    scans = {part: Scan(
+        name, part, groups, used, label_key, missing, weight_key)
+             for part, groups in parts.items()}
     for column in schema:
       _LOGGER.info('%s, column %s: %s%s.', name, column.name, column.kind,
                    f', {len(column.categories)} categories'
                    if column.categories else '')
-    self._x = [np.stack([coded(column, frame[column.name])
-                         for column in schema.modeled], axis=1)
-               for frame in frames.values()]
-    ends = np.cumsum([len(x) for x in self._x])
+    self._groups = [CodedRows(group, schema, used)
+                    for groups in parts.values() for group in groups]
+    self._sizes = [size for scan in scans.values() for size in scan.sizes]
+    self._x = None
+    if all(isinstance(group, FrameRows)
+           for groups in parts.values() for group in groups):
+      self._x = [np.concatenate(list(group.chunks()))
+                 for group in self._groups]
+    self._counts = [sum(scan.sizes) for scan in scans.values()]
+    ends = np.cumsum(self._counts)
     rows = np.split(np.arange(ends[-1]), ends[:-1])
     super().__init__(
-        name, dict(zip(frames, rows, strict=True)),
+        name, dict(zip(parts, rows, strict=True)),
         {**content, 'schema': _schema_digest(schema)})
     self.schema = schema
     self.findings = Findings(
-        missing={part: found for part, found in counts.items() if found},
-        dropped={part: count for part, count in dropped.items() if count})
+        missing={part: scan.missing for part, scan in scans.items()
+                 if scan.missing},
+        dropped={part: scan.dropped for part, scan in scans.items()
+                 if scan.dropped})
     self._label, self._labels = (None, None) if label_key is None else (
-        numbered_classes(label_key, [
-            checked_labels(name, label_key, _label_values(frame[label_key]))
-            for frame in frames.values()]))
-    self._weights = None if weight_key is None else np.concatenate([
-        checked_weights(name, weight_key, frame[weight_key].to_numpy())
-        for frame in frames.values()])
+        merged_classes(label_key, [
+            found for scan in scans.values() for found in scan.labels]))
+    self.weights = None if weight_key is None else np.concatenate(
+        [part for scan in scans.values() for part in scan.weights])
 
   @classmethod
   def open(cls, path: str, schema: str | None = None,
@@ -113,7 +122,7 @@ class TableData(DataSet):
     files = table_files(path)
     root = path if os.path.isdir(path) else os.path.dirname(path)
     return cls(
-        name, {part: read_tables(paths) for part, paths in files.items()},
+        name, {part: opened_tables(paths) for part, paths in files.items()},
         {os.path.relpath(file, root or '.'): digest(file)
          for paths in files.values() for file in paths},
         None if schema is None else Schema.load(schema), label_key, missing,
@@ -125,22 +134,25 @@ class TableData(DataSet):
          weight_key: str | None = None) -> 'TableData':
     """Opens a data frame; see `open`."""
     frame = frame.rename(columns=str)
+    check_names('table', list(frame.columns), len(frame) > 0)
     hashes = pd.util.hash_pandas_object(frame, index=False).to_numpy()
-    return cls('table', {'train': frame},
+    return cls('table', {'train': [FrameRows(frame)]},
                {'frame': hashlib.blake2b(
                    hashes.tobytes(), digest_size=16).hexdigest()},
                None if schema is None else Schema.load(schema), label_key,
                missing, weight_key)
 
-  def source(self, split: str, rows: np.ndarray) -> ArraySource:
+  def source(self, split: str, rows: np.ndarray) -> Source:
     """Returns some of the rows as a source."""
     # The codes also depend on the rows that are left out.
-    counts = '-'.join(str(len(x)) for x in self._x)
-    return ArraySource(
-        self.name, f'{self.full_name}/{counts}', split, 'columns', self._x,
-        rows, self._label,
-        None if self._labels is None else self._labels[rows],
-        None if self._weights is None else self._weights[rows])
+    full_name = f'{self.full_name}/{"-".join(map(str, self._counts))}'
+    labels = None if self._labels is None else self._labels[rows]
+    if self._x is not None:
+      return ArraySource(self.name, full_name, split, 'columns', self._x, rows,
+                         self._label, labels)
+    return TableSource(
+        self.name, full_name, split, self._groups, self._sizes,
+        len(self.schema.modeled), rows, self._label, labels)
 
 
 def _schema_digest(schema: Schema) -> str:
@@ -163,77 +175,50 @@ def table_schema(path: str, schema: str | None = None) -> Schema:
     raise ValueError(
         'Only a table has a schema: a .csv, .tsv or .parquet file, or a folder '
         f'of them. Received: dataset={path!r}')
-  frame = read_tables(table_files(os.path.expanduser(path))['train'])
+  groups = opened_tables(table_files(os.path.expanduser(path))['train'])
   if schema is None:
-    return recognized(frame)
+    return _recognized(groups)
   known = Schema.load(schema)
-  _check_columns(path, {'train': frame}, known)
+  _check_columns(path, {'train': groups}, known)
   return known
 
 
-def _label_values(series: pd.Series) -> np.ndarray:
-  if pd.api.types.is_numeric_dtype(series):
-    return series.to_numpy()
-  return series.astype(str).to_numpy('U')
+def _recognized(groups: Sequence[Rows]) -> Schema:
+  """Returns the description of the columns, in one pass over the rows."""
+  recognition = Recognition()
+  for group in groups:
+    for frame in group.chunks():
+      recognition.update(frame)
+  return recognition.schema()
 
 
-def _label_key(name: str, frame: pd.DataFrame,
+def _label_key(name: str, names: Sequence[str],
                key: str | None) -> str | None:
   """Returns the column of the labels, or None."""
-  if key is None or (key == 'label' and key not in frame.columns):
+  if key is None or (key == 'label' and key not in names):
     return None
-  _check_has(name, frame, 'label_key', key)
+  _check_has(name, names, 'label_key', key)
   return key
 
 
-def _check_has(name: str, frame: pd.DataFrame, argument: str, key: str) -> None:
+def _check_has(name: str, names: Sequence[str], argument: str,
+               key: str) -> None:
   """Raises a ValueError unless a table has a column."""
-  if key not in frame.columns:
+  if key not in names:
     raise ValueError(
         f'The table has no such column. Set `{argument}` to one of '
-        f'{", ".join(frame.columns)}. Received: {argument}={key!r} for '
-        f'{name!r}')
+        f'{", ".join(names)}. Received: {argument}={key!r} for {name!r}')
 
 
-def _check_columns(name: str, frames: Mapping[str, pd.DataFrame],
+def _check_columns(name: str, parts: Mapping[str, Sequence[Rows]],
                    schema: Schema) -> None:
   """Raises a ValueError if a column that the schema has is missing."""
-  for part, frame in frames.items():
+  for part, groups in parts.items():
+    names = groups[0].columns
     lacking = [column.name for column in schema.modeled
-               if column.name not in frame.columns]
+               if column.name not in names]
     if lacking:
       raise ValueError(
           'The table lacks columns of the schema; add them, or take them out '
           f'of the schema. Received: {", ".join(map(repr, lacking))} missing '
-          f'in {part!r} of {name!r}, which has {", ".join(frame.columns)}')
-
-
-def _complete(name: str, part: str, frame: pd.DataFrame,
-              missing: str) -> tuple[pd.DataFrame, dict[str, int]]:
-  """Returns the rows without missing values, and their number by column.
-
-  Raises:
-    ValueError: If values are missing and that is refused, or nothing is left.
-  """
-  holes = frame.isna()
-  counts = {column: int(count) for column, count in holes.sum().items()
-            if count}
-  if not counts:
-    return frame, counts
-  listed = ', '.join(f'{column!r}: {count:,}'
-                     for column, count in counts.items())
-  rows = int(holes.any(axis=1).sum())
-  if missing == 'refuse':
-    raise ValueError(
-        'Values are missing. Leave these rows out with `missing=drop`, or take '
-        'the columns out of the schema, with the kind identifier. Received: '
-        f'{rows:,} of {len(frame):,} rows of {part!r} of {name!r} with missing '
-        f'values ({listed})')
-  if rows == len(frame):
-    raise ValueError(
-        'Each row has a missing value, so that none is left. Take columns out '
-        'of the schema, with the kind identifier. Received: missing=drop for '
-        f'{name!r} with missing values ({listed})')
-  _LOGGER.warning('%s, %s: %d of %d rows with missing values are left out '
-                  '(%s).', name, part, rows, len(frame), listed)
-  return frame[~holes.any(axis=1)], counts
+          f'in {part!r} of {name!r}, which has {", ".join(names)}')

@@ -1,0 +1,1 @@
+"""Finite `tf.data.Dataset`s, whose elements are examples."""

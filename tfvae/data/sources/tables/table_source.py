@@ -1,0 +1,138 @@
+"""Rows of a table that are read and coded when they are needed."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.data.sources.data_set import cache_directory
+from tfvae.data.sources.source import ExampleSpec
+from tfvae.data.sources.source import Files
+from tfvae.data.sources.source import LabelSpec
+from tfvae.data.sources.source import Source
+from tfvae.data.sources.tables.chunks import Rows
+from tfvae.tables import coded
+from tfvae.tables import Schema
+
+# Groups of rows that take turns, and rows of each turn, in a shuffled order.
+_CYCLE_LENGTH, _BLOCK_LENGTH = 16, 16
+# Rows of one group that are coded at once while others take turns.
+_TURN_ROWS = 2**13
+
+
+class CodedRows:
+  """The codes of successive rows of a table, without incomplete rows."""
+
+  def __init__(self, rows: Rows, schema: Schema, used: Sequence[str]):
+    """Initializes the rows.
+
+    Args:
+      rows: Rows of the table.
+      schema: Description of the columns.
+      used: Columns of which a row must have a value.
+    """
+    self._rows, self._schema, self._used = rows, schema, list(used)
+
+  def chunks(self, skip: int = 0, take: int | None = None,
+             **options) -> Iterator[np.ndarray]:
+    """Yields codes in order, float32 `[b, d]`.
+
+    Args:
+      skip: Complete rows that are left out at the start.
+      take: Complete rows after those; by default all.
+      **options: Arguments of `Rows.chunks`.
+    """
+    first, stop = 0, np.inf if take is None else skip + take
+    for frame in self._rows.chunks(self._used, **options):
+      if first >= stop:
+        return
+      holes = frame.isna().to_numpy().any(axis=1)
+      frame = frame[~holes] if holes.any() else frame
+      front, end = max(0, skip - first), min(len(frame), stop - first)
+      first += len(frame)
+      if front < end:
+        frame = frame.iloc[front:int(end)]
+        yield np.stack([coded(column, frame[column.name])
+                        for column in self._schema.modeled], axis=1)
+
+
+class TableSource(Source):
+  """Some of the rows of a table; a record is the bytes of the codes of a row.
+
+  A file of `Files` is a run of successive rows in a group, and its path is the
+  number of the group.
+  """
+
+  has_digest = True
+
+  def __init__(self, name: str, full_name: str, split: str,
+               groups: Sequence[CodedRows], sizes: Sequence[int],
+               num_columns: int, rows: np.ndarray, label: LabelSpec | None,
+               labels: np.ndarray | None):
+    """Initializes the source.
+
+    Args:
+      name: Name of the data set.
+      full_name: Name that identifies the content.
+      split: Name of the rows.
+      groups: Groups of rows, which are numbered through.
+      sizes: Number of complete rows of each group.
+      num_columns: Number of codes of a row.
+      rows: Row numbers, int64 `[n]`.
+      label: Description of the classes, or None.
+      labels: Class of each of the rows, int64 `[n]`, or None.
+    """
+    super().__init__(
+        name, full_name, split,
+        ExampleSpec('columns', (num_columns,), np.float32, is_image=False),
+        label, {}, cache_directory())
+    self._groups, self._size = groups, len(rows)
+    self._files = Files.of_runs(rows, np.cumsum([0, *sizes])[:-1])
+    self.integers = (np.zeros([len(rows), 0], np.int64) if labels is None
+                     else labels[:, np.newaxis])
+
+  def __len__(self) -> int:
+    return self._size
+
+  def files(self) -> Files:
+    """Returns the runs of successive rows."""
+    return self._files
+
+  def records(self, files: Files, in_order: bool = True) -> tf.data.Dataset:
+    """Returns pairs of a row number and the bytes of a row."""
+
+    def run(group, skip, take, first):
+      rows = tf.data.Dataset.from_generator(
+          self._bytes, args=(group, skip, take),
+          output_signature=tf.TensorSpec([None], tf.string))
+      return tf.data.Dataset.zip(
+          tf.data.Dataset.range(first, first + take), rows.unbatch())
+
+    runs = tf.data.Dataset.from_tensor_slices(tuple(files))
+    return runs.flat_map(run) if in_order else runs.interleave(
+        run, cycle_length=_CYCLE_LENGTH, block_length=_BLOCK_LENGTH)
+
+  def decode(self, records: tf.Tensor, image: bool = True,
+             integers: bool = True) -> dict[str, tf.Tensor]:
+    """Decodes rows, `[b]`; see `Source.decode`."""
+    del integers  # They are not in the records.
+    return {'images': tf.reshape(
+        tf.io.decode_raw(records, tf.float32),
+        [-1, *self.example.shape])} if image else {}
+
+  def pieces(self, image: bool = True) -> Iterator[dict[str, np.ndarray]]:
+    """Yields the rows in order; see `Source.pieces`."""
+    if not image:
+      yield from super().pieces(image)
+      return
+    start = 0
+    for path, skip, take, _ in zip(*self._files, strict=True):
+      for codes in self._groups[int(path)].chunks(skip, take):
+        yield {'images': codes,
+               'integers': self.integers[start:start + len(codes)]}
+        start += len(codes)
+
+  def _bytes(self, group: bytes, skip: int, take: int) -> Iterator[list[bytes]]:
+    for codes in self._groups[int(group)].chunks(
+        skip, take, max_rows=_TURN_ROWS):
+      yield [row.tobytes() for row in codes]
