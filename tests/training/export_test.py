@@ -17,6 +17,7 @@ from tfvae.training import Config
 from tfvae.training import export_run
 from tfvae.training import train
 from tfvae.training import train_and_evaluate
+from tfvae.training.fit import fitting
 
 
 class ExportTest(parameterized.TestCase, tf.test.TestCase):
@@ -31,7 +32,9 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
         data_dir=directory, latents='z:2',
         hidden_units=(16,), epochs=1, jit='false', eval_importance_samples=2,
         eval_importance_examples=20, evaluations=('importance_weighted',))
-    cls.metrics = train_and_evaluate(cls.config, cls.workdir)
+    with (mock.patch.object(fitting, 'TensorBoard'),
+          mock.patch.object(train, 'write_report')):
+      cls.metrics = train_and_evaluate(cls.config, cls.workdir)
 
   def _versions(self, base_path=None):
     return sorted(os.listdir(base_path or os.path.join(self.workdir, 'export')))

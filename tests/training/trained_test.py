@@ -16,6 +16,7 @@ from tfvae.training import Config
 from tfvae.training import evaluate_run
 from tfvae.training import export_run
 from tfvae.training import report_run
+from tfvae.training import train
 from tfvae.training import train_and_evaluate
 from tfvae.training.fit import fitting
 
@@ -44,7 +45,8 @@ class TrainedTest(tf.test.TestCase):
         latents='z:2', hidden_units=(4,), epochs=2, jit='false',
         eval_importance_samples=2, evaluations=('latent_space',))
     cls.trained = os.path.join(cls.data_dir, 'trained')
-    with (mock.patch.object(LatentSpaceMeasure, 'run',
+    with (mock.patch.object(fitting, 'TensorBoard'),
+          mock.patch.object(LatentSpaceMeasure, 'run',
                             side_effect=KeyboardInterrupt),
           cls().assertRaises(KeyboardInterrupt)):
       train_and_evaluate(cls.config, cls.trained)
@@ -94,7 +96,8 @@ class TrainedTest(tf.test.TestCase):
     with self.assertRaisesRegex(ValueError, '`eval_seed`: 0 there, 1 here'):
       train_and_evaluate(
           dataclasses.replace(config, eval_seed=1), self.workdir)
-    metrics = train_and_evaluate(config, self.workdir)
+    with mock.patch.object(train, 'write_report'):
+      metrics = train_and_evaluate(config, self.workdir)
     self.assertIn('K=3', metrics['importance_weighted'])
     self.assertNotIn('latent_space', metrics)
     self.assertIn('--evaluations=importance_weighted\n',
@@ -131,7 +134,8 @@ class TrainedTest(tf.test.TestCase):
     with open(os.path.join(self.workdir, 'model.keras'), 'wb') as file:
       file.write(b'PK')
     history = self._read('history.csv')
-    metrics = train_and_evaluate(self.config, self.workdir)
+    with mock.patch.object(train, 'write_report'):
+      metrics = train_and_evaluate(self.config, self.workdir)
     self.assertIn('latent_space', metrics)
     self.assertEqual(self._read('history.csv'), history)
     self.assertEqual(self._versions(), ['1'])
