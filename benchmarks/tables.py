@@ -37,6 +37,15 @@ _PEERS = {
 }
 # Frameworks of the peers, whose versions a table shows.
 _FRAMEWORKS = ('keras', 'jax', 'flax', 'torch', 'pythae')
+# Methods that generate rows.
+_METHODS = {
+    'rows': 'the training rows',
+    'tfvae': '**tfvae**, RealNVP prior',
+    'tfvae_standard': 'tfvae, standard normal prior',
+    'tvae': 'TVAE, CPU time of tfvae',
+    'tvae_default': 'TVAE, 300 epochs',
+    'independent': 'the training rows, columns shuffled',
+}
 _MODELS = {'mlp': 'MLP', 'conv': 'convolutions'}
 
 # A table with fewer rounds or a higher load has a warning.
@@ -145,9 +154,37 @@ def selection(result: dict[str, Any]) -> str:
        for row in result['selection']])
 
 
+def table_samples(result: dict[str, Any]) -> str:
+  """Returns a table of scores for each set of data."""
+  versions = '; '.join(f'{name} {result["versions"][name]}'
+                       for name in ('ctgan', 'sdmetrics', 'torch'))
+  lines = [f'Versions: {versions}. Trainings per method: '
+           f'{result["trainings"]}.\n']
+  rows = result['table_samples']
+  for data in dict.fromkeys(row['data'] for row in rows):
+    own = [row for row in rows if row['data'] == data]
+    count = own[0]['rows']
+    lines.append(
+        f'{data}, {count["train"]:,} training rows and {count["test"]:,} test '
+        'rows:\n\n' + _table(
+            ['', 'overall', 'column shapes', 'pair trends',
+             'pair trends, common bins', 'overall, rounded',
+             'overall, training rows', 'NLL', 'epochs', 'CPU s'],
+            [[_METHODS[row['method']],
+              *(_with_range(row, name, 3) for name in (
+                  'test_overall', 'test_shapes', 'test_trends',
+                  'test_trends_common_bins', 'rounded_overall',
+                  'train_overall')),
+              _with_range(row, 'nll', 2),
+              *(f'{row[name]:,.0f}' if name in row else '–'
+                for name in ('epochs', 'cpu_seconds'))] for row in own]))
+  return '\n'.join(lines)
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     function.__name__: function
-    for function in (training, training_settings, scaling, resume, selection)}
+    for function in (training, training_settings, scaling, resume, selection,
+                     table_samples)}
 
 
 def load(name: str) -> dict[str, Any] | None:
@@ -195,6 +232,15 @@ def _ratio(row: Row) -> list[str]:
     return ['–', '–']
   low, high = row['ratio_range']
   return [f'{row["ratio"]:.2f}', f'{low:.2f}-{high:.2f}']
+
+
+def _with_range(row: Row, name: str, decimals: int) -> str:
+  """Returns the median of a measurement, and its range if there is one."""
+  if name not in row:
+    return '–'
+  value, *limits = (
+      f'{number:.{decimals}f}' for number in (row[name], *row[f'{name}_range']))
+  return value if limits == [value] * 2 else f'{value} ({"-".join(limits)})'
 
 
 def _thousands(value: float) -> str:

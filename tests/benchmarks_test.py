@@ -48,6 +48,23 @@ class PageTest(parameterized.TestCase, tf.test.TestCase):
           min(abs(number / row['images_per_second'] - 1) for number in shown),
           0.005)
 
+  def test_a_table_of_samples_has_ranges_and_no_figure_that_was_not_measured(
+      self):
+    row = {'data': 'wine', 'rows': {'train': 1500, 'test': 20}, 'epochs': 7.}
+    for name, limits in (
+        ('test_overall', [0.5, 0.75]), ('test_shapes', [0.625, 0.625]),
+        ('test_trends', [0.6, 0.7]), ('test_trends_common_bins', [0.6, 0.7]),
+        ('rounded_overall', [0.6, 0.7]), ('train_overall', [0.6, 0.7])):
+      row |= {name: 0.625, f'{name}_range': limits}
+    text = tables.table_samples({
+        'trainings': 3, 'versions': dict.fromkeys(
+            ('ctgan', 'sdmetrics', 'torch'), '9.8'),
+        'table_samples': [row | {'method': method}
+                          for method in tables._METHODS]})
+    self.assertIn('wine, 1,500 training rows and 20 test rows', text)
+    self.assertIn('| TVAE, 300 epochs | 0.625 (0.500-0.750) | 0.625 |', text)
+    self.assertIn('| – | 7 | – |', text)  # No NLL, and no seconds.
+
 
 class PeersTest(tf.test.TestCase):
 
