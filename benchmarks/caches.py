@@ -6,8 +6,8 @@
   python -m benchmarks.caches --data_dir=DIR --table=5000000
 
 The first command reads MNIST. The others create data in DIR: a data set of
-64x64x3 images, with the given size in GiB when decoded; a folder of so many
-PNG files of 28x28 gray pixels in ten classes; a Parquet file of so many rows of
+64x64x3 images, with the given size in GiB when decoded; a folder of 100,000 PNG
+files of 28x28 gray pixels in ten classes; a Parquet file of 5,000,000 rows of
 ten columns. Each cache is measured in a separate process: the seconds until the
 data are loaded, the first time and again; the training images or rows per
 second and the CPU time of each, in batches of 100; and the increase in resident

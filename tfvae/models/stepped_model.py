@@ -44,7 +44,6 @@ class SteppedModel(CheckedModel):
     self._trackers = types.SimpleNamespace(**{
         name: _Mean(name=name)
         for name in ('loss', 'elbo', 'reconstruction', 'kl')})
-    self._trackers.elbo = _CountingMean(name='elbo')
     # Counts are no weights either, but checkpoints hold them.
     self._steps = types.SimpleNamespace(finite=FiniteSteps())
     self._track_trackable(self._steps.finite, 'finite_steps')
@@ -88,7 +87,7 @@ class SteppedModel(CheckedModel):
   def test_step(self, data: Any) -> dict[str, tf.Tensor]:
     """Estimates the ELBO of one batch; see `tf_keras.Model.test_step`."""
     # The count of examples in this pass numbers its batches without state.
-    step = self._trackers.elbo.examples.read_value()
+    step = self._trackers.elbo.num_values()
     return self._update_metrics(
         self._evaluation_values_fn(data, global_batch.replica_id(), step))
 
@@ -188,19 +187,29 @@ class SteppedModel(CheckedModel):
 
 
 class _Mean(tf_keras.metrics.Mean):
-  """A mean that is NaN, not 0, of nothing: where no step was finite."""
+  """A mean that is NaN, not 0, of nothing: where no step was finite.
 
-  def result(self):
-    return self.total / self.count
-
-
-class _CountingMean(_Mean):
-  """A mean that also counts the examples, whatever their weights."""
+  It also counts the values, whatever their weights.
+  """
 
   def __init__(self, name: str):
     super().__init__(name=name)
-    self.examples = self.add_weight('examples', initializer='zeros')
+    # In a namespace, which Keras does not track: files have no such count.
+    self._counts = types.SimpleNamespace(values=tf.Variable(
+        0., trainable=False,
+        synchronization=tf.VariableSynchronization.ON_READ,
+        aggregation=tf.VariableAggregation.SUM))
+
+  def num_values(self) -> tf.Tensor:
+    return self._counts.values.read_value()
 
   def update_state(self, values, sample_weight=None):
-    self.examples.assign_add(tf.cast(tf.size(values), self.examples.dtype))
+    self._counts.values.assign_add(tf.cast(tf.size(values), tf.float32))
     return super().update_state(values, sample_weight)
+
+  def reset_state(self):
+    self._counts.values.assign(0.)
+    super().reset_state()
+
+  def result(self):
+    return self.total / self.count

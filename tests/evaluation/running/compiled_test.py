@@ -22,6 +22,8 @@ _TRACED = ('infer', 'decode', 'sample_prior', 'log_posterior')
 
 def _arrays(result):
   """The numbers of a result, without the seconds it took."""
+  if result is None:  # Weights of examples that have none.
+    return []
   if isinstance(result, evaluation.InferenceGaps):
     result = [result.encoder_elbo, result.optimized_elbo]
   if isinstance(result, (evaluation.Elbo, evaluation.LatentSpace,
