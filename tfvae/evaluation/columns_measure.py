@@ -18,6 +18,7 @@ from tfvae.evaluation.subject import Subject
 from tfvae.inference import observed
 from tfvae.inference import unpack_batch
 from tfvae.layers import IndependentColumns
+from tfvae.layers.columns.independent_columns import log_prob_by_column
 from tfvae.registry import Setting
 from tfvae.tables import Column
 
@@ -170,8 +171,7 @@ def _log_likelihoods(model, chunk_size, inputs, target,
   inference = model.infer(inputs, draw)
   likelihood = model.decode(
       {name: z[0] for name, z in inference.latents.items()}, inputs)
-  likelihood = getattr(likelihood, 'tensor_distribution', likelihood)
-  by_column = likelihood.log_prob_by_column(target)
+  by_column = log_prob_by_column(likelihood, target)
   return [part[tf.newaxis] for part in tf.unstack(
       by_column, by_column.shape[-1], axis=-1)]
 

@@ -87,9 +87,10 @@ class SteppedModel(CheckedModel):
   def test_step(self, data: Any) -> dict[str, tf.Tensor]:
     """Estimates the ELBO of one batch; see `tf_keras.Model.test_step`."""
     # The count of examples in this pass numbers its batches without state.
-    step = self._trackers.elbo.num_values()
-    return self._update_metrics(
-        self._evaluation_values_fn(data, global_batch.replica_id(), step))
+    step = self._trackers.elbo.num_examples()
+    values = self._evaluation_values_fn(data, global_batch.replica_id(), step)
+    self._trackers.elbo.add_examples(tf.size(values['elbo']))
+    return self._update_metrics(values)
 
   def _values(self, batch, seed, kl_factor, training=False):
     """Returns what to minimize, and the values to report.
@@ -189,26 +190,25 @@ class SteppedModel(CheckedModel):
 class _Mean(tf_keras.metrics.Mean):
   """A mean that is NaN, not 0, of nothing: where no step was finite.
 
-  It also counts the values, whatever their weights.
+  It also has a count of examples, whatever their weights.
   """
 
   def __init__(self, name: str):
     super().__init__(name=name)
     # In a namespace, which Keras does not track: files have no such count.
-    self._counts = types.SimpleNamespace(values=tf.Variable(
+    self._counts = types.SimpleNamespace(examples=tf.Variable(
         0., trainable=False,
         synchronization=tf.VariableSynchronization.ON_READ,
         aggregation=tf.VariableAggregation.SUM))
 
-  def num_values(self) -> tf.Tensor:
-    return self._counts.values.read_value()
+  def num_examples(self) -> tf.Tensor:
+    return self._counts.examples.read_value()
 
-  def update_state(self, values, sample_weight=None):
-    self._counts.values.assign_add(tf.cast(tf.size(values), tf.float32))
-    return super().update_state(values, sample_weight)
+  def add_examples(self, count):
+    self._counts.examples.assign_add(tf.cast(count, tf.float32))
 
   def reset_state(self):
-    self._counts.values.assign(0.)
+    self._counts.examples.assign(0.)
     super().reset_state()
 
   def result(self):

@@ -65,12 +65,12 @@ def evaluation_batches(images: Images, batch_size: int, seed: int,
       _drawn(images, batch_size, seed, split) if binarization != 'none'
       else images.dataset(batch_size).map(
           scale, num_parallel_calls=tf.data.AUTOTUNE))
-  beside = {name: sliced(np.asarray(values, np.float32), batch_size)
+  others = {name: sliced(np.asarray(values, np.float32), batch_size)
             for name, values in (('y', labels), ('weights', weights))
             if values is not None}
-  if beside:
-    batches = tf.data.Dataset.zip(batches, beside).map(
-        lambda x, others: batch_of(x, **others))
+  if others:
+    batches = tf.data.Dataset.zip(batches, others).map(
+        lambda x, found: batch_of(x, **found))
   steps = -(-len(images) // batch_size)
   options = tf.data.Options()
   options.deterministic = True

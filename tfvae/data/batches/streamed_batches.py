@@ -84,7 +84,7 @@ def streamed_batches(images: StreamedImages, batch_size: int, seed: int,
       np.arange(rows.start, rows.stop))
   with tf.device('CPU'):
     files = Files(*map(tf.constant, images.files()))
-    beside = {name: tf.constant(values[rows], tf.float32)
+    others = {name: tf.constant(values[rows], tf.float32)
               for name, values in (('y', labels), ('weights', weights))
               if values is not None}
 
@@ -96,7 +96,7 @@ def streamed_batches(images: StreamedImages, batch_size: int, seed: int,
     else:
       x = scale(x)
     return batch_of(x, **{name: tf.gather(values, numbers)
-                          for name, values in beside.items()})
+                          for name, values in others.items()})
 
   def epoch_batches(epoch):
     first_step = tf.where(epoch == start_epoch,

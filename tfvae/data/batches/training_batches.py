@@ -53,7 +53,7 @@ class BatchReader:
     images = stored(images)
     self._gather = (
         images if as_counts else images.full_range()).gather(device)
-    self._beside = {
+    self._others = {
         name: as_tensor(np.asarray(values, np.float32), device)
         for name, values in (('y', labels), ('weights', weights))
         if values is not None}
@@ -76,7 +76,7 @@ class BatchReader:
     x = (bernoulli_draw(gray, tf.stack([self._seed, key]), start)
          if self._is_drawn else self._scale(gray))
     return batch_of(x, **{name: tf.gather(values, rows)
-                          for name, values in self._beside.items()})
+                          for name, values in self._others.items()})
 
 
 def training_batches(images: Images, batch_size: int, seed: int,

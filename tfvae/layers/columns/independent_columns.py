@@ -86,6 +86,17 @@ class RowDistribution(tfd.Distribution):
     return tf.gather(tf.concat(parts, axis=-1), self._layout.order, axis=-1)
 
 
+def log_prob_by_column(likelihood: tfd.Distribution, x: tf.Tensor) -> tf.Tensor:
+  """Returns log p(x_c|z) of each column in nats, `[..., d]`.
+
+  Args:
+    likelihood: Distribution that `IndependentColumns` emitted.
+    x: Codes `[..., d]`.
+  """
+  likelihood = getattr(likelihood, 'tensor_distribution', likelihood)
+  return likelihood.log_prob_by_column(x)
+
+
 def row_mean(layout: Layout, params: Any, ops: Any = TENSORFLOW) -> Any:
   """Returns the mean or mode of each column, `[..., d]`.
 

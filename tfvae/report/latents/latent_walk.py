@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 
 from tfvae.inference import observed
 from tfvae.layers import IndependentColumns
+from tfvae.layers.columns.independent_columns import log_prob_by_column
 from tfvae.models import LatentVariableModel
 from tfvae.report.drawing.display import Display
 
@@ -181,11 +182,10 @@ class LatentWalk:
 
   def _values_of_row(self, rows):
     likelihood = self._likelihood(rows)
-    likelihood = getattr(likelihood, 'tensor_distribution', likelihood)
     values = likelihood.mean()
     has_codes = tf.constant([bool(column.categories)
                              for column in self.columns])
-    probability = tf.exp(likelihood.log_prob_by_column(values))
+    probability = tf.exp(log_prob_by_column(likelihood, values))
     return tf.stack([values, tf.where(has_codes, probability, np.nan)], axis=1)
 
   def _likelihood(self, rows):

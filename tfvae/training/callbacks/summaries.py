@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfvae.inference import observed
 from tfvae.layers import SeededSample
+from tfvae.layers.columns.independent_columns import log_prob_by_column
 from tfvae.models import LatentVariableModel
 from tfvae.report import Display
 from tfvae.report import image_grid
@@ -91,8 +92,7 @@ class RowSummaries:
     inference = model.infer(
         self._inputs, SeededSample(tf.constant([self._seed, 0])))
     likelihood = model.decode(inference.latents, self._inputs)
-    likelihood = getattr(likelihood, 'tensor_distribution', likelihood)
-    nats = likelihood.log_prob_by_column(observed(self._inputs)['x'])
+    nats = log_prob_by_column(likelihood, observed(self._inputs)['x'])
     return (tf.reduce_mean(nats, axis=0),
             model(self._inputs, training=False).mean(),
             model.sample(_COLUMNS, self._seed, inputs=self._labels))

@@ -6,11 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.data.sources.arrays.rows import Rows
-from tfvae.data.sources.data_set import cache_directory
+from tfvae.data.sources.row_source import RowSource
 from tfvae.data.sources.source import ExampleSpec
 from tfvae.data.sources.source import Files
 from tfvae.data.sources.source import LabelSpec
-from tfvae.data.sources.source import Source
 
 # Rows that are read at once, and shuffled as a block where rows are streamed.
 _BLOCK_BYTES = 2**20
@@ -18,10 +17,8 @@ _BLOCK_BYTES = 2**20
 _CYCLE_LENGTH, _BLOCK_LENGTH = 16, 16
 
 
-class ArraySource(Source):
-  """Some of the rows of arrays; a record is the bytes of a row."""
-
-  has_digest = True
+class ArraySource(RowSource):
+  """Some of the rows of arrays."""
 
   def __init__(self, name: str, full_name: str, split: str, key: str,
                arrays: Sequence[Rows], rows: np.ndarray,
@@ -40,15 +37,10 @@ class ArraySource(Source):
     """
     super().__init__(
         name, full_name, split,
-        example_spec(key, arrays[0].shape, arrays[0].dtype), label, {},
-        cache_directory())
+        example_spec(key, arrays[0].shape, arrays[0].dtype), rows, label,
+        labels)
     self._arrays, self._numbers = arrays, rows
     self._starts = np.cumsum([0, *map(len, arrays)])
-    self.integers = (np.zeros([len(rows), 0], np.int64) if labels is None
-                     else labels[:, np.newaxis])
-
-  def __len__(self) -> int:
-    return len(self._numbers)
 
   def files(self) -> Files:
     """Returns blocks of rows, which take turns in a shuffled order."""
@@ -71,32 +63,15 @@ class ArraySource(Source):
     return parts.flat_map(block) if in_order else parts.interleave(
         block, cycle_length=_CYCLE_LENGTH, block_length=_BLOCK_LENGTH)
 
-  def decode(self, records: tf.Tensor, image: bool = True,
-             integers: bool = True) -> dict[str, tf.Tensor]:
-    """Decodes rows, `[b]`; see `Source.decode`."""
-    del integers  # They are not in the records.
-    if not image:
-      return {}
-    dtype = self.example.dtype
-    values = tf.io.decode_raw(records, tf.as_dtype(dtype))
-    return {'images': tf.reshape(values, [-1, *self.example.shape])}
-
-  def pieces(self, image: bool = True) -> Iterator[dict[str, np.ndarray]]:
-    """Yields the rows in order; see `Source.pieces`."""
-    if not image:
-      yield from super().pieces(image)
-      return
+  def _values(self) -> Iterator[np.ndarray]:
     for start in range(0, len(self), self.piece_size):
-      stop = min(start + self.piece_size, len(self))
-      piece = {'images': self._values(np.arange(start, stop)),
-               'integers': self.integers[start:stop]}
-      self._check_numbers(piece['images'])
-      yield piece
+      yield self._values_of(
+          np.arange(start, min(start + self.piece_size, len(self))))
 
   def _bytes(self, rows: np.ndarray) -> np.ndarray:
-    return np.array([row.tobytes() for row in self._values(rows)], object)
+    return np.array([row.tobytes() for row in self._values_of(rows)], object)
 
-  def _values(self, rows: np.ndarray) -> np.ndarray:
+  def _values_of(self, rows: np.ndarray) -> np.ndarray:
     """Returns rows as the model takes them."""
     numbers = self._numbers[rows]
     array = np.searchsorted(self._starts, numbers, 'right') - 1

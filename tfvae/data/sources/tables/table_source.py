@@ -5,11 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfvae.data.sources.data_set import cache_directory
+from tfvae.data.sources.row_source import RowSource
 from tfvae.data.sources.source import ExampleSpec
 from tfvae.data.sources.source import Files
 from tfvae.data.sources.source import LabelSpec
-from tfvae.data.sources.source import Source
 from tfvae.data.sources.tables.chunks import Rows
 from tfvae.tables import coded
 from tfvae.tables import Schema
@@ -56,14 +55,12 @@ class CodedRows:
                         for column in self._schema.modeled], axis=1)
 
 
-class TableSource(Source):
-  """Some of the rows of a table; a record is the bytes of the codes of a row.
+class TableSource(RowSource):
+  """Some of the rows of a table; x is the codes of a row.
 
   A file of `Files` is a run of successive rows in a group, and its path is the
   number of the group.
   """
-
-  has_digest = True
 
   def __init__(self, name: str, full_name: str, split: str,
                groups: Sequence[CodedRows], sizes: Sequence[int],
@@ -85,14 +82,9 @@ class TableSource(Source):
     super().__init__(
         name, full_name, split,
         ExampleSpec('columns', (num_columns,), np.float32, is_image=False),
-        label, {}, cache_directory())
-    self._groups, self._size = groups, len(rows)
+        rows, label, labels)
+    self._groups = groups
     self._files = Files.of_runs(rows, np.cumsum([0, *sizes])[:-1])
-    self.integers = (np.zeros([len(rows), 0], np.int64) if labels is None
-                     else labels[:, np.newaxis])
-
-  def __len__(self) -> int:
-    return self._size
 
   def files(self) -> Files:
     """Returns the runs of successive rows."""
@@ -112,25 +104,9 @@ class TableSource(Source):
     return runs.flat_map(run) if in_order else runs.interleave(
         run, cycle_length=_CYCLE_LENGTH, block_length=_BLOCK_LENGTH)
 
-  def decode(self, records: tf.Tensor, image: bool = True,
-             integers: bool = True) -> dict[str, tf.Tensor]:
-    """Decodes rows, `[b]`; see `Source.decode`."""
-    del integers  # They are not in the records.
-    return {'images': tf.reshape(
-        tf.io.decode_raw(records, tf.float32),
-        [-1, *self.example.shape])} if image else {}
-
-  def pieces(self, image: bool = True) -> Iterator[dict[str, np.ndarray]]:
-    """Yields the rows in order; see `Source.pieces`."""
-    if not image:
-      yield from super().pieces(image)
-      return
-    start = 0
+  def _values(self) -> Iterator[np.ndarray]:
     for path, skip, take, _ in zip(*self._files, strict=True):
-      for codes in self._groups[int(path)].chunks(skip, take):
-        yield {'images': codes,
-               'integers': self.integers[start:start + len(codes)]}
-        start += len(codes)
+      yield from self._groups[int(path)].chunks(skip, take)
 
   def _bytes(self, group: bytes, skip: int, take: int) -> Iterator[list[bytes]]:
     for codes in self._groups[int(group)].chunks(

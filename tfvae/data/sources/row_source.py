@@ -1,0 +1,69 @@
+"""The base of sources of rows whose records are the bytes of x."""
+
+import abc
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from tfvae.data.sources.data_set import cache_directory
+from tfvae.data.sources.source import ExampleSpec
+from tfvae.data.sources.source import LabelSpec
+from tfvae.data.sources.source import Source
+
+
+class RowSource(Source):
+  """Some of the rows of a data set; a record is the bytes of an x.
+
+  The labels are known without reading records. A subclass defines `files`,
+  `records` and `_values`.
+  """
+
+  has_digest = True
+
+  def __init__(self, name: str, full_name: str, split: str,
+               example: ExampleSpec, rows: np.ndarray, label: LabelSpec | None,
+               labels: np.ndarray | None):
+    """Initializes the source.
+
+    Args:
+      name: Name of the data set.
+      full_name: Name that identifies the content.
+      split: Name of the rows.
+      example: Description of x.
+      rows: Row numbers, int64 `[n]`.
+      label: Description of the classes, or None.
+      labels: Class of each of the rows, int64 `[n]`, or None.
+    """
+    super().__init__(
+        name, full_name, split, example, label, {}, cache_directory())
+    self._size = len(rows)
+    self.integers = (np.zeros([len(rows), 0], np.int64) if labels is None
+                     else labels[:, np.newaxis])
+
+  def __len__(self) -> int:
+    return self._size
+
+  def decode(self, records: tf.Tensor, image: bool = True,
+             integers: bool = True) -> dict[str, tf.Tensor]:
+    """Decodes rows, `[b]`; see `Source.decode`."""
+    del integers  # They are not in the records.
+    if not image:
+      return {}
+    values = tf.io.decode_raw(records, tf.as_dtype(self.example.dtype))
+    return {'images': tf.reshape(values, [-1, *self.example.shape])}
+
+  def pieces(self, image: bool = True) -> Iterator[dict[str, np.ndarray]]:
+    """Yields the rows in order; see `Source.pieces`."""
+    if not image:
+      yield from super().pieces(image)
+      return
+    start = 0
+    for x in self._values():
+      self._check_numbers(x)
+      yield {'images': x, 'integers': self.integers[start:start + len(x)]}
+      start += len(x)
+
+  @abc.abstractmethod
+  def _values(self) -> Iterator[np.ndarray]:
+    """Yields x of successive rows as the model takes them, `[b, ...]`."""
