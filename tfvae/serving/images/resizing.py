@@ -35,9 +35,8 @@ def resized(image: tf.Tensor, size: tuple[int, int], resize: str,
     Image `[*size, channels]`, uint8. Pixels equal those of Pillow, up to 1
     level in fewer than 1 % of them, where Pillow scales the width before the
     height. Version 13 begins with the height of some images, mostly tall ones.
-    Then the mean difference is below 0.3 levels, and single pixels at hard
-    edges differ by more, because levels are rounded and cut to 0 … 255 in
-    between.
+    Then more pixels differ, and those at hard edges by more levels, because
+    levels are rounded and cut to 0 … 255 in between.
   """
   # Ratios in float64, as in Pillow, whose steps are repeated here.
   old = tf.cast(tf.shape(image)[:2], tf.float64)

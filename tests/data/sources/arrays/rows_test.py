@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 import tensorflow as tf
 
+from tests.data.sources.same_data import SameDataCase
 from tfvae import data
 from tfvae.data.sources.arrays.rows import FileRows
 from tfvae.data.sources.arrays.rows import SparseFileRows
@@ -16,28 +17,7 @@ _RNG = np.random.default_rng(0)
 _X = _RNG.poisson(0.3, [60, 7])
 
 
-def _parts(loaded):
-  return {name: np.concatenate(list(data.stored(
-      getattr(loaded, name).images).chunks()))
-          for name in ('train', 'validation', 'test')}
-
-
-class RowsTest(parameterized.TestCase, tf.test.TestCase):
-
-  def setUp(self):
-    super().setUp()
-    self.directory = self.create_tempdir().full_path
-
-  def load(self, source, **kwargs):
-    return data.load(source, cache_dir=self.directory, **kwargs)
-
-  def assert_same(self, loaded, expected):
-    parts, expected_parts = _parts(loaded), _parts(expected)
-    for name in ('train', 'validation', 'test'):
-      self.assertAllEqual(parts[name], expected_parts[name])
-      self.assertAllEqual(loaded.carved[name], expected.carved[name])
-      self.assertAllEqual(getattr(loaded, name).labels,
-                          getattr(expected, name).labels)
+class RowsTest(SameDataCase):
 
   @parameterized.product(
       cache=data.CACHES,

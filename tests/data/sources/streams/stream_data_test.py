@@ -6,6 +6,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from tests.data.sources.same_data import SameDataCase
 from tfvae import data
 
 _RNG = np.random.default_rng(0)
@@ -15,26 +16,7 @@ _Y = np.array(['b', 'a', 'c'])[np.arange(60) % 3]
 _SLICES = tf.data.Dataset.from_tensor_slices
 
 
-class StreamDataTest(parameterized.TestCase, tf.test.TestCase):
-
-  def setUp(self):
-    super().setUp()
-    self.directory = self.create_tempdir().full_path
-
-  def load(self, source, **kwargs):
-    return data.load(source, cache_dir=self.directory, **kwargs)
-
-  def assert_same(self, loaded, expected):
-    for name in ('train', 'validation', 'test'):
-      split, other = getattr(loaded, name), getattr(expected, name)
-      found = np.concatenate(list(data.stored(split.images).chunks()))
-      self.assertEqual(found.dtype, other.images.dtype)
-      self.assertAllEqual(found, other.images)
-      self.assertAllEqual(loaded.carved[name], expected.carved[name])
-      if expected.num_classes:
-        self.assertAllEqual(split.labels, other.labels)
-    self.assertEqual(loaded.label_names, expected.label_names)
-    self.assertEqual(loaded.content, expected.content)
+class StreamDataTest(SameDataCase):
 
   @parameterized.product(cache=data.CACHES, form=('x', 'pairs', 'names'))
   def test_is_as_arrays(self, cache, form):
