@@ -84,10 +84,10 @@ class TrainableModel(LatentVariableModel, SteppedModel):
 
     Args:
       optimizer: A `tf_keras` optimizer or its name.
-      jit_compile: Whether to compile the step with XLA; with several replicas,
-        the part inside each of them, since XLA cannot compile the all-reduce.
-        Free bits and capacities of several replicas need an all-reduce in
-        between, and run without XLA.
+      jit_compile: Whether to compile the step with XLA; under a strategy of
+        replicas, even of one, the part inside each of them, since XLA cannot
+        compile the all-reduce. Free bits and capacities of several replicas
+        need an all-reduce in between, and run without XLA.
       objective: Objective of `tfvae.objectives`, or its name in `OBJECTIVES`,
         with default settings; None is the ELBO.
       kl_schedule: A `tf_keras` learning-rate schedule whose value at the step
@@ -125,14 +125,15 @@ class TrainableModel(LatentVariableModel, SteppedModel):
         objective, str) else objective or objectives.ELBO()
     chosen.check_model(self.graph, self.posterior_layers())
     chosen.check_kl_controls(self.kl_regularizers, kl_schedule)
-    replicas = self.distribute_strategy.num_replicas_in_sync
+    strategy = self.distribute_strategy
+    is_whole = global_batch.is_on_one_device(strategy)
     # Without `weighted_metrics`, Keras warns of sample weights.
-    super().compile(optimizer, jit_compile=bool(jit_compile and replicas == 1),
+    super().compile(optimizer, jit_compile=bool(jit_compile and is_whole),
                     weighted_metrics=[], **kwargs)
     keras_objects.check_half_precision(self.submodules, self.optimizer)
     self._objective, self._kl_schedule = chosen, kl_schedule
-    self._compile_in_replica(bool(
-        jit_compile and replicas > 1 and not self._compares_batch()))
+    self._compile_in_replica(bool(jit_compile and not is_whole and not (
+        strategy.num_replicas_in_sync > 1 and self._compares_batch())))
     self._final_kl_factor = 1.0 if kl_schedule is None else float(
         kl_schedule(tf.constant(_LAST_STEP, tf.int64)))
     self._batch_fn, self._reads_rows = batch_fn, batch_fn is not None

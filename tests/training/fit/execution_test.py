@@ -18,15 +18,33 @@ class ExecutionTest(parameterized.TestCase, tf.test.TestCase):
       (dict(network='resnet'), False, True),
       (dict(objective='iwae', importance_samples=50), True, True),
       (dict(jit='true', network='conv'), True, True),
+      # On a CPU TensorFlow alone is wrong; see device_test.py.
+      (dict(network='conv', precision='bfloat16'), True, True),
+      (dict(network='conv', precision='float16'), False, True),
       (dict(jit='false'), False, False))
   def test_jit(self, settings, on_cpu, on_gpu):
     config = Config(**settings, hidden_units=(2,))
-    model = building.build_model(config.model, (4, 4, 1))
+    model = building.build_model(
+        config.model, (4, 4, 1), precision=config.training.precision)
     for gpus, expected in (([], on_cpu), (['GPU:0'], on_gpu)):
       with mock.patch.object(tf.config, 'list_logical_devices',
                              return_value=gpus):
         self.assertEqual(
             execution.uses_jit(config.training, model), expected)
+
+  def test_warns_of_bfloat16_without_xla_on_a_cpu(self):
+    for precision, jit, gpus, warns in (
+        ('bfloat16', 'false', [], True),
+        ('bfloat16', 'false', ['GPU:0'], False),
+        ('bfloat16', 'auto', [], False), ('float16', 'false', [], False)):
+      config = Config(jit=jit, hidden_units=(2,), precision=precision)
+      model = building.build_model(
+          config.model, (4, 4, 1), precision=precision)
+      with mock.patch.object(
+          tf.config, 'list_logical_devices', return_value=gpus), (
+              mock.patch.object(execution, '_LOGGER')) as logger:
+        execution.uses_jit(config.training, model)
+      self.assertEqual(logger.warning.called, warns)
 
   @parameterized.parameters(
       ('auto', 550, 50), ('auto', 13, 13), ('7', 550, 7), ('7', 5, 5),

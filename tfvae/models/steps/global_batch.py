@@ -45,6 +45,20 @@ def own_batch(data: Any, replica_id: int, step: tf.Tensor) -> GlobalBatch:
       data, tf.cast(step, tf.int32) * replicas + replica_id, 0, None)
 
 
+def is_on_one_device(strategy: tf.distribute.Strategy) -> bool:
+  """Returns whether the steps of a strategy never synchronize replicas.
+
+  A `MirroredStrategy` synchronizes even a single replica, which is not possible
+  inside a function that XLA compiles.
+
+  Args:
+    strategy: Strategy of the training.
+  """
+  with strategy.scope():
+    return not tf.distribute.has_strategy() or isinstance(
+        strategy, tf.distribute.OneDeviceStrategy)
+
+
 def share(data: Any) -> tf.Tensor | float:
   """Returns this replica's share of all rows; all replicas must call it."""
   context = tf.distribute.get_replica_context()

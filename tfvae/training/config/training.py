@@ -61,7 +61,8 @@ class TrainingConfig:
       'and noise; evaluation has `eval_seed`', at_least=0, below=2**31)
   jit: str = setting(
       'auto', 'compilation of the training step with XLA, which draws other '
-      'random normals; auto compiles, except for convolutions on a CPU',
+      'random normals; auto compiles, except for convolutions in float32 or '
+      'float16 on a CPU',
       ('auto', 'true', 'false'))
   steps_per_execution: str = setting(
       'auto', 'number of training steps per call from Python; auto is 50',
