@@ -6,6 +6,7 @@ import os
 import typing
 
 from absl import flags
+import pytest
 
 
 def pytest_configure(config):
@@ -51,9 +52,24 @@ def pytest_collection_finish():
   The collector would visit these millions of objects repeatedly while
   TensorFlow traces, which takes a tenth of the CPU time of the tests.
   """
+  _freeze()
+  gc.set_threshold(50_000, 20, 20)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item, nextitem):
+  """Excludes what a file leaves behind.
+
+  The converter of LiteRT collects explicitly, and each collection would take a
+  second at the end of the tests.
+  """
+  if nextitem is None or nextitem.path != item.path:
+    _freeze()
+
+
+def _freeze():
   gc.collect()
   gc.freeze()
-  gc.set_threshold(50_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items):
