@@ -8,13 +8,13 @@ and `penguins.csv`, as `load_penguins()` of the package palmerpenguins, which is
 also in `configs`. VENV has `peers/table_requirements.txt`.
 
 Rows with missing values are left out. A random part of at most 10,000 rows is
-the training data, and of the others at most 10,000 rows are the test data, the
-same in every round. tfvae trains with one set of flags, `SETTINGS`, for a
-number of epochs that takes about `--cpu_seconds`: with the prior realnvp, and
-for as many epochs with the standard normal. TVAE then trains for as much CPU
-time as the first of them took, and once more for its default number of epochs.
-Each training has one core, on which CPU time is the wall time of an idle
-machine. All generate 10,000 rows, which SDMetrics scores; see
+the training data, and of the others at most 10,000 rows are the test data. Each
+round has a split of its own. tfvae trains with one set of flags, `SETTINGS`,
+for a number of epochs that takes about `--cpu_seconds`: with the prior realnvp,
+and for as many epochs with the standard normal. TVAE then trains for as much
+CPU time as the first of them took, and once more for its default number of
+epochs. Each training has one core, on which CPU time is the wall time of an
+idle machine. All generate 10,000 rows, which SDMetrics scores; see
 `peers/table_scores.py`.
 
 Two tables show the range of the scores: the training rows themselves, and the
@@ -65,10 +65,11 @@ _TRAINING_SHARE = 0.7  # Of a table with fewer rows than twice that.
 _PILOT_EPOCHS = 40
 
 
-def split(name: str, directory: str) -> dict[str, int]:
+def split(name: str, directory: str, seed: int) -> dict[str, int]:
   """Writes `train.csv` and `test.csv`, and returns their numbers of rows."""
   table = pd.read_csv(os.path.join(_TABLES.value, f'{name}.csv')).dropna()
-  table = table.sample(frac=1, random_state=0)
+  # The settings were chosen with test rows of the split of seed 0.
+  table = table.sample(frac=1, random_state=1 + seed)
   size = min(_ROWS, int(_TRAINING_SHARE * len(table)))
   parts = {'train': table[:size], 'test': table[size:size + _ROWS]}
   os.makedirs(directory)
@@ -94,7 +95,7 @@ class Comparison:
       directory: Directory of the files.
     """
     self.name, self._directory, self._runs = name, directory, 0
-    self.rows = split(name, self._path('tables'))
+    self.rows = split(name, self._path('tables0'), 0)
     self._seconds = _CPU_SECONDS.value
     pilot = self._train('tfvae', _PILOT_EPOCHS, seed=0)
     first = pilot['first_epoch_cpu_seconds']
@@ -106,9 +107,12 @@ class Comparison:
 
     Args:
       method: One of `METHODS`. TVAE trains for the time of the last 'tfvae'.
-      seed: Seed of the training, or of the shuffled columns.
+      seed: Seed of the split, and of the training or of the shuffled columns.
     """
     record, samples = {}, self._path('samples.csv')
+    train = self._path(f'tables{seed}/train.csv')
+    if not os.path.exists(train):
+      split(self.name, self._path(f'tables{seed}'), seed)
     match method:
       case 'tfvae' | 'tfvae_standard':
         record = self._train(method, self.epochs, seed)
@@ -116,14 +120,14 @@ class Comparison:
           self._seconds = record['cpu_seconds']
       case 'tvae' | 'tvae_default':
         record = self._run('table_tvae', {
-            'train': self._path('tables/train.csv'), 'samples': samples,
+            'train': train, 'samples': samples,
             'rows': _ROWS, 'seed': seed,
             'cpu_seconds': self._seconds if method == 'tvae' else None})
       case _:
-        samples = self._path('tables/train.csv')
+        samples = train
     scores = self._run('table_scores', {
-        'train': self._path('tables/train.csv'),
-        'test': self._path('tables/test.csv'), 'samples': samples,
+        'train': train, 'samples': samples,
+        'test': self._path(f'tables{seed}/test.csv'),
         'independent': seed if method == 'independent' else None})
     return record | {f'{reference}_{name}': score
                      for reference, own in scores.items()
@@ -135,7 +139,8 @@ class Comparison:
     workdir = self._path(f'run{self._runs}')
     record = self._run('table_tfvae', {
         'workdir': workdir, 'settings': SETTINGS | {
-            'prior': _PRIORS[method], 'dataset': self._path('tables'),
+            'prior': _PRIORS[method],
+            'dataset': self._path(f'tables{seed}'),
             'epochs': epochs, 'seed': seed, 'num_samples': _ROWS}})
     os.replace(os.path.join(workdir, 'samples.csv'), self._path('samples.csv'))
     return record | {'epochs': epochs}

@@ -223,25 +223,62 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
         r'id="explorer-data">(.*?)</script>', text, re.DOTALL)[1])
     base, steps = data['bases'][1], data['steps']
     self.assertNotIn('sprite', base)
-    mean = model.infer(x[:1], lambda q: q.mean()).latents['z'][0]
-    rng = np.random.default_rng(0)
-    for pair, a, b in rng.integers([6, steps, steps], size=(5, 3)):
-      z = mean.numpy()
-      for slider, position in zip(data['pairs'][pair], (a, b), strict=True):
-        z[data['dimensions'][slider]] = base['values'][slider][position]
+    means = model.infer(x, lambda q: q.mean()).latents['z'].numpy()
+
+    def check(shown, z):
       # The parameters: m and s of size, three logits of color, m and s of day.
       size, _, *logits, day, _ = np.float64(
           model.decoder.layers[0](z[np.newaxis])[0])
       chances = special.softmax(logits)
-      frame = (pair * steps + a) * steps + b
-      shown = [column['texts'][column['values'][frame]]
-               for column in base['columns']]
       self.assertAllClose(float(shown[0]), 5 + 2 * size, rtol=1e-3)
       self.assertEqual(shown[1], ['other', '<red>', 'blue'][chances.argmax()])
-      self.assertEqual(base['columns'][1]['percent'][frame],
-                       round(100 * chances.max()))
       self.assertEqual(shown[2], str(np.datetime64('1970-01-01', 's') + round(
           86400 * (10_000 + 50 * day)))[:10])
+      return chances.max()
+
+    rng = np.random.default_rng(0)
+    for pair, a, b in rng.integers([6, steps, steps], size=(5, 3)):
+      z = means[0].copy()
+      for slider, position in zip(data['pairs'][pair], (a, b), strict=True):
+        z[data['dimensions'][slider]] = base['values'][slider][position]
+      frame = (pair * steps + a) * steps + b
+      chance = check([column['texts'][column['values'][frame]]
+                      for column in base['columns']], z)
+      self.assertEqual(base['columns'][1]['percent'][frame],
+                       round(100 * chance))
+
+    rows = lambda name: re.findall(
+        r'<tr><th scope="row">(.*?)</th><td>(.*?)</td><td>(.*?)</td>'
+        r'<td>(.*?)</td></tr>', html.unescape(re.search(
+            f'<section id="{name}".*?</section>', text, re.DOTALL)[0]))
+    reconstructed = rows('reconstructions')
+    self.assertLen(reconstructed, 16)
+    for index, (name, *shown) in enumerate(reconstructed):
+      if index % 2:
+        self.assertEqual(name, 'reconstruction')
+        check(shown, means[index // 2])
+      else:
+        self.assertEqual(name, 'data')
+        self.assertAllClose(float(shown[0]), x[index // 2, 0], rtol=1e-3)
+        self.assertEqual(shown[1], ['<red>', 'blue'][int(x[index // 2, 1]) - 1])
+    sampled = rows('samples')
+    self.assertLen({row[1:] for row in sampled}, 16)
+    self.assertContainsSubset(
+        {row[2] for row in sampled}, {'other', '<red>', 'blue'})
+    order = np.argsort(-means.var(axis=0))
+    traversed = rows('traversals')
+    self.assertLen(traversed, 7 * min(4, len(order)))
+    for index, (name, *shown) in enumerate(traversed):
+      z, value = means[0].copy(), float(name.replace('−', '-'))
+      self.assertEqual(value, index % 7 - 3)
+      z[order[index // 7]] = value
+      check(shown, z)
+    for index, (name, *shown) in enumerate(rows('interpolations')):
+      a, b = ((0, 1), (2, 3))[index // 7]
+      t = index % 7 / 6
+      self.assertEqual(name, f'{t:.0%}')
+      check(shown, (1 - t) * means[a] + t * means[b])
+    self.assertEmpty(page.of('img'))
     # The color is the first choice, and the page has it without the script.
     self.assertEqual([option['value'] for option in page.of('option')],
                      ['0', '1', '2'])

@@ -13,6 +13,7 @@ from tfvae import models
 from tfvae import priors
 from tfvae import regularizers
 from tfvae.serving.tflite import export_tflite
+from tfvae.tables import Column
 
 # Hierarchy, condition, merging, flow and full covariance; every network, and
 # the likelihoods whose means take most.
@@ -47,7 +48,7 @@ class TFLiteTest(tf.test.TestCase):
       export_tflite(model, directories[-1])
       for name, parts in reused_case.inputs_and_outputs(model, rows).items():
         reused_case.save(directories[-1], name, *parts)
-    directories.append(self._adapted(root))
+    directories += [self._adapted(root), self._table(root)]
     differences = reused_case.differences(_PROGRAM, directories)
     self.assertGreaterEqual(len(differences), 3 * len(directories))
     for name, difference in differences.items():
@@ -68,6 +69,25 @@ class TFLiteTest(tf.test.TestCase):
       if name == 'decode':
         self.assertAllClose(parts[1]['mean'], tf.fill([3, 2, 3, 1], -300.),
                             atol=200.)
+    return directory
+
+  def _table(self, root):
+    """Saves a model of the rows of a table; returns the directory."""
+    columns = (Column('size', 'positive', loc=2.),
+               Column('color', 'categorical', 'string', ('red', 'blue')),
+               Column('grade', 'ordinal', 'string', ('c', 'b', 'a'),
+                      frequencies=(0.5, 0.3, 0.2)),
+               Column('visits', 'count'), Column('alive', 'binary', 'boolean', (
+                   False, True)), Column('day', 'date', 'string', loc=10_000.))
+    model = models.image_vae('z:2', (6,), hidden_units=(4,),
+                             likelihood=layers.IndependentColumns(
+                                 columns=columns))
+    directory = os.path.join(root, 'table')
+    export_tflite(model, directory)
+    x = np.float32([[8., 0, 2, 5, 1, 10_001.], [6., 2, 0, 0, 0, 9_998.25]])
+    for name, parts in reused_case.inputs_and_outputs(
+        model, {'x': x, 'y': np.zeros([2, 0])}).items():
+      reused_case.save(directory, name, *parts)
     return directory
 
   def test_strict_resizing_refuses_other_shapes(self):

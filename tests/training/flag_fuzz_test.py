@@ -28,7 +28,7 @@ class FlagFuzzTest(parameterized.TestCase, tf.test.TestCase):
         os.path.join(self.create_tempdir().full_path, 'run'))
 
   def test_drawn_command_lines_train_or_are_refused(self):
-    result = flag_fuzz.fuzz(4, 0, self.data_dir, whole=0, first=2)
+    result = flag_fuzz.fuzz(4, 0, self.data_dir, whole=0, first=8)
     self.assertEmpty(result['failures'])
     self.assertEqual(sum(result['endings'].values()), 4)
     self.assertGreaterEqual(result['endings'][flag_fuzz.TRAINED], 1)

@@ -1,6 +1,6 @@
 """The HTML report: one page with pictures and figures of a trained model."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import html
 from typing import Any
 
@@ -13,6 +13,7 @@ from tfvae.report.arguments import check_by_latent
 from tfvae.report.arguments import check_inputs
 from tfvae.report.content import Content
 from tfvae.report.page import read
+from tfvae.report.page import Section
 from tfvae.report.page import template
 from tfvae.report.sections import data as data_sections
 from tfvae.report.sections import figures as figure_sections
@@ -20,6 +21,15 @@ from tfvae.report.sections import latents as latent_sections
 from tfvae.report.sections import measures as measure_sections
 from tfvae.report.sections import model as model_sections
 from tfvae.report.sections import pictures as picture_sections
+from tfvae.report.sections import rows as row_sections
+
+Make = Callable[[Content], Section | None]
+
+
+def _by_kind(pictures: Make, rows: Make) -> Make:
+  """Returns a section of pictures, and for a table one of rows."""
+  return lambda content: (rows if content.walk.columns else pictures)(content)
+
 
 _SECTIONS = (
     figure_sections.warnings,
@@ -27,12 +37,12 @@ _SECTIONS = (
     model_sections.graphs,
     model_sections.learning_curves,
     model_sections.elbo,
-    picture_sections.reconstructions,
-    picture_sections.samples,
-    picture_sections.interpolations,
-    picture_sections.traversals,
+    _by_kind(picture_sections.reconstructions, row_sections.reconstructions),
+    _by_kind(picture_sections.samples, row_sections.samples),
+    _by_kind(picture_sections.interpolations, row_sections.interpolations),
+    _by_kind(picture_sections.traversals, row_sections.traversals),
     latent_sections.latent_map,
-    picture_sections.manifold,
+    _by_kind(picture_sections.manifold, lambda content: None),
     latent_sections.explorer,
     model_sections.kl_per_dimension,
     figure_sections.table,

@@ -1,5 +1,6 @@
 """Parts of the page: sections, templates, figures and legends."""
 
+from collections.abc import Iterator, Sequence
 import dataclasses
 import html
 import importlib.resources
@@ -11,6 +12,8 @@ import numpy as np
 from tfvae.report.drawing.inline_images import img
 from tfvae.report.drawing.inline_images import tile
 from tfvae.report.drawing.svg import line_class
+
+_ROWS = 30  # Rows of a table; the others are counted.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,6 +69,35 @@ def template(name: str, **values: object) -> str:
 def figure(images: np.ndarray, alt: str, group: int = 1, css: str = '') -> str:
   """Returns rows of images `[rows, columns, h, w, c]` as a figure."""
   return f'<figure class="card {css}">{img(tile(images, group), alt)}</figure>'
+
+
+def card(body: str, css: str = 'scroll') -> str:
+  """Returns HTML in a frame; by default a wide body scrolls."""
+  return f'<div class="card {css}">{body}</div>'
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]],
+          caption: str = '') -> str:
+  """Returns a table; of many rows, the first ones and the number of others.
+
+  Args:
+    heads: Texts of the first row.
+    rows: Texts of the other rows; the first of each is its heading.
+    caption: Text above the table.
+  """
+  def cells() -> Iterator[str]:
+    for first, *rest in rows[:_ROWS]:
+      yield (f'<tr><th scope="row">{html.escape(first)}</th>'
+             + ''.join(f'<td>{html.escape(cell)}</td>' for cell in rest)
+             + '</tr>')
+    if len(rows) > _ROWS:
+      yield (f'<tr><td colspan="{len(heads)}">and {len(rows) - _ROWS:,} more'
+             '</td></tr>')
+
+  head = ''.join(f'<th scope="col">{html.escape(name)}</th>' for name in heads)
+  caption = f'<caption>{html.escape(caption)}</caption>' if caption else ''
+  return (f'<table>{caption}<thead><tr>{head}</tr></thead>'
+          f'<tbody>{"".join(cells())}</tbody></table>')
 
 
 def line_legend(*names: str) -> str:

@@ -108,6 +108,14 @@ class LatentWalk:
     """Returns E[x|z] with the top latent at z, `[n, size]`, others at base."""
     return self.decode(*self._around(base, z))
 
+  def typical_rows(self, latents: Mapping[str, np.ndarray],
+                   y: np.ndarray | None = None) -> np.ndarray:
+    """Returns the mean of each number and the most probable codes, `[n, d]`.
+
+    Only for tables; the arguments are those of `decode`.
+    """
+    return self._decoded(self._decode_rows, latents, y)[:, 0]
+
   def rows_from(self, base: Base, z: np.ndarray) -> np.ndarray:
     """Returns what p(x|z) says of each column of a table, `[n, 2, d]`.
 

@@ -1,6 +1,6 @@
 """Section on the data, and the parts that it is made of."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 import html
 import math
 from typing import Any, NamedTuple
@@ -10,14 +10,15 @@ import numpy as np
 from tfvae.report.content import Content
 from tfvae.report.drawing.display import Display
 from tfvae.report.drawing.svg import number
+from tfvae.report.page import card
 from tfvae.report.page import figure
 from tfvae.report.page import Section
 from tfvae.report.page import section
+from tfvae.report.page import table
 from tfvae.tables import KINDS
 
 Facts = Mapping[str, Any]
 
-_ROWS = 30  # Rows of a table; the others are counted.
 _FILES = 20  # Names of files.
 _SIZES = 8  # Sizes of files.
 # Pictures of the first batch: rows, columns of images and of profiles.
@@ -113,9 +114,9 @@ def _splits(facts: Facts) -> Part:
              ' Rows of few different values are equal without being copies.')
   if unlabeled:
     text += f' Without a label: {unlabeled}.'
-  return Part('splits', 'Splits', 'Splits', text + _examined(facts), _card(
-      _table(heads, rows) + (f'<dl class="versions">{origins}</dl>'
-                             if origins else '')))
+  return Part('splits', 'Splits', 'Splits', text + _examined(facts), card(
+      table(heads, rows) + (f'<dl class="versions">{origins}</dl>'
+                            if origins else '')))
 
 
 def _examined(facts: Facts) -> str:
@@ -139,7 +140,7 @@ def _values(facts: Facts) -> Part | None:
         'minimum', 'maximum', 'mean', 'standard_deviation')),
                  _distinct(numbers['distinct']), f'{numbers["zeros"]:.1%}',
                  f'{size - split["varying"]:,} of {size:,}'])
-  return Part('values', 'Values', 'Values', '', _card(_table(
+  return Part('values', 'Values', 'Values', '', card(table(
       ['split', 'min', 'max', 'mean', 'std. deviation', 'different values',
        'zeros', 'constant elements'], rows)))
 
@@ -155,12 +156,12 @@ def _columns(facts: Facts) -> Part | None:
       if kind in ('identifier', 'constant'))
   rows = facts['first_rows']
   count = len(next(iter(rows.values())))
-  first = _table(list(rows), [
+  first = table(list(rows), [
       [_short(values[i]) for values in rows.values()] for i in range(count)])
   return Part(
       'columns', 'Columns', 'Columns',
       html.escape(f'Left out: {left_out}.') if left_out else '',
-      f'{shown}<h4>First training rows</h4>{_card(first)}')
+      f'{shown}<h4>First training rows</h4>{card(first)}')
 
 
 def _columns_of(name: str, split: Facts, open: bool) -> str:
@@ -172,10 +173,10 @@ def _columns_of(name: str, split: Facts, open: bool) -> str:
            _distinct(column['distinct']),
            '' if column['zeros'] is None else f'{column["zeros"]:.1%}']
           for column in columns]
-  table = _table(['column', 'kind', 'min', 'max', 'mean', 'std. deviation',
-                  'different values', 'zeros'], rows)
+  numbers = table(['column', 'kind', 'min', 'max', 'mean', 'std. deviation',
+                   'different values', 'zeros'], rows)
   return (f'<details{" open" if open else ""}><summary>{html.escape(name)}, '
-          f'{split["examined"]:,} rows</summary>{_card(table)}</details>')
+          f'{split["examined"]:,} rows</summary>{card(numbers)}</details>')
 
 
 def _classes(facts: Facts) -> Part | None:
@@ -186,8 +187,8 @@ def _classes(facts: Facts) -> Part | None:
                    for split in splits.values()),
            f'{_share(splits["train"]["class_counts"], i):.1%}']
           for i, name in enumerate(facts['classes'])]
-  return Part('classes', 'Classes', f'{len(rows):,} classes', '', _card(
-      _table(['class', *splits, 'share of train'], rows)))
+  return Part('classes', 'Classes', f'{len(rows):,} classes', '', card(
+      table(['class', *splits, 'share of train'], rows)))
 
 
 def _categories(facts: Facts) -> Part | None:
@@ -200,8 +201,8 @@ def _categories(facts: Facts) -> Part | None:
     rows = [[value, *(f'{count[value]:,}' for count in counts)]
             for value in column['counts']
             if any(count[value] for count in counts)]
-    tables.append(_table([column['name'], *splits], rows,
-                         caption=f'{column["name"]} ({column["kind"]})'))
+    tables.append(table([column['name'], *splits], rows,
+                        caption=f'{column["name"]} ({column["kind"]})'))
   if not tables:
     return None
   return Part('categories', 'Categories', 'Categories', '',
@@ -220,8 +221,8 @@ def _missing(facts: Facts) -> Part | None:
       f'{count:,} of the part {part}'
       for part, count in facts['dropped'].items()) + '.'
   return Part('missing', 'Missing values', 'Missing values', html.escape(text),
-              _card(_table(['column', *(f'in {part}' for part in missing)],
-                           rows)))
+              card(table(['column', *(f'in {part}' for part in missing)],
+                         rows)))
 
 
 def _files(facts: Facts) -> Part | None:
@@ -240,7 +241,7 @@ def _files(facts: Facts) -> Part | None:
           + ('gray' if channels == 1 else 'RGB')
           + (f', by the method {facts["resize"]!r} where their size differs'
              if is_resized else '') + '.')
-  body = _table(['height × width', 'files'], rows) + (
+  body = table(['height × width', 'files'], rows) + (
       f'<p>and {others:,} other sizes</p>' if others else '')
   if corrupt:
     named = ''.join(
@@ -250,7 +251,7 @@ def _files(facts: Facts) -> Part | None:
     body += (f'<h4>Corrupt files that were left out: {len(corrupt):,}</h4>'
              f'<ul>{named}{f"<li>and {more:,} more</li>" if more > 0 else ""}'
              '</ul>')
-  return Part('files', 'Files', 'Files', html.escape(text), _card(body))
+  return Part('files', 'Files', 'Files', html.escape(text), card(body))
 
 
 def _first_batch(examples: Sequence[np.ndarray], caption: str) -> Part | None:
@@ -294,25 +295,3 @@ def _text(value: float | str | None) -> str:
 def _short(value: Any) -> str:
   text = str(value) if isinstance(value, int) else _text(value)  # A category.
   return text if len(text) <= _LINE else f'{text[:_LINE - 1]}…'
-
-
-def _card(body: str) -> str:
-  return f'<div class="card scroll">{body}</div>'
-
-
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]],
-           caption: str = '') -> str:
-  """Returns a table; of many rows, the first ones and the number of others."""
-  def cells() -> Iterator[str]:
-    for first, *rest in rows[:_ROWS]:
-      yield (f'<tr><th scope="row">{html.escape(first)}</th>'
-             + ''.join(f'<td>{html.escape(cell)}</td>' for cell in rest)
-             + '</tr>')
-    if len(rows) > _ROWS:
-      yield (f'<tr><td colspan="{len(heads)}">and {len(rows) - _ROWS:,} more'
-             '</td></tr>')
-
-  head = ''.join(f'<th scope="col">{html.escape(name)}</th>' for name in heads)
-  caption = f'<caption>{html.escape(caption)}</caption>' if caption else ''
-  return (f'<table>{caption}<thead><tr>{head}</tr></thead>'
-          f'<tbody>{"".join(cells())}</tbody></table>')

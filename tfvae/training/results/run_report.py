@@ -1,15 +1,19 @@
 """The report of a run: its pictures, its page and TensorBoard's projector."""
 
+from collections.abc import Sequence
 import os
 import shlex
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfvae import report
 from tfvae.inference import observed
+from tfvae.inference import sample_weights
 from tfvae.inference import unpack_batch
 from tfvae.settings import flag_text
+from tfvae.tables import Column
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.callbacks.projector import write_projector
 from tfvae.training.config import Config
@@ -35,9 +39,16 @@ def write_report(run: Run, metrics: dict[str, Any], workdir: str):
   """
   directory = os.path.join(workdir, 'report')
   os.makedirs(directory, exist_ok=True)
-  batches = run.subject.test.first().unbatch().batch(_IMAGES)
-  inputs, _ = unpack_batch(next(iter(batches)))
-  _draw(run, inputs, directory)
+  batch = next(iter(run.subject.test.first().unbatch().batch(_IMAGES)))
+  inputs, _ = unpack_batch(batch)
+  report.save_figure(
+      os.path.join(directory, 'graph.png'),
+      report.draw_graph(run.config.model.graph()))
+  columns = getattr(run.model.likelihood_layer(), 'columns', ())
+  if columns:
+    _draw_columns(run, columns, batch, directory)
+  else:
+    _draw_pictures(run, inputs, directory)
   labels = run.images.test.labels
   labels = None if labels is None else labels[:_IMAGES]
   write_projector(
@@ -62,22 +73,35 @@ def command(config: Config, workdir: str) -> str:
   return shlex.join(['python', 'train_main.py', f'--workdir={workdir}', *flags])
 
 
-def _draw(run: Run, inputs: Any, directory: str):
-  """Writes pictures: of the graphs, of reconstructions and of samples."""
-  graph, model = run.config.model.graph(), run.model
-  report.save_figure(
-      os.path.join(directory, 'graph.png'), report.draw_graph(graph))
+def _draw_pictures(run: Run, inputs: Any, directory: str):
+  """Draws reconstructions and samples."""
   labels, title = None, 'samples: E[x|z], z ~ p(z)'
-  few = inputs[:_FEW_IMAGES] if not graph.is_conditional else {
-      name: rows[:_FEW_IMAGES] for name, rows in inputs.items()}
-  if graph.is_conditional:  # A column of samples for each class in turn.
+  few = tf.nest.map_structure(lambda rows: rows[:_FEW_IMAGES], inputs)
+  if 'y' in observed(inputs):  # A column of samples for each class in turn.
     classes = run.images.num_classes
     labels = {'y': np.eye(classes)[np.arange(100) % classes]}
     title = 'samples: E[x|z,y], z ~ p(z|y)'
-  samples = model.sample(100, run.config.evaluation.eval_seed, mean=True,
-                         inputs=labels).numpy()
+  samples = run.model.sample(100, run.config.evaluation.eval_seed, mean=True,
+                             inputs=labels).numpy()
   display = report.Display(observed(inputs)['x'])
   report.save_panels(os.path.join(directory, 'overview.png'), [
       ('data, each row above its reconstruction',
-       report.reconstruction_grid(model, few)),
+       report.reconstruction_grid(run.model, few)),
       (title, report.image_grid(display(samples), columns=10))])
+
+
+def _draw_columns(run: Run, columns: Sequence[Column], batch: Any,
+                  directory: str):
+  """Draws the distribution of each column, and of samples."""
+  inputs, _ = unpack_batch(batch)
+  labels = None
+  if 'y' in observed(inputs):  # In the proportions of the data.
+    y = np.asarray(observed(inputs)['y'])
+    labels = {'y': np.resize(y, [_IMAGES, y.shape[1]])}
+  samples = run.model.sample(
+      _IMAGES, run.config.evaluation.eval_seed, inputs=labels).numpy()
+  weights = sample_weights(batch)
+  report.save_figure(os.path.join(directory, 'overview.png'),
+                     report.draw_marginals(
+                         columns, np.asarray(observed(inputs)['x']), samples,
+                         None if weights is None else np.asarray(weights)))

@@ -1,0 +1,109 @@
+"""Sections with rows of a table from the model."""
+
+from collections.abc import Sequence
+import html
+
+import numpy as np
+
+from tfvae.inference import observed
+from tfvae.report.content import Content
+from tfvae.report.latents.latent_pictures import REACH
+from tfvae.report.page import card
+from tfvae.report.page import Section
+from tfvae.report.page import section
+from tfvae.report.page import table
+from tfvae.tables import texts
+
+_FEW = 8  # Rows that are reconstructed.
+_SAMPLES = 16
+_TRAVERSED, _POSITIONS = 4, 7  # Dimensions and their values.
+_INTERPOLATED, _STEPS = 2, 7  # Pairs of rows, and rows from one to the other.
+_TYPICAL = 'the mean of a number and the most probable category under p(x|z)'
+
+
+def reconstructions(content: Content) -> Section:
+  """Returns rows, each above its reconstruction."""
+  walk = content.walk
+  x = np.asarray(observed(walk.inputs)['x'])[:_FEW]
+  typical = walk.typical_rows(
+      {name: z[:_FEW] for name, z in walk.means.items()},
+      None if walk.y is None else walk.y[:_FEW])
+  both = np.stack([x, typical], axis=1).reshape(-1, x.shape[1])
+  return section(
+      'reconstructions', 'Reconstructions', 'Reconstructions',
+      f'Test rows, each above its reconstruction: {_TYPICAL}, with z at the '
+      'posterior mean.',
+      card(_table(content, both, ['data', 'reconstruction'] * len(x))))
+
+
+def samples(content: Content) -> Section:
+  """Returns rows drawn from the model."""
+  walk = content.walk
+  names, labels = ['sample'] * _SAMPLES, None
+  lead = 'New rows: draws of p(x|z), z ~ p(z).'
+  if walk.y is not None:
+    classes = np.arange(_SAMPLES) % walk.y.shape[1]
+    labels = {'y': np.eye(walk.y.shape[1], dtype=np.float32)[classes]}
+    names = [content.names[label] for label in classes]
+    lead = ('New rows, one for each label y in turn: draws of p(x|z, y), with '
+            'z from the prior.')
+  rows = walk.model.sample(_SAMPLES, walk.seed, inputs=labels).numpy()
+  return section('samples', 'Samples', 'Samples', lead,
+                 card(_table(content, rows, names)))
+
+
+def interpolations(content: Content) -> Section | None:
+  """Returns interpolations between rows."""
+  walk, examples = content.walk, content.examples
+  pairs = list(zip(examples[::2], examples[1::2], strict=False))
+  t = np.linspace(0, 1, _STEPS)[:, np.newaxis]
+  tables = []
+  for a, b in pairs[:_INTERPOLATED]:
+    between = lambda z, a=a, b=b: (1 - t) * z[a] + t * z[b]
+    rows = walk.typical_rows(
+        {name: between(z) for name, z in walk.means.items()},
+        None if walk.y is None else between(walk.y))
+    tables.append(card(_table(
+        content, rows, [f'{share:.0%}' for share in t[:, 0]],
+        f'From {content.title_of(a)} to {content.title_of(b)}')))
+  if not tables:
+    return None
+  return section(
+      'interpolations', 'Interpolations', 'Interpolations',
+      f'From one row to another: {_TYPICAL}, with z in equal steps on the line '
+      'between their posterior means.', ''.join(tables))
+
+
+def traversals(content: Content) -> Section:
+  """Returns traversals of the dimensions that vary most, one at a time."""
+  walk, base = content.walk, content.first_image
+  positions = np.linspace(-REACH, REACH, _POSITIONS)
+  names = [f'{value:.0f}'.replace('-', '−') for value in positions]
+  tables = []
+  for dimension in walk.order[:_TRAVERSED]:
+    z = np.tile(base.roots[walk.top], [_POSITIONS, 1])
+    z[:, dimension] = positions
+    tables.append(card(_table(content, walk.rows_from(base, z)[:, 0], names,
+                              f'Dimension {dimension} of {walk.top}')))
+  active = content.is_active[walk.top]
+  below = '' if len(walk.means) == 1 else (
+      ' The latents below are at the means of their priors given those above.')
+  return section(
+      'traversals', 'Traversals', 'Latent traversals',
+      f'Start: {html.escape(base.title)}. In each table one dimension of '
+      f'{html.escape(walk.top)} goes from −3 to 3, and the others are '
+      f'constant. Each row has {_TYPICAL}. The dimensions that vary most '
+      f'between rows come first; {active.sum()} of {len(active)} are active.'
+      f'{below}',
+      ''.join(tables))
+
+
+def _table(content: Content, x: np.ndarray, names: Sequence[str],
+           caption: str = '') -> str:
+  """Returns rows of codes `[n, d]` as a table, each with its name."""
+  columns = content.walk.columns
+  values = zip(*(texts(column, codes) for column, codes in zip(
+      columns, x.T, strict=True)), strict=True)
+  return table(['', *(column.name for column in columns)],
+               [[name, *row] for name, row in zip(names, values, strict=True)],
+               caption)
