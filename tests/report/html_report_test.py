@@ -254,13 +254,14 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
     reconstructed = rows('reconstructions')
     self.assertLen(reconstructed, 16)
     for index, (name, *shown) in enumerate(reconstructed):
+      row = index // 2 * (len(x) - 1) // 7
       if index % 2:
         self.assertEqual(name, 'reconstruction')
-        check(shown, means[index // 2])
+        check(shown, means[row])
       else:
         self.assertEqual(name, 'data')
-        self.assertAllClose(float(shown[0]), x[index // 2, 0], rtol=1e-3)
-        self.assertEqual(shown[1], ['<red>', 'blue'][int(x[index // 2, 1]) - 1])
+        self.assertAllClose(float(shown[0]), x[row, 0], rtol=1e-3)
+        self.assertEqual(shown[1], ['<red>', 'blue'][int(x[row, 1]) - 1])
     sampled = rows('samples')
     self.assertLen({row[1:] for row in sampled}, 16)
     self.assertContainsSubset(
@@ -273,9 +274,12 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
       self.assertEqual(value, index % 7 - 3)
       z[order[index // 7]] = value
       check(shown, z)
-    for index, (name, *shown) in enumerate(rows('interpolations')):
-      a, b = ((0, 1), (2, 3))[index // 7]
-      t = index % 7 / 6
+    farthest = np.linalg.norm(means - means[0], axis=1).argmax()
+    ends = [int(row) - 1 for row in re.findall(
+        r'<caption>From row (\d+) to row (\d+)<', text)[0]]
+    self.assertEqual(ends, [0, farthest])
+    for index, (name, *shown) in enumerate(rows('interpolations')[:7]):
+      (a, b), t = ends, index / 6
       self.assertEqual(name, f'{t:.0%}')
       check(shown, (1 - t) * means[a] + t * means[b])
     self.assertEmpty(page.of('img'))

@@ -14,7 +14,7 @@ from tfvae.report.page import section
 from tfvae.report.page import table
 from tfvae.tables import texts
 
-_FEW = 8  # Rows that are reconstructed.
+_FEW = 8  # Rows that are reconstructed, at equal distances in the data.
 _SAMPLES = 16
 _TRAVERSED, _POSITIONS = 4, 7  # Dimensions and their values.
 _INTERPOLATED, _STEPS = 2, 7  # Pairs of rows, and rows from one to the other.
@@ -24,10 +24,12 @@ _TYPICAL = 'the mean of a number and the most probable category under p(x|z)'
 def reconstructions(content: Content) -> Section:
   """Returns rows, each above its reconstruction."""
   walk = content.walk
-  x = np.asarray(observed(walk.inputs)['x'])[:_FEW]
+  x = np.asarray(observed(walk.inputs)['x'])
+  few = np.linspace(0, len(x) - 1, min(_FEW, len(x))).astype(int)
+  x = x[few]
   typical = walk.typical_rows(
-      {name: z[:_FEW] for name, z in walk.means.items()},
-      None if walk.y is None else walk.y[:_FEW])
+      {name: z[few] for name, z in walk.means.items()},
+      None if walk.y is None else walk.y[few])
   both = np.stack([x, typical], axis=1).reshape(-1, x.shape[1])
   return section(
       'reconstructions', 'Reconstructions', 'Reconstructions',
@@ -53,12 +55,12 @@ def samples(content: Content) -> Section:
 
 
 def interpolations(content: Content) -> Section | None:
-  """Returns interpolations between rows."""
-  walk, examples = content.walk, content.examples
-  pairs = list(zip(examples[::2], examples[1::2], strict=False))
+  """Returns interpolations between rows that are far apart."""
+  walk = content.walk
+  ends = _far_apart(walk.top_means, 2 * _INTERPOLATED)
   t = np.linspace(0, 1, _STEPS)[:, np.newaxis]
   tables = []
-  for a, b in pairs[:_INTERPOLATED]:
+  for a, b in zip(ends[::2], ends[1::2], strict=False):
     between = lambda z, a=a, b=b: (1 - t) * z[a] + t * z[b]
     rows = walk.typical_rows(
         {name: between(z) for name, z in walk.means.items()},
@@ -71,7 +73,8 @@ def interpolations(content: Content) -> Section | None:
   return section(
       'interpolations', 'Interpolations', 'Interpolations',
       f'From one row to another: {_TYPICAL}, with z in equal steps on the line '
-      'between their posterior means.', ''.join(tables))
+      'between their posterior means.',
+      f'<div class="tables">{"".join(tables)}</div>')
 
 
 def traversals(content: Content) -> Section:
@@ -94,8 +97,18 @@ def traversals(content: Content) -> Section:
       f'{html.escape(walk.top)} goes from −3 to 3, and the others are '
       f'constant. Each row has {_TYPICAL}. The dimensions that vary most '
       f'between rows come first; {active.sum()} of {len(active)} are active.'
-      f'{below}',
-      ''.join(tables))
+      f'{below}', f'<div class="tables">{"".join(tables)}</div>')
+
+
+def _far_apart(points: np.ndarray, count: int) -> list[int]:
+  """Returns the first point, then each that is farthest from those before."""
+  chosen = [0]
+  distance = np.full(len(points), np.inf)
+  while len(chosen) < min(count, len(points)):
+    distance = np.minimum(
+        distance, np.linalg.norm(points - points[chosen[-1]], axis=1))
+    chosen.append(int(distance.argmax()))
+  return chosen
 
 
 def _table(content: Content, x: np.ndarray, names: Sequence[str],
