@@ -29,7 +29,7 @@ _SMALL = dict(latents='z:2', hidden_units=(8,), epochs=2, batch_size=30,
 # Names of the inputs of a signature, where they are not those of the columns.
 _NAMES = {'alcohol (%)': 'alcohol____', 'Traube.1': 'Traube_1',
           'is dry': 'is_dry', 'seed': 'seed_column', 'class': 'class_column',
-          'self': 'self_column'}
+          'self': 'self_column', 'z': 'z_column'}
 
 
 def _wine():
@@ -40,7 +40,7 @@ def _wine():
       'alcohol (%)': wine['alcohol'], 'seed': wine['proline'],
       'Traube.1': wine['target'].map({0: 'rot', 1: 'weiß', 2: 'rosé'}),
       'is dry': rng.random(len(wine)) < 0.5,
-      'bottled': pd.date_range('2020-01-01', periods=len(wine)).strftime(
+      'z': pd.date_range('2020-01-01', periods=len(wine)).strftime(
           '%Y-%m-%d'),
       'class': rng.poisson(9, len(wine)),
       'self': rng.integers(1, 6, len(wine))})
@@ -159,7 +159,7 @@ class TableRunTest(parameterized.TestCase, tf.test.TestCase):
       self.assertContainsSubset(
           samples[name].unique(), {'other', *self.frame[name].unique()})
     self.assertTrue((samples['class'] % 1 == 0).all())
-    pd.to_datetime(samples['bottled'])
+    pd.to_datetime(samples['z'])
 
   def test_schema_is_written_edited_and_used(self):
     workdir = os.path.join(self.directory, 'schema')
@@ -170,7 +170,7 @@ class TableRunTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(
         {column['name']: column['kind'] for column in content['columns']}, {
             'alcohol (%)': 'real', 'seed': 'real', 'Traube.1': 'categorical',
-            'is dry': 'binary', 'bottled': 'date', 'class': 'count',
+            'is dry': 'binary', 'z': 'date', 'class': 'count',
             'self': 'ordinal'})
     content['columns'] = content['columns'][:2]
     with open(path, 'w', encoding='utf-8') as file:

@@ -2,9 +2,9 @@
 
 Their names are those of the columns, with an underscore for each character that
 is no letter, digit or underscore of ASCII, and 'column_' in front of a name
-that does not begin with a letter. Names of other inputs, such as 'seed', and
-words of Python, such as 'class', get the suffix '_column', that of an earlier
-column '_2'.
+that does not begin with a letter. Names of other inputs, such as 'seed' and the
+latents, and words of Python, such as 'class', get the suffix '_column', that of
+an earlier column '_2'.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -52,8 +52,9 @@ class TableRows:
     head = model.likelihood_layer()
     if not isinstance(head, IndependentColumns):
       return cls()
-    return cls(head.columns, _RESERVED | (
-        {'y'} if model.graph.is_conditional else set()))
+    graph = model.graph
+    return cls(head.columns, _RESERVED.union(
+        graph.latent_names, ['y'] if graph.is_conditional else []))
 
   def shapes(self, shapes: Shapes) -> Shapes:
     """Returns the shapes of a signature's inputs, with columns for x."""
