@@ -152,14 +152,11 @@ class ObjectiveTest(tf.test.TestCase, parameterized.TestCase):
       for name, value in expected.items():
         self.assertAllClose(actual[name], value, rtol=1e-5, msg=name)
 
-  @parameterized.parameters(
-      (1, False, False), (1, True, True), (2, True, True))
-  def test_gradient_step_equals_float64(self, replicas, is_mirrored,
-                                        jit_compile):
+  @parameterized.parameters((1, False), (2, True))
+  def test_gradient_step_equals_float64(self, replicas, jit_compile):
     x, strategy = _data(7), tf.distribute.get_strategy()
-    if is_mirrored:
-      strategy = tf.distribute.MirroredStrategy(
-          [f'CPU:{i}' for i in range(replicas)])
+    if replicas == 2:
+      strategy = tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])
     with strategy.scope():
       model = _model(kl_weight=0.5)
       model.compile(tf_keras.optimizers.SGD(1.0), jit_compile=jit_compile)

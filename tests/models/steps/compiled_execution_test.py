@@ -74,6 +74,15 @@ class CompiledExecutionTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllClose(history, self.expected_history, 1e-6, 1e-6)
     self.assertAllClose(weights, self.expected, 1e-5, 1e-6)
 
+  def test_one_mirrored_device_equals_none(self):
+    # Its steps end with a synchronization, which no compiled loop can contain.
+    strategy = tf.distribute.MirroredStrategy(
+        ['CPU:0'], tf.distribute.ReductionToOneDevice())
+    with strategy.scope():
+      weights, history, _ = self.fit(4, self.dataset)
+    self.assertAllClose(history, self.expected_history, 1e-6, 1e-6)
+    self.assertAllClose(weights, self.expected, 1e-5, 1e-6)
+
   @parameterized.named_parameters(
       ('perceptron', 'mlp', (), True), ('convolutions', 'conv', (2,), False))
   def test_only_convolutions_are_not_in_a_loop(
