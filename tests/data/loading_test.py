@@ -261,6 +261,9 @@ class LoadImagesTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(
         ValueError, r"(?s)train \(3\).*train\[90%:\].*test_split='dev'"):
       self.load('train_only', test_split='dev')
+    with self.assertRaisesRegex(
+        ValueError, 'leaves too few examples.*test_fraction=0.9 of 3 examples'):
+      self.load('train_only', cache=cache, test_fraction=0.9)
 
   @parameterized.parameters(
       ({'validation_fraction': 0.}, r'between 0 and 1.*fraction=0\.0'),

@@ -26,7 +26,7 @@ def parts_held_out(source: Source, fractions: Mapping[str, float], seed: int,
     Integers `[n]`, int8.
 
   Raises:
-    ValueError: If there are too few rows.
+    ValueError: If there are too few rows, or `test_fraction` leaves too few.
   """
   size = len(source)
   if size < 1 + len(fractions):
@@ -40,6 +40,11 @@ def parts_held_out(source: Source, fractions: Mapping[str, float], seed: int,
     if name not in fractions:
       continue
     rows = np.flatnonzero(part == 0)
+    if len(rows) < 2:
+      raise ValueError(
+          '`test_fraction` leaves too few examples for validation and training; '
+          f'lower it. Received: test_fraction={fractions["test"]!r} of {size} '
+          'examples')
     labels = _labels(source) if name in by_class else None
     mask = (carved(len(rows), fractions[name], seed) if labels is None
             else stratified(labels[rows], fractions[name], seed))
