@@ -348,9 +348,9 @@ class TensorBoardTest(tf.test.TestCase):
     self.assertAllClose(found['columns/kind | of'][1], -np.log(3), rtol=1e-5)
     self.assertEqual(found['reconstructions'][1].item().decode().splitlines(), [
         r'|  | size | kind \| of |', '| --- | --- | --- |',
-        '| data | 4 | a |', r'| E[x\|z] | 5 | other |',
-        '| data | 6.5 | b |', r'| E[x\|z] | 5 | other |',
-        '| data | 5 | other |', r'| E[x\|z] | 5 | other |'])
+        '| data | 4 | a |', '| reconstruction | 5 | other |',
+        '| data | 6.5 | b |', '| reconstruction | 5 | other |',
+        '| data | 5 | other |', '| reconstruction | 5 | other |'])
     plugin, text = self._summaries(workdir, 'train')['samples']
     self.assertEqual(plugin, 'text')
     self.assertLen(text.item().decode().splitlines(), 2 + 10)

@@ -84,8 +84,8 @@ class RowSummaries:
     with writers['validation'].as_default(step=step):
       for column, value in zip(self._columns, nats, strict=True):
         tf.summary.scalar(f'columns/{column.name}', value)
-      tf.summary.text(
-          'reconstructions', self._table(pairs, ['data', 'E[x|z]']))
+      tf.summary.text('reconstructions', self._table(
+          pairs, ['data', 'reconstruction']))
 
   def _values_of_rows(self, model) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns nats by column, E[x|z] at the posterior means, and draws of x."""
