@@ -40,6 +40,8 @@ def pytest_configure(config):
   dataset_ops.DatasetV2._apply_debug_options = untuned
   # `create_tempdir` reads a flag, and pytest does not parse absl's flags.
   flags.FLAGS.mark_as_parsed()
+  if hasattr(config, 'workerinput'):  # The processes share the cores.
+    tf.config.threading.set_intra_op_parallelism_threads(1)
   # Two devices for MirroredStrategy, configured before the first tensor.
   tf.config.set_logical_device_configuration(
       tf.config.list_physical_devices('CPU')[0],
