@@ -42,9 +42,9 @@ def parts_held_out(source: Source, fractions: Mapping[str, float], seed: int,
     rows = np.flatnonzero(part == 0)
     if len(rows) < 2:
       raise ValueError(
-          '`test_fraction` leaves too few examples for validation and training; '
-          f'lower it. Received: test_fraction={fractions["test"]!r} of {size} '
-          'examples')
+          '`test_fraction` leaves too few examples for validation and '
+          f'training; lower it. Received: test_fraction={fractions["test"]!r} '
+          f'of {size} examples')
     labels = _labels(source) if name in by_class else None
     mask = (carved(len(rows), fractions[name], seed) if labels is None
             else stratified(labels[rows], fractions[name], seed))
