@@ -63,15 +63,29 @@ def interpolations(walk: LatentWalk, pairs: Sequence[tuple[int, int]],
   Returns:
     Rows of the first image, the decodings and the second image.
   """
+  return np.array([
+      [walk.x[a], *walk.decode(*interpolated(walk, a, b, steps)), walk.x[b]]
+      for a, b in pairs])
+
+
+def interpolated(
+    walk: LatentWalk, a: int, b: int,
+    steps: int) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+  """Returns latents and labels on the line from one example to another.
+
+  Args:
+    walk: Latents of the model.
+    a: Index of the first example.
+    b: Index of the last one.
+    steps: Number of points, both ends among them.
+
+  Returns:
+    Latents by name, `[steps, size]`, and y, `[steps, classes]` or None.
+  """
   t = np.linspace(0, 1, steps)[:, np.newaxis]
-  rows = []
-  for a, b in pairs:
-    between = lambda z, a=a, b=b: (1 - t) * z[a] + t * z[b]
-    decoded = walk.decode(
-        {name: between(z) for name, z in walk.means.items()},
-        None if walk.y is None else between(walk.y))
-    rows.append([walk.x[a], *decoded, walk.x[b]])
-  return np.array(rows)
+  between = lambda z: (1 - t) * z[a] + t * z[b]
+  return ({name: between(z) for name, z in walk.means.items()},
+          None if walk.y is None else between(walk.y))
 
 
 def traversals(walk: LatentWalk, base: Base, dimensions: Sequence[int],

@@ -58,7 +58,6 @@ def interpolations(content: Content) -> Section | None:
 def traversals(content: Content) -> Section:
   """Returns traversals of the dimensions that vary most, one at a time."""
   walk = content.walk
-  active = content.is_active[walk.top]
   dimensions = walk.order[:_TRAVERSED]
   images = latent_pictures.traversals(walk, content.first_image, dimensions)
   rows = ''.join(
@@ -66,18 +65,25 @@ def traversals(content: Content) -> Section:
       + img(tile(row[np.newaxis]), f'Decodings as dimension {dimension} of '
             f'{walk.top} goes from −3 to 3')
       for dimension, row in zip(dimensions, images, strict=True))
-  below = '' if len(walk.means) == 1 else (
-      ' The latents below are at the means of their priors given those above.')
   return section(
       'traversals', 'Traversals', 'Latent traversals',
-      f'Start: {html.escape(content.first_image.title)}. In each row one '
-      f'dimension of {html.escape(walk.top)} goes from −3 to 3, and the others '
-      'are constant. The dimensions that vary most between '
-      f'{content.noun}s come first; '
-      f'{active.sum()} of {len(active)} are active.{below}',
+      traversal_lead(content, 'row'),
       f'<div class="card"><div class="traversal">{rows}<span></span>'
       '<span class="ends"><span>−3</span><span>0</span><span>3</span></span>'
       '</div></div>', css='half')
+
+
+def traversal_lead(content: Content, one: str) -> str:
+  """Returns the text above traversals, each of which is one row or table."""
+  walk = content.walk
+  active = content.is_active[walk.top]
+  below = '' if len(walk.means) == 1 else (
+      ' The latents below are at the means of their priors given those above.')
+  return (f'Start: {html.escape(content.first_image.title)}. In each {one} one '
+          f'dimension of {html.escape(walk.top)} goes from −3 to 3, and the '
+          'others are constant. The dimensions that vary most between '
+          f'{content.noun}s come first; '
+          f'{active.sum()} of {len(active)} are active.{below}')
 
 
 def manifold(content: Content) -> Section | None:

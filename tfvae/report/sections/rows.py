@@ -1,17 +1,18 @@
 """Sections with rows of a table from the model."""
 
 from collections.abc import Sequence
-import html
 
 import numpy as np
 
 from tfvae.inference import observed
 from tfvae.report.content import Content
+from tfvae.report.latents.latent_pictures import interpolated
 from tfvae.report.latents.latent_pictures import REACH
 from tfvae.report.page import card
 from tfvae.report.page import Section
 from tfvae.report.page import section
 from tfvae.report.page import table
+from tfvae.report.sections.pictures import traversal_lead
 from tfvae.tables import texts
 
 _FEW = 8  # Rows that are reconstructed, at equal distances in the data.
@@ -58,16 +59,12 @@ def interpolations(content: Content) -> Section | None:
   """Returns interpolations between rows that are far apart."""
   walk = content.walk
   ends = _far_apart(walk.top_means, 2 * _INTERPOLATED)
-  t = np.linspace(0, 1, _STEPS)[:, np.newaxis]
-  tables = []
-  for a, b in zip(ends[::2], ends[1::2], strict=False):
-    between = lambda z, a=a, b=b: (1 - t) * z[a] + t * z[b]
-    rows = walk.typical_rows(
-        {name: between(z) for name, z in walk.means.items()},
-        None if walk.y is None else between(walk.y))
-    tables.append(card(_table(
-        content, rows, [f'{share:.0%}' for share in t[:, 0]],
-        f'From {content.title_of(a)} to {content.title_of(b)}')))
+  names = [f'{share:.0%}' for share in np.linspace(0, 1, _STEPS)]
+  tables = [
+      card(_table(content, walk.typical_rows(*interpolated(
+          walk, a, b, _STEPS)), names,
+                  f'From {content.title_of(a)} to {content.title_of(b)}'))
+      for a, b in zip(ends[::2], ends[1::2], strict=False)]
   if not tables:
     return None
   return section(
@@ -88,16 +85,10 @@ def traversals(content: Content) -> Section:
     z[:, dimension] = positions
     tables.append(card(_table(content, walk.rows_from(base, z)[:, 0], names,
                               f'Dimension {dimension} of {walk.top}')))
-  active = content.is_active[walk.top]
-  below = '' if len(walk.means) == 1 else (
-      ' The latents below are at the means of their priors given those above.')
   return section(
       'traversals', 'Traversals', 'Latent traversals',
-      f'Start: {html.escape(base.title)}. In each table one dimension of '
-      f'{html.escape(walk.top)} goes from −3 to 3, and the others are '
-      f'constant. Each row has {_TYPICAL}. The dimensions that vary most '
-      f'between rows come first; {active.sum()} of {len(active)} are active.'
-      f'{below}', f'<div class="tables">{"".join(tables)}</div>')
+      traversal_lead(content, 'table') + f' Each row has {_TYPICAL}.',
+      f'<div class="tables">{"".join(tables)}</div>')
 
 
 def _far_apart(points: np.ndarray, count: int) -> list[int]:
