@@ -224,3 +224,12 @@ def _layout(columns: Sequence[Column | Mapping[str, Any]]) -> Layout:
 @functools.lru_cache
 def _layout_of(columns: tuple[Column, ...]) -> Layout:
   return Layout(columns)
+
+
+def columns_of(head: tf_keras.layers.Layer) -> tuple[Column, ...]:
+  """Returns the columns of x, or none where it is not the row of a table.
+
+  Args:
+    head: Layer that emits p(x|z).
+  """
+  return head.columns if isinstance(head, IndependentColumns) else ()

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae.inference import observed
-from tfvae.layers import IndependentColumns
+from tfvae.layers.columns.independent_columns import columns_of
 from tfvae.layers.columns.independent_columns import log_prob_by_column
 from tfvae.models import LatentVariableModel
 from tfvae.report.drawing.display import Display
@@ -59,8 +59,7 @@ class LatentWalk:
     """Infers the latents."""
     x = np.asarray(observed(inputs)['x'])
     self.model, self.inputs, self.seed = model, inputs, seed
-    head = model.likelihood_layer()
-    self.columns = head.columns if isinstance(head, IndependentColumns) else ()
+    self.columns = columns_of(model.likelihood_layer())
     self._to_show = Display(x)
     self.x = self._to_show(x)
     inferred = [model.infer(rows, tfd.Distribution.mean)

@@ -8,6 +8,7 @@ import tf_keras
 
 from tfvae import data
 from tfvae.inference import unpack_batch
+from tfvae.layers.columns.independent_columns import columns_of
 from tfvae.models import LatentVariableModel
 from tfvae.models.steps.global_batch import BatchFn
 from tfvae.models.steps.skipped_steps import SkippedSteps
@@ -94,7 +95,7 @@ def fit(model: LatentVariableModel, config: Config, images: data.ImageData,
       SKIPPED_REMEDY, adds_to_logs=True)
   callback_list = [*validating, skipped, history]
   if is_chief:
-    columns = getattr(model.likelihood_layer(), 'columns', ())
+    columns = columns_of(model.likelihood_layer())
     board = TensorBoard(
         workdir, _first_examples(
             images, config, _TABLE_ROWS if columns else _PICTURE_IMAGES),

@@ -12,6 +12,7 @@ from tfvae import report
 from tfvae.inference import observed
 from tfvae.inference import sample_weights
 from tfvae.inference import unpack_batch
+from tfvae.layers.columns.independent_columns import columns_of
 from tfvae.settings import flag_text
 from tfvae.tables import Column
 from tfvae.training import workdir as workdir_lib
@@ -44,7 +45,7 @@ def write_report(run: Run, metrics: dict[str, Any], workdir: str):
   report.save_figure(
       os.path.join(directory, 'graph.png'),
       report.draw_graph(run.config.model.graph()))
-  columns = getattr(run.model.likelihood_layer(), 'columns', ())
+  columns = columns_of(run.model.likelihood_layer())
   if columns:
     _draw_columns(run, columns, batch, directory)
   else:
