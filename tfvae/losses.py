@@ -88,16 +88,20 @@ class NegativeLogLikelihood(tf_keras.losses.Loss):
       return []
     if tf.executing_eagerly():
       if not number:
-        layer.check_data(np.asarray(y_true))
+        layer.check_data(np.asarray(y_true),
+                         allow_missing=likelihood.allow_missing)
         self._num_checks = 1
       return []
     self._num_checks += 1
     x = tf.cast(y_true, likelihood.dtype)
+    is_valid = is_inside(x, layer.support)
+    if likelihood.allow_missing:
+      is_valid |= tf.math.is_nan(x)
 
     def check():
       kind = SUPPORTS[layer.support]
       with tf.control_dependencies([tf.debugging.Assert(
-          tf.reduce_all(is_inside(x, layer.support)),
+          tf.reduce_all(is_valid),
           [f'{layer.__name__} takes {kind.description}, and the first batch '
            f'has other values; {layer.__name__}.check_data(x) names the first '
            'and a remedy. NegativeLogLikelihood(check_data=False) switches '

@@ -20,13 +20,31 @@ def observed(inputs: Any) -> dict[str, Any]:
 
   Args:
     inputs: Batch of x; a dictionary of 'x' and the one-hot label 'y', or of one
-      of them; or None.
+      of them, and perhaps a 'mask', true or 1 where x is observed; or None.
 
   Returns:
-    'x' and 'y', those of them that are given.
+    'x' and 'y', those of them that are given; x is NaN where the mask is false.
   """
   given = inputs if isinstance(inputs, Mapping) else {'x': inputs}
-  return {name: value for name, value in given.items() if value is not None}
+  found = {name: value for name, value in given.items() if value is not None}
+  mask = found.pop('mask', None)
+  if mask is not None:
+    found['x'] = tf.where(
+        tf.cast(mask, tf.bool), tf.cast(found['x'], tf.float32), np.nan)
+  return found
+
+
+def without_masked_arrays(data: Any) -> Any:
+  """Returns nested data in which NaN marks the masked values of arrays.
+
+  Args:
+    data: Nested arrays and tensors; a `np.ma.MaskedArray` becomes float32.
+  """
+  def filled(part):
+    return np.ma.filled(part.astype(np.float32), np.nan) if isinstance(
+        part, np.ma.MaskedArray) else part
+
+  return tf.nest.map_structure(filled, data)
 
 
 def unpack_batch(data: Any) -> tuple[Any, Any]:

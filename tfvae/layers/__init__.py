@@ -3,6 +3,7 @@
 from tfvae.layers.base.conversion import convert_with
 from tfvae.layers.base.conversion import SeededSample
 from tfvae.layers.base.distribution_layer import DistributionLayer
+from tfvae.layers.base.missing_inputs import MissingInputs
 from tfvae.layers.base.posterior import POSTERIORS
 from tfvae.layers.columns.independent_columns import IndependentColumns
 from tfvae.layers.likelihoods.discretized_logistic import DiscretizedLogistic

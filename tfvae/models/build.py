@@ -9,6 +9,7 @@ import tf_keras
 from tfvae.graph import GraphicalModel
 from tfvae.layers import Likelihood
 from tfvae.layers import LIKELIHOODS
+from tfvae.layers import MissingInputs
 from tfvae.layers import POSTERIORS
 from tfvae.layers.base.posterior import Posterior
 from tfvae.models.checks.graph import decoder_input_size
@@ -40,6 +41,7 @@ def image_vae(
     dtype: str | None = None,
     settings: Mapping[str, Any] | None = None,
     moments: tuple[Any, Any] | None = None,
+    missing: Any = None,
 ) -> GraphVAE:
   """Returns a VAE of images.
 
@@ -87,6 +89,11 @@ def image_vae(
     moments: Mean and standard deviation of each element of x, arrays of its
       shape, for data in other units than pixels: the features network
       standardizes x, and a likelihood of real numbers predicts in these units.
+    missing: Whether a NaN in x is a missing value: log p(x|z) has the factors
+      of the observed elements, and the encoder sees zeros and mask inputs (see
+      `MissingInputs`). True for all elements; or booleans of the event shape,
+      true for those that have a mask input, which are those that are missing
+      somewhere in the training data. None and False take complete data only.
 
   Raises:
     ValueError: If a name is unknown, a size is wrong, or the graph has a
@@ -100,21 +107,25 @@ def image_vae(
   make_features, make_decoder = (
       NETWORKS.make(network, settings=settings) if isinstance(network, str)
       else network)
-  head = _likelihood(likelihood, image_shape, settings)
+  mask_inputs = _mask_inputs(missing, image_shape)
+  head = _likelihood(likelihood, image_shape, settings, mask_inputs is not None)
   decoder = make_decoder(
       decoder_input_size(graph, num_classes),
       head.params_shape(head.event_shape, **head.settings), hidden_units,
       activation, dtype=dtype)
   if moments is not None:
     head = head.in_units(*moments)
-  first = head.input_layer() or _standardization(image_shape, moments)
+  first = _input_layers(head, image_shape, moments, mask_inputs)
+  input_shape = (None, *image_shape)
+  for layer in first:
+    input_shape = layer.compute_output_shape(input_shape)
   features = make_features(
-      first.compute_output_shape((None, *image_shape))[1:] if first
-      else image_shape, hidden_units, activation, dtype=dtype)
+      tuple(input_shape[1:]), hidden_units, activation, dtype=dtype)
   if first:
     features = tf_keras.Sequential(
-        [tf_keras.layers.Input(image_shape), first, features], name='features')
-  in_pixels = first is None and not head.kind_of_data().is_count
+        [tf_keras.layers.Input(image_shape), *first, features], name='features')
+  in_pixels = (moments is None and head.input_layer() is None
+               and not head.kind_of_data().is_count)
   data = image_shape, (0.0, 1.0) if in_pixels else None
   return GraphVAE(
       graph, features, tf_keras.Sequential([decoder, head], name='decoder'),
@@ -126,6 +137,33 @@ def image_vae(
       merging=merging, num_classes=num_classes, factor_units=factor_units,
       activation=activation, kl_weight=kl_weight, kl_controls=kl_controls,
       seed=seed, factor_dtype=dtype)
+
+
+def _mask_inputs(missing: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+  """Returns booleans of the event shape, or None for complete data."""
+  if missing is None or missing is False:
+    return None
+  mask_inputs = np.ones(shape, bool) if missing is True else np.asarray(missing)
+  if mask_inputs.shape != shape or mask_inputs.dtype != bool:
+    raise ValueError(
+        '`missing` must be True, or booleans of the event shape, true where '
+        f'values may be missing. Received: missing of {mask_inputs.dtype} '
+        f'{mask_inputs.shape} for the event shape {shape}')
+  return mask_inputs
+
+
+def _input_layers(head: Likelihood, shape: tuple[int, ...],
+                  moments: tuple[Any, Any] | None,
+                  mask_inputs: np.ndarray | None
+                  ) -> list[tf_keras.layers.Layer]:
+  """Returns the layers through which the features network sees x."""
+  first = head.input_layer(mask_inputs)
+  if first is not None:
+    return [first]
+  standardization = _standardization(shape, moments)
+  found = [] if standardization is None else [standardization]
+  return found if mask_inputs is None else [
+      *found, MissingInputs(mask_inputs, name='missing_inputs')]
 
 
 def _standardization(shape: tuple[int, ...], moments: tuple[Any, Any] | None
@@ -146,11 +184,16 @@ def _parsed(graph: GraphicalModel | str | int) -> GraphicalModel:
 
 
 def _likelihood(likelihood: str | Likelihood, image_shape: tuple[int, ...],
-                settings: Mapping[str, Any]) -> Likelihood:
+                settings: Mapping[str, Any], missing: bool) -> Likelihood:
+  # A likelihood of your own need not know missing values.
+  extra = {'allow_missing': True} if missing else {}
   if isinstance(likelihood, Likelihood):
+    if missing and not likelihood.allow_missing:
+      likelihood = type(likelihood).from_config(
+          likelihood.get_config() | extra)
     return likelihood.sized(image_shape, name='likelihood')
   return LIKELIHOODS.make(
-      likelihood, image_shape, name='likelihood', settings=settings)
+      likelihood, image_shape, name='likelihood', settings=settings, **extra)
 
 
 def _prior(prior: str | Prior, size: int,

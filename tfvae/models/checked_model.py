@@ -9,6 +9,7 @@ import tf_keras
 
 from tfvae.inference.batches import observed
 from tfvae.inference.batches import unpack_batch
+from tfvae.inference.batches import without_masked_arrays
 from tfvae.models.checks import batches as batch_checks
 from tfvae.models.checks import keras_objects
 from tfvae.models.checks.first_batch import FirstBatchChecked
@@ -61,6 +62,11 @@ class CheckedModel(tf_keras.Model):
     """Shape of one example of p(x|z); None where it is not known."""
     return getattr(self.likelihood_layer(), 'event_shape', None)
 
+  @property
+  def allow_missing(self) -> bool:
+    """Whether a NaN in x is a missing value."""
+    return getattr(self.likelihood_layer(), 'allow_missing', False)
+
   def build_from_batch(self, spec: Any):
     """Builds weights whose shapes depend on the data.
 
@@ -102,6 +108,7 @@ class CheckedModel(tf_keras.Model):
     if isinstance(validation_data, dict) or hasattr(
         validation_data, '__array__'):
       validation_data = (validation_data,)
+    x, y, validation_data = without_masked_arrays((x, y, validation_data))
     y = _weighted_target(x, y, sample_weight)
     self._check_distributed(x, y, batch_size, sample_weight, is_training=True)
     self._expect_data('train_function')
@@ -127,6 +134,7 @@ class CheckedModel(tf_keras.Model):
       ValueError: If the model does not take the data, or weights are not finite
         and at least 0.
     """
+    x, y = without_masked_arrays((x, y))
     y = _weighted_target(x, y, sample_weight)
     # The validation data of a `fit` are checked once.
     is_validation = bool(kwargs.get('_use_cached_eval_dataset'))
@@ -138,14 +146,14 @@ class CheckedModel(tf_keras.Model):
         x, y, batch_size=batch_size, verbose=verbose,
         sample_weight=sample_weight, **kwargs)
 
-  def predict(self, *args, **kwargs) -> Any:
+  def predict(self, x: Any = None, *args, **kwargs) -> Any:
     """Returns E[x|z] at posterior means; see `tf_keras.Model.predict`.
 
     Raises:
       ValueError: If the model does not take the data.
     """
     self._expect_data('predict_function')
-    return super().predict(*args, **kwargs)
+    return super().predict(without_masked_arrays(x), *args, **kwargs)
 
   def save(self, filepath: Any, overwrite: bool = True,
            save_format: str | None = None, **kwargs):
@@ -192,7 +200,8 @@ class CheckedModel(tf_keras.Model):
       ValueError: If it has another structure or other shapes.
     """
     batch_checks.check_batch(
-        data, self.observed_shapes, self.event_shape, needs_target)
+        data, self.observed_shapes, self.event_shape, needs_target,
+        self.allow_missing)
 
   def check_values(self, data: Any):
     """Raises unless a batch is finite and in the support of the likelihood.

@@ -15,6 +15,9 @@ from tfvae.models.checked_model import CheckedModel
 from tfvae.models.steps import global_batch
 from tfvae.models.steps.finite_steps import FiniteSteps
 
+# Metric of models whose x may have missing entries.
+_PER_ENTRY = 'elbo_per_entry'
+
 # Streams of stateless seeds, so that an evaluation between two training steps
 # does not change their noise.
 _TRAINING, _EVALUATION = 0, 1
@@ -43,7 +46,8 @@ class SteppedModel(CheckedModel):
     # In a namespace, which Keras does not track: metrics are no weights.
     self._trackers = types.SimpleNamespace(**{
         name: _Mean(name=name)
-        for name in ('loss', 'elbo', 'reconstruction', 'kl')})
+        for name in ('loss', 'elbo', 'reconstruction', 'kl',
+                     *(_PER_ENTRY,) * self.allow_missing)})
     # Counts are no weights either, but checkpoints hold them.
     self._steps = types.SimpleNamespace(finite=FiniteSteps())
     self._track_trackable(self._steps.finite, 'finite_steps')
@@ -110,6 +114,8 @@ class SteppedModel(CheckedModel):
     values = dict(self._objective(
         self, inputs, target, seed, kl_factor, training))
     nats = values.pop('objective')
+    if self.allow_missing:
+      values['entries'] = _num_observed(target, nats.dtype)
     count = tf.cast(tf.size(nats), nats.dtype)
     others = [tf.cast(part, nats.dtype) for part in self.losses]
     weights = sample_weights(batch)
@@ -179,12 +185,25 @@ class SteppedModel(CheckedModel):
     if 'weights' in values:
       weight *= tf.cast(values['weights'], tf.float32)
       total = tf.reduce_sum(weight)
+    weights = dict.fromkeys(values, weight) | {'loss': total}
+    if 'entries' in values:
+      # Σ_i w_i ELBO_i / Σ_i w_i n_i, with n_i observed entries.
+      weights[_PER_ENTRY] = tf.reduce_sum(weight * values['entries'])
+      values[_PER_ENTRY] = tf.math.divide_no_nan(
+          tf.reduce_sum(weight * values['elbo']), weights[_PER_ENTRY])
     for name, tracker in vars(self._trackers).items():
       tracker.update_state(
           # Not by the weight alone: a NaN times 0 is a NaN.
           tf.where(is_taken, values[name], tf.zeros_like(values[name])),
-          sample_weight=total if name == 'loss' else weight)
+          sample_weight=weights[name])
     return {tracker.name: tracker.result() for tracker in self.metrics}
+
+
+def _num_observed(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+  """Returns the number of entries of each x that are not missing, `[b]`."""
+  observed = tf.logical_not(tf.math.is_nan(tf.cast(x, dtype)))
+  return tf.reduce_sum(
+      tf.cast(observed, dtype), axis=list(range(1, x.shape.rank)))
 
 
 class _Mean(tf_keras.metrics.Mean):

@@ -11,7 +11,8 @@ import tensorflow as tf
 TENSORFLOW = types.SimpleNamespace(
     abs=tf.abs, argmax=tf.argmax, cast=tf.cast, clip=tf.clip_by_value,
     concatenate=tf.concat, cos=tf.cos, elu=tf.nn.elu, exp=tf.exp,
-    expm1=tf.math.expm1, log=tf.math.log, log1p=tf.math.log1p,
+    expm1=tf.math.expm1, isnan=tf.math.is_nan, log=tf.math.log,
+    log1p=tf.math.log1p,
     log_sigmoid=tf.math.log_sigmoid, logical_not=tf.logical_not,
     maximum=tf.maximum, minimum=tf.minimum, mod=tf.math.floormod,
     one_hot=tf.one_hot, relu=tf.nn.relu, sin=tf.sin, take=tf.gather,

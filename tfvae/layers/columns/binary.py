@@ -25,6 +25,10 @@ class Binary(Block):
     """Returns the Bernoulli distributions; see `Block`."""
     return tfd.Bernoulli(logits=params)
 
+  def probabilities(self, params: tf.Tensor) -> tf.Tensor:
+    """Returns the probabilities of both values; see `Block`."""
+    return tf.stack([tf.sigmoid(-params), tf.sigmoid(params)], axis=-1)
+
   def mean(self, params: Any, ops: Any = TENSORFLOW) -> Any:
     """Returns the more probable value; see `Block`."""
     return ops.cast(params > 0, 'float32')

@@ -42,6 +42,8 @@ class Block(abc.ABC):
     # Plain float32 constants of a graph, `[n]`.
     self.loc = np.float32([column.loc for column in columns])
     self.scale = np.float32([column.scale for column in columns])
+    # Codes in place of missing ones, which have no effect on results.
+    self.fill = np.zeros_like(self.loc)
 
   @classmethod
   def fitted(cls, column: Column, loc: float, scale: float,
@@ -84,6 +86,11 @@ class Block(abc.ABC):
     """
     return (self.transformed(codes, ops) - self.loc) / self.scale
 
+  @property
+  def feature_columns(self) -> np.ndarray:
+    """Position in the block of the column of each feature, `[f]`."""
+    return np.arange(len(self.columns))
+
   @abc.abstractmethod
   def distribution(self, params: tf.Tensor) -> tfd.Distribution:
     """Returns the distribution of the codes, batch shape `[..., n]`.
@@ -91,6 +98,15 @@ class Block(abc.ABC):
     Args:
       params: Parameters `[..., num_params]`.
     """
+
+  def probabilities(self, params: tf.Tensor) -> tf.Tensor | None:
+    """Returns P(x = c|z) of each code c, `[..., n, codes]`; None of numbers.
+
+    Args:
+      params: Parameters `[..., num_params]`.
+    """
+    del params
+    return None
 
   @abc.abstractmethod
   def mean(self, params: Any, ops: Any = TENSORFLOW) -> Any:
@@ -108,6 +124,11 @@ class LocationScale(Block):
   The location is loc + scale m, its logarithmic scale log scale + b(s) with b
   the soft bound to `LOG_SCALE_BOUNDS`.
   """
+
+  def __init__(self, columns: Sequence[Column]):
+    """Initializes the block; see `Block`."""
+    super().__init__(columns)
+    self.fill = self.loc
 
   @property
   def num_params(self) -> int:

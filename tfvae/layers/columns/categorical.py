@@ -47,9 +47,18 @@ class Categorical(Block):
     return ops.concatenate([ops.one_hot(codes[:, i], size)
                             for i, size in enumerate(self._sizes)], axis=-1)
 
+  @property
+  def feature_columns(self) -> np.ndarray:
+    """Position of the column of each feature; see `Block`."""
+    return np.repeat(super().feature_columns, self._sizes)
+
   def distribution(self, params: tf.Tensor) -> tfd.Categorical:
     """Returns the categorical distributions; see `Block`."""
     return tfd.Categorical(logits=self._logits(params, TENSORFLOW))
+
+  def probabilities(self, params: tf.Tensor) -> tf.Tensor:
+    """Returns the probabilities of the codes; see `Block`."""
+    return tf.nn.softmax(self._logits(params, TENSORFLOW))
 
   def mean(self, params: Any, ops: Any = TENSORFLOW) -> Any:
     """Returns the most probable code; see `Block`."""

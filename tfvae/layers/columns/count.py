@@ -1,7 +1,9 @@
 """Counts: negative binomial distributions."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from tfvae.layers.base.operations import TENSORFLOW
@@ -15,6 +17,7 @@ from tfvae.layers.likelihoods.independent_negative_binomial import (
   NegativeBinomial,
 )
 from tfvae.layers.likelihoods.independent_poisson import bound_log_rate
+from tfvae.tables.column import Column
 
 
 @BLOCKS.register('count')
@@ -24,6 +27,11 @@ class Count(LocationScale):
   log μ = loc + scale m and log r = b(s), with the bounds of
   `IndependentNegativeBinomial`.
   """
+
+  def __init__(self, columns: Sequence[Column]):
+    """Initializes the block; see `Block`."""
+    super().__init__(columns)
+    self.fill = np.zeros_like(self.loc)
 
   @staticmethod
   def transformed(codes: Any, ops: Any = TENSORFLOW) -> Any:

@@ -3,6 +3,8 @@
 import math
 from typing import Any
 
+import numpy as np
+
 from tfvae.layers.base.operations import TENSORFLOW
 from tfvae.layers.columns.block import BLOCKS
 from tfvae.layers.columns.real import Real
@@ -26,3 +28,8 @@ class Date(Real):
       phase = 2 * math.pi * ops.mod(codes, period) / period
       found += [ops.sin(phase), ops.cos(phase)]
     return ops.concatenate(found, axis=-1)
+
+  @property
+  def feature_columns(self) -> np.ndarray:
+    """Position of the column of each feature; see `Block`."""
+    return np.tile(super().feature_columns, 1 + 2 * len(_PERIODS))

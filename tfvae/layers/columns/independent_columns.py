@@ -16,6 +16,7 @@ from tfvae.layers.columns.layout import Layout
 from tfvae.layers.likelihoods.likelihood import Likelihood
 from tfvae.layers.likelihoods.likelihood import LIKELIHOODS
 from tfvae.layers.likelihoods.likelihood import Shape
+from tfvae.layers.likelihoods.partly_observed import log_prob_of_observed
 from tfvae.tables.column import Column
 from tfvae.tables.column import KINDS
 
@@ -26,6 +27,7 @@ class RowDistribution(tfd.Distribution):
   """Π_c p(x_c), with a distribution of its own for each column of a table."""
 
   def __init__(self, params: tf.Tensor, layout: Layout,
+               allow_missing: bool = False,
                validate_args: bool = False, allow_nan_stats: bool = True,
                name: str = 'RowDistribution'):
     """Initializes the distribution.
@@ -33,6 +35,8 @@ class RowDistribution(tfd.Distribution):
     Args:
       params: Parameters of all blocks, `[..., layout.num_params]`.
       layout: Blocks of the columns.
+      allow_missing: Whether a NaN is a missing code, whose column contributes
+        no factor; see `PartlyObserved`.
       validate_args: As for every `tfd.Distribution`.
       allow_nan_stats: As for every `tfd.Distribution`.
       name: Name of the distribution.
@@ -40,6 +44,7 @@ class RowDistribution(tfd.Distribution):
     parameters = dict(locals())
     with tf.name_scope(name) as name:
       self._params, self._layout = tf.convert_to_tensor(params), layout
+      self._allow_missing = allow_missing
       super().__init__(
           dtype=self._params.dtype, validate_args=validate_args,
           allow_nan_stats=allow_nan_stats, parameters=parameters, name=name,
@@ -55,19 +60,32 @@ class RowDistribution(tfd.Distribution):
   def _event_shape_tensor(self):
     return tf.constant([len(self._layout.order)])
 
-  def log_prob_by_column(self, x: tf.Tensor) -> tf.Tensor:
+  def log_prob_of_elements(self, x: tf.Tensor) -> tf.Tensor:
     """Returns log p(x_c) of each column in nats, `[..., d]`.
 
     Args:
-      x: Codes `[..., d]`.
+      x: Codes `[..., d]`. A missing one has 0 nats.
     """
     x = tf.convert_to_tensor(x, self.dtype)
-    return self._by_column(
-        lambda i, part: part.log_prob(tf.cast(
-            tf.gather(x, self._layout.indices[i], axis=-1), part.dtype)))
+
+    def nats(i, part):
+      codes = tf.gather(x, self._layout.indices[i], axis=-1)
+
+      def log_prob(codes):
+        return part.log_prob(tf.cast(codes, part.dtype))
+
+      return log_prob_of_observed(
+          log_prob, codes, self._layout.blocks[i].fill
+      ) if self._allow_missing else log_prob(codes)
+
+    return self._by_column(nats)
+
+  def of_observed(self) -> 'RowDistribution':
+    """Returns the distribution of rows of which codes may be missing."""
+    return RowDistribution(self._params, self._layout, allow_missing=True)
 
   def _log_prob(self, x):
-    return tf.reduce_sum(self.log_prob_by_column(x), axis=-1)
+    return tf.reduce_sum(self.log_prob_of_elements(x), axis=-1)
 
   def _sample_n(self, n, seed=None):
     seeds = tfp.random.split_seed(
@@ -77,6 +95,27 @@ class RowDistribution(tfd.Distribution):
 
   def _mean(self):
     return row_mean(self._layout, self._params)
+
+  def mixture_mean(self, weights: tf.Tensor) -> tf.Tensor:
+    """Returns the mean or mode of each column under mixtures of rows, `[b, d]`.
+
+    Args:
+      weights: Weights of the components of b mixtures, `[b, K]`, which add up
+        to 1 over K. The batch shape is `[b K]`.
+    """
+    def mixed(values):
+      values = tf.reshape(values, tf.concat(
+          [tf.shape(weights), tf.shape(values)[1:]], axis=0))
+      return tf.einsum('bk,bk...->b...', weights, values)
+
+    parts = []
+    for block, params in zip(self._layout.blocks,
+                             self._layout.params_of(self._params), strict=True):
+      probabilities = block.probabilities(params)
+      parts.append(
+          mixed(block.mean(params)) if probabilities is None else
+          tf.cast(tf.argmax(mixed(probabilities), axis=-1), self.dtype))
+    return tf.gather(tf.concat(parts, axis=-1), self._layout.order, axis=-1)
 
   def _by_column(
       self, values: Callable[[int, tfd.Distribution], tf.Tensor]) -> tf.Tensor:
@@ -94,7 +133,7 @@ def log_prob_by_column(likelihood: tfd.Distribution, x: tf.Tensor) -> tf.Tensor:
     x: Codes `[..., d]`.
   """
   likelihood = getattr(likelihood, 'tensor_distribution', likelihood)
-  return likelihood.log_prob_by_column(x)
+  return likelihood.log_prob_of_elements(x)
 
 
 def row_mean(layout: Layout, params: Any, ops: Any = TENSORFLOW) -> Any:
@@ -193,11 +232,12 @@ class IndependentColumns(Likelihood):
     del event_shape
     return RowDistribution(params, _layout(columns))
 
-  def check_data(self, x: np.ndarray, first: int = 0) -> None:
+  def check_data(self, x: np.ndarray, first: int = 0,
+                 allow_missing: bool = False) -> None:
     """Raises a ValueError unless all of x are finite codes of their columns."""
-    super().check_data(x, first)
+    super().check_data(x, first, allow_missing)
     for i, column in enumerate(self.columns):
-      bad = ~column.has_code(x[:, i])
+      bad = ~(column.has_code(x[:, i]) | np.isnan(x[:, i]))
       if bad.any():
         row = int(np.argmax(bad))
         values = f'a code below {column.num_codes}' if column.categories else (
@@ -211,9 +251,12 @@ class IndependentColumns(Likelihood):
     """Returns the mean or mode of each column; see the base class."""
     return row_mean(_layout(self.columns), parameters[0], ops)
 
-  def input_layer(self) -> ColumnFeatures:
+  def input_layer(self, mask_inputs: Any = None) -> ColumnFeatures:
     """Returns the layer through which the encoder sees x."""
-    return ColumnFeatures(self.columns, name='columns')
+    return ColumnFeatures(self.columns, mask_inputs, name='columns')
+
+  def _of_observed(self, distribution: RowDistribution) -> RowDistribution:
+    return distribution.of_observed()
 
 
 def _layout(columns: Sequence[Column | Mapping[str, Any]]) -> Layout:

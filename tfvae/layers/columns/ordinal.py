@@ -62,6 +62,10 @@ class Ordinal(Block):
     return tfd.Categorical(
         logits=self._log_probs(params, TENSORFLOW)[..., tf.newaxis, :])
 
+  def probabilities(self, params: tf.Tensor) -> tf.Tensor:
+    """Returns the probabilities of the codes; see `Block`."""
+    return tf.exp(self._log_probs(params, TENSORFLOW))[..., tf.newaxis, :]
+
   def mean(self, params: Any, ops: Any = TENSORFLOW) -> Any:
     """Returns the most probable code; see `Block`."""
     code = ops.argmax(self._log_probs(params, ops), axis=-1)

@@ -1,13 +1,16 @@
 """Positive columns: log-normal distributions."""
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae.layers.base.operations import TENSORFLOW
 from tfvae.layers.columns.block import BLOCKS
 from tfvae.layers.columns.block import LocationScale
+from tfvae.tables.column import Column
 
 tfd = tfp.distributions
 
@@ -15,6 +18,11 @@ tfd = tfp.distributions
 @BLOCKS.register('positive')
 class Positive(LocationScale):
   """p(x|z) = N(log x; μ, σ²) / x for x > 0, in the unit of the column."""
+
+  def __init__(self, columns: Sequence[Column]):
+    """Initializes the block; see `Block`."""
+    super().__init__(columns)
+    self.fill = np.exp(self.loc)
 
   @staticmethod
   def transformed(codes: Any, ops: Any = TENSORFLOW) -> Any:

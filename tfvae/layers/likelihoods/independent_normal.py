@@ -196,6 +196,9 @@ class IndependentNormal(TwoParameterLikelihood):
     return settings | {
         'data_loc': self.data_loc, 'data_scale': self.data_scale}
 
+  def _fill(self) -> ArrayLike:
+    return self.data_loc
+
   def _unit(self) -> float:
     return float(np.exp(np.mean(np.log(self.data_scale))))
 
@@ -219,6 +222,8 @@ class IndependentNormal(TwoParameterLikelihood):
   def _moments(self, x: Any) -> tuple[float, float]:
     """Returns mean and standard deviation of all elements, in float64."""
     x = np.asarray(x).reshape(-1)
+    if self.allow_missing:
+      x = x[~np.isnan(x)]
     if not x.size:
       raise ValueError(f'{type(self).__name__} needs at least one value to '
                        f'adapt to. Received: x of shape {x.shape}')

@@ -12,6 +12,7 @@ import tf_keras
 from tfvae.layers.base import conversion
 from tfvae.layers.base import template
 from tfvae.layers.base.distribution_layer import DistributionLayer
+from tfvae.layers.likelihoods.partly_observed import PartlyObserved
 from tfvae.layers.likelihoods.support import check_support
 from tfvae.layers.likelihoods.support import Support
 from tfvae.layers.likelihoods.support import SUPPORTS
@@ -52,6 +53,7 @@ class Likelihood(DistributionLayer):
     parameters: Name of the parameters, for messages.
     event_shape: Shape of one x; None in a template, which
       `tfvae.models.image_vae` copies.
+    allow_missing: Whether a NaN in x is a missing element.
   """
 
   support: ClassVar[str]
@@ -63,6 +65,7 @@ class Likelihood(DistributionLayer):
       event_shape: Shape | None = None,
       convert_to_tensor_fn: str | conversion.Conversion = 'mean',
       activity_regularizer: Any = None,
+      allow_missing: bool = False,
       **kwargs,
   ):
     """Initializes the layer.
@@ -73,6 +76,8 @@ class Likelihood(DistributionLayer):
       convert_to_tensor_fn: Conversion to a tensor, 'mean' by default; a
         'sample' of discrete data is not differentiable.
       activity_regularizer: Function of the distribution.
+      allow_missing: Whether a NaN in x is a missing element, whose factor
+        log p(x|z) leaves out; see `PartlyObserved`.
       **kwargs: Arguments of `tf_keras.layers.Layer`.
 
     Raises:
@@ -87,6 +92,7 @@ class Likelihood(DistributionLayer):
         self._make, convert_to_tensor_fn,
         activity_regularizer=activity_regularizer, **kwargs)
     self.event_shape = event_shape
+    self.allow_missing = bool(allow_missing)
 
   @property
   def settings(self) -> dict[str, Any]:
@@ -102,8 +108,20 @@ class Likelihood(DistributionLayer):
     if self.event_shape is None:
       raise template.missing(self, 'event_shape')
     distribution = self.new(params, self.event_shape, **self._new_settings())
+    if self.allow_missing:
+      distribution = self._of_observed(distribution)
     distribution.likelihood_class = type(self)
+    distribution.allow_missing = self.allow_missing
     return distribution
+
+  def _of_observed(self, distribution: tfd.Distribution) -> tfd.Distribution:
+    """Returns p(x_obs|z) of a distribution that `new` made."""
+    return PartlyObserved(
+        distribution.distribution, len(self.event_shape), self._fill())
+
+  def _fill(self) -> Any:
+    """Returns a value with a finite density, of the event shape or a number."""
+    return 0.0
 
   def sized(self, event_shape: Shape, **arguments) -> 'Likelihood':
     """Returns a copy for x of a shape.
@@ -190,7 +208,8 @@ class Likelihood(DistributionLayer):
     return SUPPORTS[cls.support]
 
   @classmethod
-  def check_data(cls, x: np.ndarray, first: int = 0) -> None:
+  def check_data(cls, x: np.ndarray, first: int = 0,
+                 allow_missing: bool = False) -> None:
     """Raises a ValueError unless the likelihood is defined on all of x.
 
     Args:
@@ -198,8 +217,9 @@ class Likelihood(DistributionLayer):
         255. The message has the first value outside the support, its index and
         the remedy.
       first: Index of x[0] for the message, where x is a part of the data.
+      allow_missing: Whether a NaN is a missing value.
     """
-    check_support(x, cls.support, cls.__name__, first)
+    check_support(x, cls.support, cls.__name__, first, allow_missing)
 
   def in_units(self, loc: Any, scale: Any) -> 'Likelihood':
     """Returns the layer for data whose elements have a unit of their own.
@@ -215,12 +235,18 @@ class Likelihood(DistributionLayer):
     del loc, scale
     return self
 
-  def input_layer(self) -> tf_keras.layers.Layer | None:
+  def input_layer(
+      self, mask_inputs: Any = None) -> tf_keras.layers.Layer | None:
     """Returns the layer through which the encoder sees x, or None.
 
     A family whose x is not numbers of order 1, such as the codes of categories,
     has one.
+
+    Args:
+      mask_inputs: Booleans of the event shape, true where the encoder also sees
+        whether the element is missing; None if no element can be.
     """
+    del mask_inputs
     return None
 
   def at_bound(self) -> str | None:
@@ -231,7 +257,8 @@ class Likelihood(DistributionLayer):
     """Returns names and numbers from which `from_config` makes the layer."""
     return super().get_config() | self.settings | {
         'event_shape': (
-            None if self.event_shape is None else list(self.event_shape))}
+            None if self.event_shape is None else list(self.event_shape)),
+        'allow_missing': self.allow_missing}
 
 
 def bits_per_dim(nll_nats: Any, event_shape: Shape) -> Any:

@@ -60,6 +60,7 @@ _BINARIZE = (
     'tfvae.data.fixed_binarization), or choose a likelihood of gray pixels: '
     'IndependentContinuousBernoulli or DiscretizedLogistic.')
 _SIGNED = 'Map pixels from -1 ... 1 to 0 ... 1 first, (x + 1) / 2'
+_MISSING = ('; a model of `missing=True` takes a NaN as a missing value.')
 _REAL = 'Choose IndependentNormal for real data'
 _COUNTS = 'IndependentPoisson or IndependentNegativeBinomial for counts'
 
@@ -135,8 +136,8 @@ def _remedy(x: np.ndarray, kind: Support) -> str:
                if form in kind.remedies and has(x)), '')
 
 
-def check_support(x: np.ndarray, support: str, name: str,
-                  first: int = 0) -> None:
+def check_support(x: np.ndarray, support: str, name: str, first: int = 0,
+                  allow_missing: bool = False) -> None:
   """Raises a ValueError unless all values are of a kind.
 
   Args:
@@ -145,6 +146,7 @@ def check_support(x: np.ndarray, support: str, name: str,
     name: Name of the likelihood, for the message. The message also has the
       index and the value of the first value outside, and advice.
     first: Index of x[0] for the message, where x is a part of the data.
+    allow_missing: Whether a NaN is a missing value, which has every support.
   """
   x = np.atleast_1d(x)
   kind = SUPPORTS[support]
@@ -154,11 +156,14 @@ def check_support(x: np.ndarray, support: str, name: str,
     finite = np.isfinite(chunk)
     with np.errstate(invalid='ignore'):
       bad = ~(finite & kind.contains(chunk))
+    if allow_missing:
+      bad &= ~np.isnan(chunk)
     if not bad.any():
       continue
     index = np.unravel_index(np.argmax(bad), bad.shape)
     remedy = (_remedy(chunk[finite], kind) if finite[index] else
-              ' Repair the example or leave it out.')
+              ' Repair the example or leave it out'
+              + (_MISSING if np.isnan(chunk[index]) else '.'))
     position = ', '.join(map(str, (first + start + index[0], *index[1:])))
     raise ValueError(f'{name} takes {kind.description}.{remedy} Received: '
                      f'x[{position}] = {chunk[index]}')

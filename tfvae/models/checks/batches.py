@@ -22,7 +22,8 @@ from tfvae.layers.likelihoods.likelihood import Likelihood
 
 
 def check_batch(data: Any, shapes: Shapes,
-                event_shape: tuple[int, ...] | None, needs_target: bool = True):
+                event_shape: tuple[int, ...] | None, needs_target: bool = True,
+                allow_missing: bool = False):
   """Raises unless a batch has the structure and shapes of a model's data.
 
   Args:
@@ -31,6 +32,8 @@ def check_batch(data: Any, shapes: Shapes,
       where it is unknown.
     event_shape: Shape of one example of p(x|z); None where it is unknown.
     needs_target: Whether p(x|z) is evaluated at the target.
+    allow_missing: Whether elements of x may be missing, so that a dictionary
+      may have a 'mask'.
 
   Raises:
     ValueError: If it has others; the message states what is expected, what was
@@ -47,7 +50,9 @@ def check_batch(data: Any, shapes: Shapes,
         f'A conditional model takes {expected(shapes)}: pass labels as '
         "{'x': x, 'y': tf.one_hot(labels, "
         f'{shapes["y"][0]})}}. Received: {received}')
-  values = x if isinstance(x, dict) else {'x': x}
+  values = dict(x) if isinstance(x, dict) else {'x': x}
+  if 'mask' in values:
+    _check_mask(values.pop('mask'), values.get('x'), allow_missing, received)
   if set(values) != set(shapes):
     remedy = (
         "as by dataset.map(lambda row: {'x': row['image'], 'y': tf.one_hot("
@@ -63,6 +68,8 @@ def check_batch(data: Any, shapes: Shapes,
 def check_values(data: Any, likelihood: Any):
   """Raises unless a batch is finite and in the support of the likelihood.
 
+  Where the likelihood allows missing values, a NaN is one.
+
   Args:
     data: Batch as `fit` takes it, of tensors or arrays.
     likelihood: Last layer of the decoder.
@@ -71,11 +78,12 @@ def check_values(data: Any, likelihood: Any):
     ValueError: If it is not; the message shows the first wrong value.
   """
   inputs, target = unpack_batch(data)
+  allow_missing = getattr(likelihood, 'allow_missing', False)
   try:
     if isinstance(likelihood, Likelihood):
-      likelihood.check_data(np.asarray(target))
+      likelihood.check_data(np.asarray(target), allow_missing=allow_missing)
     for name, value in _named({'target': target, 'inputs': inputs}):
-      _check_finite(name, np.asarray(value))
+      _check_finite(name, np.asarray(value), allow_missing and name != 'y')
     _check_weights(sample_weights(data))
   except ValueError as error:
     raise ValueError(
@@ -120,10 +128,22 @@ def _check_weights(weights: Any):
         f'out. Received: sample_weight={values[bad][0]}')
 
 
-def _check_finite(name: str, values: np.ndarray):
+def _check_mask(mask: Any, x: Any, allow_missing: bool, received: str):
+  """Raises unless a model takes missing values, and the mask fits x."""
+  if not allow_missing:
+    raise ValueError(
+        'A mask marks observed values for a model that takes missing ones; '
+        'build the model with `missing=True`, or leave the mask out. '
+        f'Received: {received}')
+  if x is None or not tf.TensorShape(mask.shape).is_compatible_with(x.shape):
+    raise ValueError('The mask must have the shape of x, true where a value is '
+                     f'observed. Received: {received}')
+
+
+def _check_finite(name: str, values: np.ndarray, allow_missing: bool):
   if not np.issubdtype(values.dtype, np.floating):
     return
-  bad = ~np.isfinite(values)
+  bad = np.isinf(values) if allow_missing else ~np.isfinite(values)
   if bad.any():
     index = tuple(map(int, np.argwhere(bad)[0]))
     raise ValueError(

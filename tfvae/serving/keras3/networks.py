@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 import tf_keras
 
+from tfvae.layers.base.missing_inputs import MissingInputs
 from tfvae.layers.columns.column_features import ColumnFeatures
 from tfvae.models.export.moments import LikelihoodMean
 from tfvae.models.export.moments import PosteriorMoments
@@ -69,7 +70,7 @@ def _repeat(node: Any, tensors: dict[int, Tensor],
     outputs = posterior_moments(layer.head, *args, **kwargs)
   elif isinstance(layer, LikelihoodMean):
     outputs = likelihood_mean(layer.head, *args, **kwargs)
-  elif isinstance(layer, ColumnFeatures):
+  elif isinstance(layer, ColumnFeatures | MissingInputs):
     outputs = layer.features(*args, ops=keras.ops)
   elif isinstance(layer, tf_keras.Model):
     if id(layer) not in layers:

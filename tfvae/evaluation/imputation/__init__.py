@@ -1,0 +1,1 @@
+"""Missing values: imputation, and how good it is on values that are known."""
