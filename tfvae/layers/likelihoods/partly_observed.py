@@ -13,8 +13,8 @@ class PartlyObserved(tfd.Distribution):
   """p(x_obs) = Π_{d observed} p(x_d), where a NaN in x marks a missing element.
 
   With independent elements, the missing ones integrate out of p(x) by leaving
-  out their factors: P.-A. Mattei and J. Frellsen, MIWAE, 2019. If nothing is missing,
-  it is the density of `tfd.Independent`.
+  out their factors: P.-A. Mattei and J. Frellsen, MIWAE, 2019. If nothing is
+  missing, it is the density of `tfd.Independent`.
   """
 
   def __init__(self, elements: tfd.Distribution, event_ndims: int, fill: Any,
