@@ -7,6 +7,9 @@ from scipy import stats
 import tensorflow as tf
 import tf_keras
 
+from tests.incomplete_rows import COLUMNS
+from tests.incomplete_rows import rows_of_table
+from tests.incomplete_rows import table_vae
 from tests.missing_linear_gaussian import LATENT
 from tests.missing_linear_gaussian import MissingLinearGaussian
 from tfvae import objectives
@@ -14,24 +17,6 @@ from tfvae.evaluation import elbo
 from tfvae.evaluation import importance_weighted_nll
 from tfvae.layers import IndependentColumns
 from tfvae.models import image_vae
-from tfvae.tables import Column
-
-_COLUMNS = (
-    Column('length', 'real', loc=3., scale=2.), Column('mass', 'positive'),
-    Column('eggs', 'count'), Column('sex', 'binary', 'string', ('f', 'm')),
-    Column('island', 'categorical', 'string', ('a', 'b')),
-    Column('size', 'ordinal', 'number', (1, 2, 3)),
-    Column('day', 'date', 'string', loc=10000., scale=100.))
-
-
-def _rows(n=40, fraction=0.3, seed=0):
-  """Returns codes of `_COLUMNS`, complete and with missing ones."""
-  rng = np.random.default_rng(seed)
-  x = np.float32(np.stack([
-      rng.normal(3, 2, n), rng.lognormal(size=n), rng.poisson(3, n),
-      rng.integers(0, 2, n), rng.integers(0, 3, n), rng.integers(0, 3, n),
-      rng.normal(10000, 100, n)], axis=1))
-  return x, np.where(rng.random(x.shape) < fraction, np.nan, x)
 
 
 def _pixels(kind, n=40, seed=0):
@@ -41,12 +26,6 @@ def _pixels(kind, n=40, seed=0):
   if kind == 'discretized_logistic':
     x = np.float32(rng.integers(0, 256, [n, 4, 4, 1])) / np.float32(255)
   return x, np.where(rng.random(x.shape) < 0.3, np.float32(np.nan), x)
-
-
-def _table_vae(missing=True):
-  tf_keras.utils.set_random_seed(0)
-  return image_vae('z:2', (7,), likelihood=IndependentColumns(columns=_COLUMNS),
-                   hidden_units=(8,), missing=missing)
 
 
 class LinearGaussianTest(tf.test.TestCase):
@@ -80,11 +59,11 @@ class LinearGaussianTest(tf.test.TestCase):
 class LikelihoodTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_columns_leave_out_the_factors_of_missing_codes(self):
-    x, incomplete = _rows()
-    layer = IndependentColumns(columns=_COLUMNS)
-    allowing = IndependentColumns(columns=_COLUMNS, allow_missing=True)
+    x, incomplete = rows_of_table()
+    layer = IndependentColumns(columns=COLUMNS)
+    allowing = IndependentColumns(columns=COLUMNS, allow_missing=True)
     params = np.random.default_rng(1).normal(
-        size=[len(x), layer.params_size(7, columns=_COLUMNS)])
+        size=[len(x), layer.params_size(7, columns=COLUMNS)])
     by_column = np.float64(
         layer.distribution(tf.constant(params)).log_prob_of_elements(x))
     expected = np.where(np.isnan(incomplete), 0., by_column)
@@ -113,8 +92,8 @@ class LikelihoodTest(parameterized.TestCase, tf.test.TestCase):
   def test_missing_values_have_no_gradient(self, likelihood, objective,
                                            jit_compile):
     is_table = likelihood == 'columns'
-    x, incomplete = _rows() if is_table else _pixels(likelihood)
-    model = _table_vae() if is_table else image_vae(
+    x, incomplete = rows_of_table() if is_table else _pixels(likelihood)
+    model = table_vae() if is_table else image_vae(
         'z:2', (4, 4, 1), hidden_units=(8,), likelihood=likelihood,
         missing=True)
     chosen = objectives.OBJECTIVES.make(objective)
@@ -145,10 +124,10 @@ class LikelihoodTest(parameterized.TestCase, tf.test.TestCase):
 class NothingMissingTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_a_model_of_data_without_holes_trains_bit_equally(self):
-    x, _ = _rows()
+    x, _ = rows_of_table()
     histories = []
     for missing in (None, np.zeros(7, bool)):
-      model = _table_vae(missing)
+      model = table_vae(missing)
       model.compile('adam')
       history = model.fit(x, epochs=2, batch_size=16, verbose=0).history
       history.pop('elbo_per_entry', None)
@@ -176,12 +155,12 @@ class NothingMissingTest(parameterized.TestCase, tf.test.TestCase):
 class FitTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_fit_takes_nan_masks_and_masked_arrays(self):
-    x, incomplete = _rows()
+    x, incomplete = rows_of_table()
     mask = ~np.isnan(incomplete)
     found = []
     for data in (incomplete, {'x': x, 'mask': mask},
                  np.ma.MaskedArray(x, ~mask)):
-      model = _table_vae()
+      model = table_vae()
       model.compile('adam', jit_compile=True)
       history = model.fit(data, epochs=2, batch_size=16, verbose=0).history
       found.append((history, model.evaluate(data, verbose=0)))
@@ -194,9 +173,9 @@ class FitTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(found[0], found[2])
 
   def test_replicas_count_the_observed_entries_of_all(self):
-    _, incomplete = _rows(37)
+    _, incomplete = rows_of_table(37)
     with tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1']).scope():
-      model = _table_vae()
+      model = table_vae()
       model.compile('adam')
     history = model.fit(incomplete, batch_size=16, verbose=0).history
     self.assertNear(
@@ -204,8 +183,8 @@ class FitTest(parameterized.TestCase, tf.test.TestCase):
         history['elbo'][0] * 37 / np.sum(~np.isnan(incomplete)), 1e-5)
 
   def test_a_saved_model_evaluates_equally(self):
-    _, incomplete = _rows()
-    model = _table_vae()
+    _, incomplete = rows_of_table()
+    model = table_vae()
     model.compile('adam')
     path = self.create_tempfile('m.keras').full_path
     model.save(path)
@@ -232,8 +211,8 @@ class FitTest(parameterized.TestCase, tf.test.TestCase):
       ('masked_array', lambda x, mask: np.ma.MaskedArray(x, ~mask),
        'a model of `missing=True` takes a NaN'))
   def test_a_model_of_complete_data_refuses(self, data, message):
-    x, incomplete = _rows()
-    model = _table_vae(missing=None)
+    x, incomplete = rows_of_table()
+    model = table_vae(missing=None)
     model.compile('adam')
     with self.assertRaisesRegex(ValueError, message):
       model.fit(data(x, ~np.isnan(incomplete)), verbose=0)
@@ -243,14 +222,14 @@ class FitTest(parameterized.TestCase, tf.test.TestCase):
        r"mask must have the shape of x.*'mask': float\d+ \[b, 3\]"),
       ('infinity', lambda x: np.where(x > 5, np.inf, x), '= inf'))
   def test_wrong_data_are_refused(self, data, message):
-    model = _table_vae()
+    model = table_vae()
     model.compile('adam')
     with self.assertRaisesRegex(ValueError, message):
-      model.fit(data(_rows()[0]), verbose=0)
+      model.fit(data(rows_of_table()[0]), verbose=0)
 
   def test_wrong_mask_inputs_are_refused(self):
     with self.assertRaisesRegex(ValueError, r'bool \(3,\) for the event shape'):
-      _table_vae(np.ones(3, bool))
+      table_vae(np.ones(3, bool))
 
 
 if __name__ == '__main__':

@@ -26,6 +26,8 @@ from tfvae.evaluation.factors.sampled_information import (
 )
 from tfvae.evaluation.gaps.inference_gaps import inference_gaps
 from tfvae.evaluation.gaps.inference_gaps import InferenceGaps
+from tfvae.evaluation.imputation.impute import Imputation
+from tfvae.evaluation.imputation.impute import impute
 from tfvae.evaluation.latents.collapse import describe_collapse
 from tfvae.evaluation.latents.latent_measures import is_active
 from tfvae.evaluation.latents.latent_measures import Latent

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
@@ -80,7 +81,7 @@ class PosteriorPredictive:
     """Returns quantiles of the weighted draws; x where it is observed.
 
     The quantile of p is the smallest draw whose cumulative weight is at least
-    p.
+    p. Categories without an order have none; theirs is the most probable one.
 
     Args:
       draws: Result of `draws`.
@@ -104,7 +105,9 @@ class PosteriorPredictive:
           tf.cast(below < level, tf.int32), axis=-1), k - 1)
       found.append(self.completed(tf.reshape(
           tf.gather(values, index, batch_dims=2), tf.shape(self.x))))
-    return tf.stack(found)
+    is_unordered = getattr(self.likelihood, 'is_unordered', False)
+    return tf.where(is_unordered, self.mean(), tf.stack(found)) if np.any(
+        is_unordered) else tf.stack(found)
 
   def resampled(self, draws: tf.Tensor, num: int, seed: tf.Tensor) -> tf.Tensor:
     """Returns draws of p(x_mis|x_obs): sampling-importance resampling.

@@ -19,9 +19,11 @@ from tfvae.registry import Setting
 _LOGGER = logging.getLogger(__name__)
 
 DRAWS = Setting(
-    'imputation_draws', 1000, 'draws K of z for each example whose missing '
+    'imputation_draws', 500, 'draws K of z for each example whose missing '
     'values are imputed', at_least=2)
 
+# Probabilities of the lower and the upper end of a 95 % interval.
+INTERVAL = (0.025, 0.975)
 # Values of all draws that are decoded at a time: 64 MiB of float32.
 _CHUNK_VALUES = 2**24
 # Effective sample sizes below this are reported.

@@ -32,9 +32,12 @@ class Block(abc.ABC):
     columns: Columns of the block, n of them.
     has_one_column: Whether each column gets a block of its own, a class
       attribute.
+    is_unordered: Whether the codes are categories without an order, a class
+      attribute.
   """
 
   has_one_column: ClassVar[bool] = False
+  is_unordered: ClassVar[bool] = False
 
   def __init__(self, columns: Sequence[Column]):
     """Initializes the block; see the attributes."""

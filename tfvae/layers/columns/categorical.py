@@ -25,6 +25,8 @@ class Categorical(Block):
   are spread to the largest number for one distribution of all columns.
   """
 
+  is_unordered = True
+
   def __init__(self, columns: Sequence[Column]):
     """Initializes the block; see `Block`."""
     super().__init__(columns)

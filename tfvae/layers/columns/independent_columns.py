@@ -96,6 +96,14 @@ class RowDistribution(tfd.Distribution):
   def _mean(self):
     return row_mean(self._layout, self._params)
 
+  @property
+  def is_unordered(self) -> np.ndarray:
+    """Whether each column has categories without an order, `[d]`."""
+    return np.concatenate([
+        [block.is_unordered] * len(indices) for block, indices in zip(
+            self._layout.blocks, self._layout.indices, strict=True)
+    ])[self._layout.order]
+
   def mixture_mean(self, weights: tf.Tensor) -> tf.Tensor:
     """Returns the mean or mode of each column under mixtures of rows, `[b, d]`.
 

@@ -6,6 +6,7 @@ SavedModel needs nothing but its graph.
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from tfvae.tables.column import Column
@@ -15,13 +16,21 @@ from tfvae.tables.column import KINDS
 _DTYPES = {'number': tf.float32, 'string': tf.string, 'boolean': tf.bool}
 
 
-def raw_dtypes(columns: Sequence[Column]) -> dict[str, tf.DType]:
-  """Returns the dtype of the values of each column by name."""
-  return {column.name: _DTYPES[column.type] for column in columns}
+def raw_dtypes(columns: Sequence[Column],
+               allow_missing: bool = False) -> dict[str, tf.DType]:
+  """Returns the dtype of the values of each column by name.
+
+  Args:
+    columns: Columns of x, in order.
+    allow_missing: Whether values may be missing. A boolean cannot be, so that
+      such a column then has the numbers 0 and 1.
+  """
+  dtypes = _DTYPES | ({'boolean': tf.float32} if allow_missing else {})
+  return {column.name: dtypes[column.type] for column in columns}
 
 
-def coded_rows(columns: Sequence[Column],
-               values: Mapping[str, tf.Tensor]) -> tf.Tensor:
+def coded_rows(columns: Sequence[Column], values: Mapping[str, tf.Tensor],
+               allow_missing: bool = False) -> tf.Tensor:
   """Returns the codes of rows, float32 `[b, d]`.
 
   A value that no code stands for, such as a NaN, fails with an
@@ -30,8 +39,11 @@ def coded_rows(columns: Sequence[Column],
   Args:
     columns: Columns of x, in order.
     values: Values `[b]` by column, of the dtypes of `raw_dtypes`.
+    allow_missing: Whether a NaN or an empty string is a missing value, whose
+      code is NaN.
   """
-  return tf.stack([_coded(column, values[column.name]) for column in columns],
+  coded = _coded_or_missing if allow_missing else _coded
+  return tf.stack([coded(column, values[column.name]) for column in columns],
                   axis=-1)
 
 
@@ -47,6 +59,18 @@ def raw_rows(columns: Sequence[Column], x: tf.Tensor) -> dict[str, tf.Tensor]:
   """
   return {column.name: _raw(column, codes) for column, codes in zip(
       columns, tf.unstack(x, len(columns), axis=-1), strict=True)}
+
+
+def _coded_or_missing(column: Column, values: tf.Tensor) -> tf.Tensor:
+  is_missing = (tf.equal(values, '') if values.dtype == tf.string
+                else tf.math.is_nan(values))
+  # A value of the column in place of a missing one.
+  fill = '1970-01-01' if column.kind == 'date' else (
+      column.categories[0] if column.categories else 1.0)
+  values = tf.where(is_missing, tf.cast(fill, values.dtype)
+                    if values.dtype != tf.string else fill, values)
+  codes = _coded(column, values)
+  return tf.where(is_missing, np.nan, codes)
 
 
 def _coded(column: Column, values: tf.Tensor) -> tf.Tensor:

@@ -38,6 +38,11 @@ class PartlyObserved(tfd.Distribution):
         elements.dtype, elements.reparameterization_type, validate_args,
         allow_nan_stats, parameters=parameters, name=name)
 
+  @classmethod
+  def _parameter_properties(cls, dtype, num_classes=None):
+    return {'elements': tfp.util.BatchedComponentProperties(
+        event_ndims=lambda self: self._event_ndims)}
+
   def _batch_shape(self):
     shape = self.elements.batch_shape
     return shape[:shape.rank - self._event_ndims]

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from tfvae.evaluation.imputation.impute import DRAWS
 from tfvae.models import LatentVariableModel
 from tfvae.models.networks.precision import in_float32
 from tfvae.serving.images.image_input import ImageInput
@@ -22,7 +23,8 @@ def export_saved_model(model: LatentVariableModel,
                        base_path: str | os.PathLike[str],
                        keep: int | None = None,
                        batch_sizes: Iterable[int] | None = None,
-                       image_input: ImageInput | None = None) -> str:
+                       image_input: ImageInput | None = None,
+                       imputation_draws: int = DRAWS.default) -> str:
   """Writes a model as the next version under a base path.
 
   The version has the functions of `signatures` and warm-up requests, has passed
@@ -43,6 +45,8 @@ def export_saved_model(model: LatentVariableModel,
       does not load such a model: use (1,) for it.
     image_input: Conversion of image files to x. With it there are signatures
       that take files, `parse_image` and `encode_image`.
+    imputation_draws: Draws of z for each example of `impute`, where x may have
+      missing values.
 
   Returns:
     The path of the version, `<base_path>/<N>`.
@@ -55,7 +59,8 @@ def export_saved_model(model: LatentVariableModel,
       unchanged.
   """
   model = in_float32(model)
-  functions = signatures(model, image_input=image_input)
+  functions = signatures(model, image_input=image_input,
+                         imputation_draws=imputation_draws)
   module = ServedModel(model)
   values = TableRows.of(model).example()
   if image_input is not None:

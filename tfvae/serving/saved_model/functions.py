@@ -10,6 +10,8 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfvae.evaluation.imputation.impute import INTERVAL
+from tfvae.evaluation.imputation.impute import predictive
 from tfvae.layers.base import conversion
 from tfvae.layers.likelihoods.likelihood import Likelihood
 from tfvae.models import LatentVariableModel
@@ -66,6 +68,38 @@ def score(model: LatentVariableModel, seed: tf.Tensor, **inputs) -> Tensors:
     reconstruction = model.log_likelihood(
         inference.latents, inputs['x'], _given(inputs))
   return inference.elbo_parts(reconstruction).per_example()
+
+
+def impute(model: LatentVariableModel, num_draws: int, seed: tf.Tensor,
+           **inputs) -> Tensors:
+  """Returns mean, draw and interval of missing values; x where it is observed.
+
+  Args:
+    model: Model whose x may have missing values.
+    num_draws: Draws of z for each example; see `evaluation.impute`.
+    seed: Seeds, int32 `[b, 2]`.
+    **inputs: x, NaN where a value is missing, and y of a conditional model.
+  """
+  def completed(elements):
+    row = {name: value[tf.newaxis] for name, value in elements.items()}
+    seed = row.pop('seed')[0]
+    found, draws = predictive(model, _given(row), num_draws, seed)
+    lower, upper = tf.unstack(found.quantiles(draws, INTERVAL))
+    sample = found.resampled(
+        draws, 1, tf.random.experimental.stateless_fold_in(
+            seed, 2, alg='philox'))[0]
+    return {'mean': found.mean()[0], 'sample': sample[0], 'lower': lower[0],
+            'upper': upper[0],
+            'effective_sample_size': found.effective_sample_size[0]}
+
+  # Row by row, so that neither memory nor results depend on the batch.
+  with conversion.convert_with(tfd.Distribution.mean):
+    return tf.map_fn(
+        completed, inputs | {'seed': seed}, parallel_iterations=2,
+        fn_output_signature=dict.fromkeys(
+            ('mean', 'sample', 'lower', 'upper'),
+            tf.TensorSpec(inputs['x'].shape[1:], tf.float32)) | {
+                'effective_sample_size': tf.TensorSpec([], tf.float32)})
 
 
 def parse_example(function: Callable[..., Tensors], shapes: Shapes,

@@ -52,12 +52,14 @@ def checked_support(x: tf.Tensor, likelihood: Likelihood) -> tf.Tensor:
     likelihood: Layer of p(x|z).
 
   Returns:
-    Tensor of the same values. A request with a value that is not finite, or is
-    outside the support of the likelihood, fails with an InvalidArgumentError
-    that describes the support.
+    Tensor of the same values. A request with a value that is not finite, unless
+    it may be missing, or that is outside the support of the likelihood, fails
+    with an InvalidArgumentError that describes the support.
   """
   kind, name = SUPPORTS[likelihood.support], type(likelihood).__name__
   inside = is_inside(x, likelihood.support)
+  if likelihood.allow_missing:
+    inside |= tf.math.is_nan(x)
   first = tf.boolean_mask(x, ~inside)[:1]
   with tf.control_dependencies([tf.debugging.Assert(
       tf.reduce_all(inside), [

@@ -15,19 +15,23 @@ rows, fails.
   generate       seed      z ~ p(z), then mean: of p(x|z), sample: a draw of it
   score          x, seed   elbo, reconstruction = log p(x|z), kl: in nats, with
                            z ~ q(z|x) and elbo = reconstruction − kl
+  impute         x, seed   mean: E[x|x_obs], sample: a draw of p(x|x_obs),
+                           lower, upper: ends of the 95 % interval of each
+                           value, effective_sample_size: of the draws
   parse_example  examples  mean: as reconstruct, x as floats of a `tf.Example`
   parse_image    image     x: of the contents of image files
   encode_image   image     loc, scale_diag: as encode, of image files
 
 `serving_default` is `reconstruct`. The last two exist where an `ImageInput`
-describes the images. A conditional model also takes y. Outputs of
-several latents have their names, such as `z1_loc`; each latent is computed from
-the means of its parents.
+describes the images, `impute` where a NaN in x may be a missing value. A
+conditional model also takes y. Outputs of several latents have their names,
+such as `z1_loc`; each latent is computed from the means of its parents.
 
 Where x is the row of a table, there is an input for each column in place of x,
 a float32, string or bool `[b]`, and an output for each column in place of mean
 and sample: the mean of numbers and the most probable category, or a draw from
-`generate`. See `table_rows`.
+`generate`. Those of `impute` end in `_mean`, `_sample`, `_lower` and `_upper`.
+See `table_rows`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -37,6 +41,7 @@ import types
 import tensorflow as tf
 import tf_keras
 
+from tfvae.evaluation.imputation.impute import DRAWS
 from tfvae.models import LatentVariableModel
 from tfvae.models import TrainableModel
 from tfvae.serving.images.image_input import check_shape
@@ -52,7 +57,7 @@ _DTYPES = {'seed': tf.int32, 'examples': tf.string, 'image': tf.string}
 _FUNCTIONS = {
     'reconstruct': functions.reconstruct, 'encode': functions.encode,
     'decode': functions.decode, 'generate': functions.generate,
-    'score': functions.score}
+    'score': functions.score, 'impute': functions.impute}
 
 
 class ServedModel(tf.Module):
@@ -76,6 +81,7 @@ class ServedModel(tf.Module):
 def signatures(
     model: LatentVariableModel, names: Iterable[str] | None = None,
     by_column: bool = True, image_input: ImageInput | None = None,
+    imputation_draws: int = DRAWS.default,
 ) -> dict[str, tf.types.experimental.ConcreteFunction]:
   """Returns the functions of a served model by name.
 
@@ -86,11 +92,13 @@ def signatures(
       of the codes x.
     image_input: Conversion of image files to x, for `parse_image` and
       `encode_image`; None for neither of them.
+    imputation_draws: Draws of z for each example of `impute`.
 
   Returns:
     Functions of keyword tensors that return tensors by name: `reconstruct`,
-    also as `serving_default`, `encode`, `decode`, `generate`, `score` and
-    `parse_example`. They use the variables of the model, which must be kept.
+    also as `serving_default`, `encode`, `decode`, `generate`, `score`,
+    `parse_example` and, if x may have missing values, `impute`. They use the
+    variables of the model, which must be kept.
 
   Raises:
     ValueError: If the model is of another class, the shape of its inputs is
@@ -126,8 +134,9 @@ def signatures(
       return _trace(functools.partial(
           functions.encode_image, traced('parse_image'), traced('encode')),
                     shapes[name])
+    settings = (imputation_draws,) if name == 'impute' else ()
     function = table.by_column(
-        functools.partial(_FUNCTIONS[name], model), shapes[name])
+        functools.partial(_FUNCTIONS[name], model, *settings), shapes[name])
     return _trace(function, table.shapes(shapes[name]),
                   table.dtypes(shapes[name]))
 
@@ -159,7 +168,8 @@ def input_shapes(model: LatentVariableModel) -> dict[str, Shapes]:
   seed = {'seed': (2,)}
   return {'serving_default': x, 'reconstruct': x, 'encode': x, 'decode': z,
           'generate': seed | given, 'score': x | seed,
-          'parse_example': {'examples': ()}}
+          'parse_example': {'examples': ()}} | (
+              {'impute': x | seed} if model.allow_missing else {})
 
 
 def _shape_of(network: tf_keras.Model) -> tuple[int, ...]:

@@ -26,25 +26,29 @@ from tfvae.serving.saved_model.request_checks import Tensors
 from tfvae.tables import Column
 
 # Names of other inputs, and of an argument of TensorFlow's functions.
-_RESERVED = {'examples', 'image', 'seed', 'self'}
-# Values of x among the outputs; of the two of a signature, the draw.
-_VALUES = ('sample', 'mean')
+_RESERVED = {'examples', 'image', 'seed', 'self', 'effective_sample_size'}
+# Values of x among the outputs; of the two of a signature, the draw. The names
+# of `impute` end in these.
+_VALUES = ('sample', 'mean', 'lower', 'upper')
 
 
 class TableRows:
   """Conversion of x from and to the columns of a table, or none."""
 
   def __init__(self, columns: Sequence[Column] = (),
-               reserved: Collection[str] = ()):
+               reserved: Collection[str] = (), allow_missing: bool = False):
     """Initializes the conversion.
 
     Args:
       columns: Columns of x; none for data that are not a table.
       reserved: Names of other inputs.
+      allow_missing: Whether values may be missing: NaN or an empty string. Of
+        a boolean column they are the numbers 0 and 1, and NaN.
     """
     self._columns = tuple(columns)
     self._names = _names(self._columns, reserved)
-    self._dtypes = raw_dtypes(self._columns)
+    self._allow_missing = allow_missing
+    self._dtypes = raw_dtypes(self._columns, allow_missing)
 
   @classmethod
   def of(cls, model: LatentVariableModel) -> 'TableRows':
@@ -54,7 +58,8 @@ class TableRows:
       return cls()
     graph = model.graph
     return cls(head.columns, _RESERVED.union(
-        graph.latent_names, ['y'] if graph.is_conditional else []))
+        graph.latent_names, ['y'] if graph.is_conditional else []),
+               model.allow_missing)
 
   def shapes(self, shapes: Shapes) -> Shapes:
     """Returns the shapes of a signature's inputs, with columns for x."""
@@ -83,15 +88,23 @@ class TableRows:
     def of_columns(**inputs):
       if 'x' in shapes:
         inputs['x'] = coded_rows(self._columns, {
-            column: inputs.pop(name) for column, name in self._names.items()})
+            column: inputs.pop(name) for column, name in self._names.items()},
+                                 self._allow_missing)
       outputs = dict(function(**inputs))
-      found = [outputs.pop(name) for name in _VALUES if name in outputs]
+      found = {name: outputs.pop(name) for name in _VALUES if name in outputs}
       if not found:
         return outputs
-      values = raw_rows(self._columns, found[0])
-      return {name: values[column] for column, name in self._names.items()}
+      if 'lower' not in found:
+        return self._named(next(iter(found.values())))
+      return outputs | {
+          f'{name}_{part}': value for part, x in found.items()
+          for name, value in self._named(x).items()}
 
     return of_columns
+
+  def _named(self, x: tf.Tensor) -> Tensors:
+    values = raw_rows(self._columns, x)
+    return {name: values[column] for column, name in self._names.items()}
 
   def example(self) -> dict[str, Any]:
     """Returns a valid value of each input that is a column, by its name."""
