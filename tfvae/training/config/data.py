@@ -55,6 +55,10 @@ class DataConfig:
       None, 'name of the sample weights, an array of a .npz file or a column '
       'of a table, which is then not part of x; they weigh the objective of '
       'each example and all means')
+  mask_key: str | None = setting(
+      None, 'name of the mask, an array of a .npz file that is true where x is '
+      'observed: of the shape of x, or [n, height, width] of images',
+      only_with={'missing': ('allow',)})
   image_size: str | None = setting(
       None, 'height and width of the images of a folder or of TensorFlow '
       'Datasets, such as 64 or 64x48; by default their size, if it is the same '
@@ -76,8 +80,9 @@ class DataConfig:
       None, 'file that describes the columns of a table, as `mode=schema` '
       'writes it; by default they are recognized')
   missing: str = setting(
-      'refuse', 'treatment of rows of a table with missing values: refuse, an '
-      'error with their number by column; or drop, which leaves them out',
+      'refuse', 'treatment of rows with missing values (NaN, or an empty cell '
+      'of a table): refuse, an error with their number by column; drop, which '
+      'leaves them out; or allow, which learns from their observed values',
       MISSING)
   binarization: str = setting(
       'auto', 'binarization of the pixels, x ~ Bernoulli(pixel): new draws in '

@@ -35,7 +35,8 @@ def read_data(config: Config) -> data.ImageData:
       image_size=source.image_size, resize=source.resize,
       channels=source.channels, background=source.background,
       skip_corrupt=source.skip_corrupt, schema=source.schema,
-      missing=source.missing, weight_key=source.weight_key)
+      missing=source.missing, weight_key=source.weight_key,
+      mask_key=source.mask_key)
 
 
 def has_image_files(config: Config, shape: Sequence[int]) -> bool:
