@@ -84,6 +84,10 @@ class DataConfig:
       'of a table): refuse, an error with their number by column; drop, which '
       'leaves them out; or allow, which learns from their observed values',
       MISSING)
+  hide_fraction: float = setting(
+      0.0, 'fraction of the observed values of x, of an image whole pixels, '
+      'that is hidden at random: drawn again in every epoch of the training, '
+      'and fixed by `eval_seed` in the evaluation', at_least=0, below=1)
   binarization: str = setting(
       'auto', 'binarization of the pixels, x ~ Bernoulli(pixel): new draws in '
       'every epoch (dynamic), one fixed draw (static), or none; auto is '
@@ -106,6 +110,11 @@ class DataConfig:
       True, 'same order of the images for the same `seed`; false reads the '
       'files in any order, which is faster on slow storage',
       only_with={'cache': ('none',)})
+
+  @property
+  def takes_missing(self) -> bool:
+    """Whether x of a batch may have missing values."""
+    return self.missing == 'allow' or self.hide_fraction > 0
 
   def __post_init__(self):
     """Validates each value, and values that depend on each other."""
