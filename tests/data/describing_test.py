@@ -185,6 +185,87 @@ class TableTest(tf.test.TestCase):
     self.assertIn('size 3, color 1; 3 rows left out', data.summary(found))
 
 
+class MissingValuesTest(parameterized.TestCase, tf.test.TestCase):
+
+  @parameterized.parameters(*data.CACHES)
+  def test_of_vectors(self, cache):
+    rng = np.random.default_rng(0)
+    x = np.round(rng.normal(size=[90, 4]), 1).astype(np.float32)
+    x[rng.random(x.shape) < 0.3] = np.nan
+    x[[2, 60]] = np.nan
+    x[80:, 1] = np.nan
+    x[5] = x[4]
+    parts = {'train': x[:60], 'validation': x[60:80], 'test': x[80:]}
+    found = data.describe(data.load(
+        _arrays(parts), missing='allow', cache=cache,
+        cache_dir=self.create_tempdir().full_path))
+    for name, x in parts.items():
+      split, numbers, holes = (
+          found.splits[name], found.splits[name].numbers, np.isnan(x))
+      observed = x[~holes].astype(np.float64)
+      self.assertAllClose(
+          [numbers.minimum, numbers.maximum, numbers.mean,
+           numbers.standard_deviation, numbers.zeros, numbers.distinct],
+          [observed.min(), observed.max(), observed.mean(), observed.std(),
+           (observed == 0).mean(), len(np.unique(observed))], rtol=1e-6)
+      self.assertEqual(split.missing, {
+          f'x[:, {i}]': count for i, count in enumerate(holes.sum(axis=0))})
+      self.assertEqual(
+          (split.num_missing, split.incomplete, split.empty),
+          (holes.sum(), holes.any(axis=1).sum(), holes.all(axis=1).sum()))
+    self.assertEqual(
+        [found.splits[name].varying for name in _PARTS], [4, 4, 3])
+    self.assertGreaterEqual(found.splits['train'].repeated, 1)
+    json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    text = data.summary(found)
+    split = found.splits['train']
+    self.assertIn(
+        f'in {split.incomplete} of 60 examples, of which 1 have', text)
+
+  def test_of_columns(self):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({
+        'size': np.round(rng.normal(size=80), 1),
+        'color': rng.choice(['red', 'blue'], 80),
+        'eggs': (7. * np.arange(80)) % 23,
+        'day': pd.date_range('2020-01-30', periods=80).strftime('%Y-%m-%d')})
+    frame = frame.mask(rng.random(frame.shape) < 0.2)
+    frame.loc[60:, 'eggs'] = np.nan
+    loaded = data.load(frame, missing='allow', train_split='train[:60]',
+                       test_split='train[60:]')
+    found = data.describe(loaded)
+    rows = frame.iloc[loaded.carved['train']]
+    split = found.splits['train']
+    self.assertEqual(split.missing, rows.isna().sum().to_dict())
+    size, color, eggs, day = split.columns
+    for column, name in ((size, 'size'), (eggs, 'eggs')):
+      values = rows[name].dropna()
+      self.assertAllClose(
+          [column.minimum, column.maximum, column.mean,
+           column.standard_deviation, column.zeros, column.distinct],
+          [values.min(), values.max(), values.mean(), values.std(ddof=0),
+           (values == 0).mean(), values.nunique()], rtol=1e-5)
+    self.assertEqual(color.counts, rows['color'].value_counts().to_dict())
+    self.assertEqual((day.minimum, day.maximum),
+                     (rows['day'].dropna().min(), rows['day'].dropna().max()))
+    eggs = found.splits['test'].columns[2]
+    self.assertEqual((eggs.minimum, eggs.mean, eggs.distinct), (None, None, 0))
+    self.assertEqual(found.splits['test'].missing['eggs'], 20)
+    first = pd.DataFrame(found.first_rows)
+    self.assertAllEqual(first.isna(), rows.head(10).isna())
+    self.assertEqual(first['day'].dropna().tolist(),
+                     rows['day'].head(10).dropna().tolist())
+    json.loads(json.dumps(found.to_dict(), allow_nan=False))
+    data.summary(found)
+
+  def test_of_a_split_without_any_value(self):
+    empty = data.Split(np.full([3, 2], np.nan, np.float32))
+    found = data.describe(data.ImageData('empty', empty, empty, empty))
+    self.assertIsNone(found.splits['test'].numbers.minimum)
+    self.assertEqual(found.splits['test'].empty, 3)
+    self.assertIn('100.0% of the values', data.summary(found))
+
+
 class FolderTest(tf.test.TestCase):
 
   def test_files(self):

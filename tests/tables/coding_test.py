@@ -64,6 +64,23 @@ class CodingTest(parameterized.TestCase, tf.test.TestCase):
     rare = decoded(Column('a', 'categorical', 'string', ('b',)), [0.])
     self.assertEqual(rare[0], 'other')
 
+  @parameterized.parameters(
+      (Column('a', 'count'), [3, None, 0]), (Column('a', 'real'), [None, 1.5]),
+      (Column('a', 'binary', 'boolean', (False, True)), [None, False, True]),
+      (Column('a', 'categorical', 'string', ('b', 'c')), ['c', None]),
+      (Column('a', 'ordinal', 'number', (2, 5)), [5, np.nan, 2]),
+      (Column('a', 'date', 'string'), [pd.NaT, '2024-05-01', None]))
+  def test_missing_values_come_back(self, column, values):
+    values = pd.Series(values, dtype=object)
+    codes = coded(column, values)
+    self.assertAllEqual(np.isnan(codes), values.isna())
+    found = pd.Series(decoded(column, codes))
+    self.assertAllEqual(found.isna(), values.isna())
+    known = values.dropna()
+    self.assertEqual(
+        found.dropna().tolist(), pd.to_datetime(known).tolist()
+        if column.kind == 'date' else known.tolist())
+
 
 if __name__ == '__main__':
   tf.test.main()

@@ -21,10 +21,10 @@ from tfvae.data.loading import load_images
 from tfvae.data.moments import moments
 from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.images.decoding import RESIZE_METHODS
+from tfvae.data.sources.missing import MISSING
 from tfvae.data.sources.opening import names_array
 from tfvae.data.sources.opening import names_table
 from tfvae.data.sources.tables.files import table_extension
-from tfvae.data.sources.tables.scan import MISSING
 from tfvae.data.sources.tables.table_data import table_schema
 from tfvae.data.sources.tfds.digits import Digits
 from tfvae.data.splits.split import Split

@@ -18,6 +18,7 @@ from tfvae.data.description.duplicates import num_repeated
 from tfvae.data.description.duplicates import num_shared
 from tfvae.data.description.numbers import numbers_of
 from tfvae.data.loading import ImageData
+from tfvae.data.sources.missing import MissingValues
 from tfvae.data.splits.carving import PARTS
 from tfvae.data.splits.split import Split
 from tfvae.data.storage.stored_images import chunks
@@ -68,12 +69,17 @@ def _split(data: ImageData, name: str, classes: tuple[str, ...],
   """Returns the description of a split, and the digests of its examples."""
   split, origin = getattr(data, name), data.origins.get(name)
   found = [np.empty(0, np.uint64)]
+  holes = MissingValues(
+      data.image_shape, [c.name for c in data.schema.modeled]
+      if data.schema is not None else ())
 
   def examined() -> Iterator[np.ndarray]:
     left = len(split.images) if max_examples is None else max_examples
     for x in chunks(split.images):
       x = x[:left]
       found.append(digests(x))
+      if x.dtype.kind == 'f':
+        holes.add(np.isnan(x))
       left -= len(x)
       yield x
       if not left:
@@ -91,7 +97,8 @@ def _split(data: ImageData, name: str, classes: tuple[str, ...],
       origin.held_out if origin else None,
       origin.by_class if origin else False, len(found), numbers, varying,
       columns, num_repeated(found), _class_counts(labels, classes, data),
-      int((labels == -1).sum())), found
+      int((labels == -1).sum()), holes.by_name(), int(holes.counts.sum()),
+      int(holes.incomplete.sum()), holes.empty), found
 
 
 def _labeled(split: Split) -> np.ndarray:

@@ -13,14 +13,15 @@ import tensorflow as tf
 
 from tfvae.data.sources.findings import Findings
 from tfvae.data.sources.images.decoding import ImageFormat
+from tfvae.data.sources.missing import MISSING
 from tfvae.data.sources.opening import open_data_set
 from tfvae.data.sources.opening import Opened
 from tfvae.data.sources.source import Source
-from tfvae.data.sources.tables.scan import MISSING
 from tfvae.data.splits.carving import PARTS
 from tfvae.data.splits.carving import parts_held_out
 from tfvae.data.splits.in_memory import parts_in_memory
 from tfvae.data.splits.in_memory import split_in_memory
+from tfvae.data.splits.observed import check_observed
 from tfvae.data.splits.on_disk import split_on_disk
 from tfvae.data.splits.origin import Origin
 from tfvae.data.splits.split import Split
@@ -86,7 +87,8 @@ def load(name: (str | os.PathLike[str] | np.ndarray | sparse.sparray
          resize: str = 'crop', channels: int | None = None,
          background: str = 'white', skip_corrupt: bool = False,
          schema: str | os.PathLike[str] | None = None,
-         missing: str = 'refuse', weight_key: str | None = None) -> ImageData:
+         missing: str = 'refuse', weight_key: str | None = None,
+         mask_key: str | None = None) -> ImageData:
   """Loads a data set of TFDS, a folder of images, numbers, or a table.
 
   `name` is one of:
@@ -152,10 +154,15 @@ def load(name: (str | os.PathLike[str] | np.ndarray | sparse.sparray
       warning, instead of an error.
     schema: File that describes the columns of a table; by default they are
       recognized in the training rows.
-    missing: 'refuse' for an error if values of a table are missing, or 'drop'
-      to leave such rows out.
+    missing: Treatment of rows with missing values of tables, arrays and
+      `tf.data`: 'refuse' for an error, 'drop' to leave them out, or 'allow' to
+      keep them, with NaN in x where a value is missing.
     weight_key: Name of the array or column of sample weights, which is not part
       of x; None for equal weights. Only for arrays and tables.
+    mask_key: Name of the array, boolean or 0 and 1, that is true where x is
+      observed, with 'allow': of the shape of x, or `[n, height, width]` of
+      images. Only for arrays. Masked uint8 and boolean x become float32 in
+      [0, 1], pixels divided by 255.
 
   Returns:
     The data, uint8 or float32, with int64 labels and factors, and float32
@@ -170,10 +177,15 @@ def load(name: (str | os.PathLike[str] | np.ndarray | sparse.sparray
   if missing not in MISSING:
     raise ValueError(f'`missing` must be one of {", ".join(MISSING)}. '
                      f'Received: missing={missing!r}')
+  if mask_key is not None and missing != 'allow':
+    raise ValueError(
+        '`mask_key` names the observed values of incomplete rows; set '
+        "`missing='allow'`, or leave it out. Received: "
+        f'mask_key={mask_key!r}, missing={missing!r}')
   form = ImageFormat.of(image_size, resize, channels, background)
   opened = open_data_set(
       name, data_dir, image_key, label_key, form, skip_corrupt,
-      cache == 'none', schema, missing, cache_dir, weight_key)
+      cache == 'none', schema, missing, cache_dir, weight_key, mask_key)
   sources = opened.sources(
       _splits(opened, train_split, validation_split, test_split))
   fractions = {part: fraction for part, fraction in (
@@ -193,6 +205,12 @@ def load(name: (str | os.PathLike[str] | np.ndarray | sparse.sparray
       own = sources[f'{part_name}_split']
       split = _weighted(_read_kept(own, cache, cache_dir), own)
     splits.append(split)
+  # A pixel may be unobserved, as at the edge of all images.
+  if missing == 'allow' and opened.findings.missing and (
+      len(source.example.shape) != 3):
+    check_observed(splits[0].images, opened.name,
+                   [c.name for c in opened.schema.modeled]
+                   if opened.schema else ())
   return ImageData(
       opened.name, *splits,
       source.label.num_classes if source.label else None,

@@ -44,17 +44,33 @@ def coded(column: Column, values: Any) -> np.ndarray:
 def decoded(column: Column, codes: np.ndarray) -> np.ndarray:
   """Returns the values of codes, `[n]`, in the type of the column.
 
+  Where a code is NaN, the value is missing: NaN of numbers, NaT of dates, None
+  of categories. Counts are then float32.
+
   Args:
     column: Description of the column.
     codes: Codes, float `[n]`.
   """
   codes = np.asarray(codes)
+  holes = np.isnan(codes)
+  if holes.any():
+    return _with_holes(column, codes, holes)
   if column.kind == 'date':
     seconds = np.round(np.float64(codes) * 86400).astype('timedelta64[s]')
     return np.datetime64('1970-01-01', 's') + seconds
   if not column.categories:
     return codes.astype(np.int64 if column.kind == 'count' else np.float32)
   return np.array(column.values, object)[codes.astype(int)]
+
+
+def _with_holes(column: Column, codes: np.ndarray,
+                holes: np.ndarray) -> np.ndarray:
+  """Returns the values of codes of which some are missing."""
+  if column.kind != 'date' and not column.categories:
+    return codes.astype(np.float32)
+  values = decoded(column, np.where(holes, 0, codes))
+  values[holes] = np.datetime64('NaT') if column.kind == 'date' else None
+  return values
 
 
 def _key(column: Column, value: Any) -> str:

@@ -7,9 +7,13 @@ from tfvae.tables.column import Column
 
 _FEW_DAYS = 3.0  # Standard deviation below which a date shows its time.
 
+_MISSING = '–'
+
 
 def texts(column: Column, codes: np.ndarray, digits: int = 4) -> list[str]:
   """Returns the values of codes: names of categories, dates, short numbers.
+
+  A missing value, NaN, is '–'.
 
   Args:
     column: Description of the column.
@@ -17,6 +21,11 @@ def texts(column: Column, codes: np.ndarray, digits: int = 4) -> list[str]:
     digits: Significant digits of a number.
   """
   codes = np.asarray(codes)
+  holes = np.isnan(codes)
+  if holes.any():
+    found = texts(column, np.where(holes, 0, codes), digits)
+    return [_MISSING if hole else text
+            for hole, text in zip(holes.tolist(), found, strict=True)]
   if column.kind == 'date':
     unit = 'm' if column.scale < _FEW_DAYS else 'D'
     return [text.replace('T', ' ') for text in np.datetime_as_string(

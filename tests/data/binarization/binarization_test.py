@@ -160,6 +160,37 @@ class FixedBinarizationTest(parameterized.TestCase, tf.test.TestCase):
       self.assertAllEqual(data.fixed_binarization(images, seed=5), bits)
 
 
+class MissingValuesTest(parameterized.TestCase, tf.test.TestCase):
+
+  def setUp(self):
+    super().setUp()
+    rng = np.random.default_rng(0)
+    self.x = rng.random([50, 6]).astype(np.float32)
+    self.holes = rng.random(self.x.shape) < 0.2
+    self.with_holes = np.where(self.holes, np.float32(np.nan), self.x)
+
+  @parameterized.parameters(False, True)
+  def test_stay_in_a_draw(self, jit_compile):
+    draw = tf.function(data.bernoulli_draw, jit_compile=jit_compile)
+    self.assertAllEqual(
+        draw(self.with_holes, _SEED),
+        np.where(self.holes, np.nan, data.bernoulli_draw(self.x, _SEED)))
+
+  def test_stay_in_fixed_bits(self):
+    bits = data.fixed_binarization(self.with_holes, 3)
+    self.assertEqual(bits.dtype, np.float32)
+    self.assertAllEqual(bits, np.where(
+        self.holes, np.nan, data.fixed_binarization(self.x, 3)))
+
+  def test_have_every_support(self):
+    data.check_support(self.with_holes, 'dynamic')
+    data.check_support(np.round(self.with_holes), 'none')
+    with self.assertRaisesRegex(ValueError, 'number 2'):
+      data.check_support(2 * np.round(self.with_holes), 'static')
+    with self.assertRaisesRegex(ValueError, 'of these are gray'):
+      data.check_support(self.with_holes, 'none')
+
+
 class CheckSupportTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters(

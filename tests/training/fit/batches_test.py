@@ -105,6 +105,41 @@ class BatchesTest(parameterized.TestCase, tf.test.TestCase):
           self.assertAllEqual(rows, part.inputs[name])
       self.assertAllEqual(local(step['start']), [p.start for p in expected])
 
+  @parameterized.parameters(('memory', 2), ('disk', 3))
+  def test_hidden_values_of_parts_are_those_of_the_batch(self, cache, parts):
+    config, images, train_input = self.load(cache, hide_fraction=0.3)
+    whole = self.taken(train_input, train_input.dataset(1))
+    for expected, step in zip(whole, self.parts(train_input, 1, parts),
+                              strict=True):
+      x = np.concatenate([part.inputs['x'] for part in step])
+      self.assertAllEqual(x, expected.inputs['x'])
+    holes = np.isnan(np.concatenate([step.inputs['x'] for step in whole]))
+    self.assertNear(holes.mean(), 0.3, 4 * np.sqrt(0.21 / holes.size))
+    one, other = (np.concatenate([batch['x'] for batch in (
+        batches.evaluation_batches(images, 'validation', config, hides))])
+                  for hides in (True, False))
+    self.assertFalse(np.isnan(other).any())
+    self.assertAllEqual(one, np.where(np.isnan(one), np.nan, other))
+    holes = np.isnan(one)
+    self.assertNear(holes.mean(), 0.3, 4 * np.sqrt(0.21 / holes.size))
+
+  @parameterized.parameters(False, True)
+  def test_a_compiled_step_hides_the_same(self, jit_compile):
+    _, _, train_input = self.load(hide_fraction=0.3)
+    read = tf.function(lambda step: train_input.batch_fn(step, 0).inputs['x'],
+                       jit_compile=jit_compile)
+    _, _, on_disk = self.load('disk', hide_fraction=0.3)
+    for step, expected in zip(train_input.dataset(0).take(3),
+                              self.taken(on_disk, on_disk.dataset(0), 3),
+                              strict=True):
+      self.assertAllEqual(read(step), expected.inputs['x'])
+
+  def test_streamed_batches_hide(self):
+    _, _, train_input = self.load('none', hide_fraction=0.3)
+    x = np.concatenate([part.inputs['x'] for step in self.parts(
+        train_input, 0, 2) for part in step])
+    self.assertNear(np.isnan(x).mean(), 0.3, 4 * np.sqrt(0.21 / x.size))
+
   def evaluated(self, images, split, **settings):
     config = Config(eval_batch_size=40, **settings)
     return np.concatenate(

@@ -53,6 +53,34 @@ class DataPageTest(tf.test.TestCase):
     self.assertIn('missing in train: a 2; 2 rows left out', printed)
     self.assertIn('--missing=drop leaves them out', printed)
 
+  def test_missing_values_are_shown(self):
+    workdir = self.create_tempdir().full_path
+    rng = np.random.default_rng(0)
+    path = os.path.join(workdir, 'x.npz')
+    x, mask = rng.random([60, 4, 3]), rng.random([60, 4, 3]) < 0.8
+    x[7] = np.nan
+    np.savez(path, x=x, mask=mask)
+    printed = self._main(
+        f'--workdir={workdir}', f'--dataset={path}', '--missing=allow',
+        '--mask_key=mask', '--hide_fraction=0.25')
+    self.assertRegex(printed, 'missing in train: [0-9.]+% of the values')
+    page = _page(workdir)
+    self.assertEqual(re.findall(r'<section id="(\w+)"', page),
+                     ['splits', 'values', 'missing', 'batch'])
+    self.assertIn('0.25 of the values are hidden', page)
+    self.assertIn('Missing pixels are orange', page)
+    holes = ~mask | np.isnan(x)
+    self.assertIn('examples without any value', page)
+    with open(os.path.join(workdir, 'description.json'),
+              encoding='utf-8') as file:
+      splits = json.load(file)['splits'].values()
+    self.assertEqual(sum(split['num_missing'] for split in splits), holes.sum())
+    self.assertEqual(sum(split['empty'] for split in splits), 1)
+    # Without a setting, incomplete examples are left out and counted.
+    np.savez(path, x=np.where(rng.random([60, 4, 3]) < 0.02, np.nan, 1 + x[:1]))
+    printed = self._main(f'--workdir={workdir}', f'--dataset={path}')
+    self.assertIn('--missing=allow learns from them', printed)
+
   def test_program(self):
     workdir = os.path.join(self.create_tempdir().full_path, 'new')
     printed = self._main(f'--workdir={workdir}', '--dataset=digits')
@@ -114,6 +142,13 @@ class DataPageTest(tf.test.TestCase):
         loaded.train.images, 20, 4, 'dynamic')))
     self.assertAllEqual(
         first_batch(loaded, config, 8, 'dynamic'), expected[:8])
+    config = Config(batch_size=20, seed=4, hide_fraction=0.3)
+    hidden = next(iter(data.training_batches(
+        loaded.train.images, 20, 4, 'dynamic', hide_fraction=0.3)))
+    self.assertAllEqual(
+        first_batch(loaded, config, 8, 'dynamic'), hidden[:8])
+    self.assertAllEqual(
+        first_batch(loaded, config, 8, 'dynamic', hides=False), expected[:8])
 
 
 if __name__ == '__main__':

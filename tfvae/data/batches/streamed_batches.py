@@ -7,7 +7,8 @@ keys that extend those:
   binary pixels of epoch e, step s       (seed, e 2^32 + 1 + s w + i)
   seed of the shuffle buffer, epoch e    (seed, e 2^32 + 2^32 - 1)
 
-for worker i of w, so a run that was killed resumes bit for bit at any step.
+for worker i of w, and hidden values as in hiding.py, so a run that was killed
+resumes bit for bit at any step.
 """
 
 import numpy as np
@@ -17,6 +18,8 @@ from tfvae.data.batches.checks import gray_scale
 from tfvae.data.batches.structure import batch_of
 from tfvae.data.batches.worker_part import WorkerPart
 from tfvae.data.binarization.draws import bernoulli_draw
+from tfvae.data.binarization.hiding import check_hide_fraction
+from tfvae.data.binarization.hiding import hidden
 from tfvae.data.binarization.support import check_binarization
 from tfvae.data.sources.source import Files
 from tfvae.data.storage.streamed_images import StreamedImages
@@ -31,7 +34,8 @@ def streamed_batches(images: StreamedImages, batch_size: int, seed: int,
                      as_counts: bool = False, shard: tuple[int, int] = (0, 1),
                      shuffle_buffer: int = 10_000,
                      deterministic: bool = True,
-                     weights: np.ndarray | None = None) -> tf.data.Dataset:
+                     weights: np.ndarray | None = None,
+                     hide_fraction: float = 0.0) -> tf.data.Dataset:
   """Returns the training images in batches, shuffled again in every epoch.
 
   In each epoch the files are shuffled, sixteen are read in turn, and a buffer
@@ -64,6 +68,8 @@ def streamed_batches(images: StreamedImages, batch_size: int, seed: int,
       in the middle of an epoch takes some of its images twice and others not
       at all.
     weights: Sample weights `[n]`, or None.
+    hide_fraction: Fraction of the values, of images of the pixels, that is
+      turned into NaN at random in every epoch.
 
   Returns:
     Data set of this worker's part of each batch, float32 `[b, height, width,
@@ -75,6 +81,7 @@ def streamed_batches(images: StreamedImages, batch_size: int, seed: int,
     ValueError: If an argument is not as described.
   """
   _check(binarization)
+  check_hide_fraction(hide_fraction)
   scale = gray_scale(binarization, as_counts)
   part = WorkerPart.of(len(images), batch_size, shard)
   _check_start(start_epoch, start_step, -(-len(images) // batch_size))
@@ -90,11 +97,12 @@ def streamed_batches(images: StreamedImages, batch_size: int, seed: int,
 
   def batch(key, step, numbers, records):
     x = images.decode(records)
+    bits_key = key + 1 + step * shard[1] + shard[0]
     if binarization == 'dynamic':
-      bits_key = key + 1 + step * shard[1] + shard[0]
       x = bernoulli_draw(x, tf.stack([seed, bits_key]))
     else:
       x = scale(x)
+    x = hidden(x, hide_fraction, seed, bits_key)
     return batch_of(x, **{name: tf.gather(values, numbers)
                           for name, values in others.items()})
 

@@ -13,6 +13,8 @@ from tfvae.data.batches.training_steps import steps_per_epoch
 from tfvae.data.batches.training_steps import training_steps
 from tfvae.data.binarization.draws import bernoulli_draw
 from tfvae.data.binarization.fixed import static_binarization
+from tfvae.data.binarization.hiding import check_hide_fraction
+from tfvae.data.binarization.hiding import hidden
 from tfvae.data.storage.memory import as_tensor
 from tfvae.data.storage.stored_images import Images
 from tfvae.data.storage.stored_images import stored
@@ -27,7 +29,8 @@ class BatchReader:
 
   def __init__(self, images: Images, binarization: str, seed: int,
                labels: np.ndarray | None = None, as_counts: bool = False,
-               device: str = 'CPU', weights: np.ndarray | None = None):
+               device: str = 'CPU', weights: np.ndarray | None = None,
+               hide_fraction: float = 0.0):
     """Initializes the reader.
 
     Args:
@@ -41,11 +44,15 @@ class BatchReader:
         'none'.
       device: Device that holds the images; `tf.data` runs on the CPU.
       weights: Sample weights `[n]`, or None.
+      hide_fraction: Fraction of the values, of images of the pixels, that each
+        step turns into NaN at random.
 
     Raises:
       ValueError: If an argument is not as described.
     """
     check_images(images, binarization)
+    check_hide_fraction(hide_fraction)
+    self._hide_fraction = hide_fraction
     self._scale = gray_scale(binarization, as_counts)
     self._is_drawn, self._seed = binarization == 'dynamic', seed
     if binarization == 'static':
@@ -75,6 +82,7 @@ class BatchReader:
     gray = self._gather(rows)
     x = (bernoulli_draw(gray, tf.stack([self._seed, key]), start)
          if self._is_drawn else self._scale(gray))
+    x = hidden(x, self._hide_fraction, self._seed, key, start)
     return batch_of(x, **{name: tf.gather(values, rows)
                           for name, values in self._others.items()})
 
@@ -83,7 +91,8 @@ def training_batches(images: Images, batch_size: int, seed: int,
                      binarization: str, start_epoch: int = 0,
                      labels: np.ndarray | None = None,
                      as_counts: bool = False,
-                     weights: np.ndarray | None = None) -> tf.data.Dataset:
+                     weights: np.ndarray | None = None,
+                     hide_fraction: float = 0.0) -> tf.data.Dataset:
   """Returns the training images in batches, shuffled again in every epoch.
 
   The data set is infinite; it has the steps of `training_steps`, which a
@@ -101,6 +110,7 @@ def training_batches(images: Images, batch_size: int, seed: int,
     as_counts: Whether pixels are counts, which are not scaled; only with
       'none'.
     weights: Sample weights `[n]`, or None.
+    hide_fraction: Fraction of the values that is hidden, as for `BatchReader`.
 
   Returns:
     Data set of float32 `[b, height, width, channels]`, `b <= batch_size`; with
@@ -112,7 +122,8 @@ def training_batches(images: Images, batch_size: int, seed: int,
   """
   check_batch_size(batch_size)
   read = BatchReader(
-      images, binarization, seed, labels, as_counts, weights=weights)
+      images, binarization, seed, labels, as_counts, weights=weights,
+      hide_fraction=hide_fraction)
   if start_epoch < 0:
     raise ValueError(
         f'Epochs count from 0. Received: start_epoch={start_epoch}')

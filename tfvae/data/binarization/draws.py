@@ -20,7 +20,7 @@ def bernoulli_draw(images: tf.Tensor, seed: tf.Tensor,
 
   The error of its probability is at most 2^-17; 0 is never one, and 255 (or
   1.0) is always one. The draw is a function of `images` and `seed`, the same
-  eagerly, in a graph and under XLA.
+  eagerly, in a graph and under XLA. NaN, a missing value, stays NaN.
 
   Args:
     images: Images, uint8, or floating in [0, 1], of any shape.
@@ -30,7 +30,8 @@ def bernoulli_draw(images: tf.Tensor, seed: tf.Tensor,
       computed from the shape of a tensor.
 
   Returns:
-    Zeros and ones, float32, of the shape of `images`.
+    Zeros and ones, and NaN where a floating image has it, float32, of the
+    shape of `images`.
   """
   skipped = start * tf.size(images[:1])
   return _draw(images, _halves_of_blocks(
@@ -50,11 +51,12 @@ def _draw(images: tf.Tensor, noise: tf.Tensor) -> tf.Tensor:
   # (2^-17 below), every term is an integer of at most 24 bits.
   if images.dtype == tf.uint8:
     # u < (65536 x + 127) // 255  <=>  255 u + 127 < 65536 x
-    ones = noise * (255 / 65536) + 127 / 65536 < pixels
+    bits = tf.cast(noise * (255 / 65536) + 127 / 65536 < pixels, tf.float32)
   else:
     # u < floor(65536 x + 1/2)  <=>  u + 1/2 <= 65536 x
-    ones = noise / 65536 + 0.5 / 65536 <= pixels
-  return tf.reshape(tf.cast(ones, tf.float32), tf.shape(images))
+    bits = tf.cast(noise / 65536 + 0.5 / 65536 <= pixels, tf.float32)
+    bits = tf.where(tf.math.is_nan(pixels), pixels, bits)
+  return tf.reshape(bits, tf.shape(images))
 
 
 def _halves_of_blocks(count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:

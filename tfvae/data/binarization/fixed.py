@@ -36,8 +36,9 @@ def fixed_binarization(images: Images, seed: int,
     split: Name of the split. A run evaluates 'train', 'validation' and 'test'.
 
   Returns:
-    Zeros and ones, uint8, of the shape of `images`: a read-only array, or for
-    `FileImages`, images in a file next to theirs.
+    Zeros and ones, uint8, of the shape of `images`; float32 if values are
+    missing, which stay NaN. They are a read-only array, or for `FileImages`,
+    images in a file next to theirs.
 
   Raises:
     ValueError: If the bits do not fit in memory with the images.
@@ -89,35 +90,41 @@ def fixed_draw(images: tf.Tensor, seed: int, stream: int,
     stream: Number of the random stream; see `evaluation_stream`.
     chunk: Number of the chunk in the split, int64.
   """
+  return whole_block_draw(images, evaluation_key(seed, stream, chunk))
+
+
+def evaluation_key(seed: int, stream: int, chunk: tf.Tensor) -> tf.Tensor:
+  """Returns the seed of the fixed bits of a chunk, int64 `[2]`."""
   # The second word is negative; that of training_steps.py is positive.
-  key = tf.stack([tf.cast(seed, tf.int64), -1 - stream * 2**32 - chunk])
-  return whole_block_draw(images, key)
+  return tf.stack([tf.cast(seed, tf.int64), -1 - stream * 2**32 - chunk])
 
 
 def _binarized(images: Images, seed: int, stream: int) -> Images:
   """Returns the fixed bits of a stream, in memory or in a file."""
   gray = stored(images).full_range()
+  dtype = np.dtype(np.float32 if gray.has_holes else np.uint8)
   if not is_in_memory(images):
     # Versions without streams named all files of fixed bits 'bits-{seed}', with
     # the content of static training.
     name = f'bits-{seed}' + (f'-{stream}' if stream != _STATIC_STREAM else '')
-    return gray.converted(name, lambda gray: _fixed_bits(gray, seed, stream))
-  check_memory(images.nbytes + images.size, 'fixed bits of '
+    return gray.converted(
+        name, lambda gray: _fixed_bits(gray, seed, stream, dtype), dtype)
+  check_memory(images.nbytes + images.size * dtype.itemsize, 'fixed bits of '
                f'{len(images):,} images of shape {images.shape[1:]}')
-  bits, done = aligned_empty(images.shape, np.uint8), 0
-  for chunk in _fixed_bits(gray, seed, stream):
+  bits, done = aligned_empty(images.shape, dtype), 0
+  for chunk in _fixed_bits(gray, seed, stream, dtype):
     bits[done:done + len(chunk)] = chunk
     done += len(chunk)
   bits.setflags(write=False)
   return bits
 
 
-def _fixed_bits(images: StoredImages, seed: int,
-                stream: int) -> Iterator[np.ndarray]:
-  """Yields the fixed bits in chunks, uint8."""
+def _fixed_bits(images: StoredImages, seed: int, stream: int,
+                dtype: np.dtype) -> Iterator[np.ndarray]:
+  """Yields the fixed bits in chunks."""
   count = fixed_chunk(images)
   for chunk, start in enumerate(range(0, len(images), count)):
     with tf.device('CPU'):
       gray = as_tensor(images[start:start + count])
       bits = fixed_draw(gray, seed, stream, tf.constant(chunk, tf.int64))
-    yield bits.numpy().astype(np.uint8)
+    yield bits.numpy().astype(dtype)

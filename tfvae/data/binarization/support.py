@@ -22,7 +22,7 @@ def check_support(images: Images, binarization: str) -> None:
   It is defined on 0 and 1 alone. 'dynamic' and 'static' produce these from
   uint8 images, and from floating numbers in [0, 1]. With 'none', the pixels
   must be 0 or 1 already: 0 or 255 in uint8 images (or 0 or 1, if no pixel is
-  above 1), 0.0 or 1.0 in floating images.
+  above 1), 0.0 or 1.0 in floating images. Missing values, NaN, are ignored.
 
   Args:
     images: Array of any shape, uint8 or floating, or stored images.
@@ -40,7 +40,7 @@ def check_support(images: Images, binarization: str) -> None:
   one = 255 if images.dtype == np.uint8 else 1.
   num_gray, first = 0, None
   for chunk in images.chunks():
-    gray = (chunk != 0) & (chunk != one)
+    gray = (chunk != 0) & (chunk != one) & (chunk == chunk)
     num_gray += np.count_nonzero(gray)
     if first is None and gray.any():
       first = chunk[gray][0]
@@ -59,7 +59,7 @@ def _check_probabilities(images: Images, binarization: str) -> None:
   if images.dtype == np.uint8:
     return
   for chunk in stored(images).chunks():
-    outside = chunk[~((chunk >= 0) & (chunk <= 1))]
+    outside = chunk[(chunk < 0) | (chunk > 1)]
     if outside.size:
       raise ValueError(
           'A Bernoulli likelihood needs numbers from 0 to 1, the probabilities '

@@ -15,12 +15,13 @@ from tfvae.tables import decoded
 
 @dataclasses.dataclass(frozen=True)
 class ColumnValues:
-  """Values of a column.
+  """Observed values of a column.
 
   Attributes:
     name: Name of the column.
     kind: Kind of the column, a key of `tfvae.tables.KINDS`.
-    minimum: Smallest number or date; None for categories.
+    minimum: Smallest number or date; None for categories, and if no value is
+      observed, as the following.
     maximum: Largest number or date.
     mean: Mean.
     standard_deviation: Standard deviation, in days for dates.
@@ -60,7 +61,8 @@ def column_values(columns: Sequence[Column],
       for column, codes, found, count in zip(
           columns, x.T, distinct, counts, strict=True):
         if column.categories:
-          count += np.bincount(codes.astype(int), minlength=len(count))
+          observed = codes[~np.isnan(codes)].astype(int)
+          count += np.bincount(observed, minlength=len(count))
         else:
           found.add(codes)
       yield x
@@ -68,18 +70,22 @@ def column_values(columns: Sequence[Column],
   mean, scale = moments(passed())
   scale = np.where(extent.maximum > extent.minimum, scale, 0.0)
   return tuple(
-      _of_categories(column, counts[i]) if column.categories else ColumnValues(
+      _of_categories(column, counts[i]) if column.categories else
+      ColumnValues(column.name, column.kind, distinct=0)
+      if not extent.count[i] else ColumnValues(
           column.name, column.kind,
           *(plain_value(column, values[i])
             for values in (extent.minimum, extent.maximum, mean)),
           float(scale[i]), distinct[i].count,
           None if column.kind == 'date' else float(
-              zeros[i] / extent.count))
+              zeros[i] / extent.count[i]))
       for i, column in enumerate(columns))
 
 
 def plain_value(column: Column, code: float) -> Any:
-  """Returns the value of a code as a number or a text of JSON."""
+  """Returns the value of a code as a number or a text of JSON; None of NaN."""
+  if np.isnan(code):
+    return None
   if column.kind == 'date':
     text = str(decoded(column, np.array([code]))[0]).replace('T', ' ')
     return text.removesuffix(' 00:00:00')

@@ -19,14 +19,20 @@ class SplitDescription:
     held_out: Fraction that was held out at random; None if the data have the
       split.
     by_class: Whether the same share of every class was held out.
-    examined: Number of examples, from the first, that `numbers`, `columns` and
-      `repeated` are of.
+    examined: Number of examples, from the first, that `numbers`, `columns`,
+      `repeated` and the missing values are of.
     numbers: Distribution of all numbers of x; None for a table.
     varying: Number of elements of x with more than one value; None for a table.
     columns: Values of each modeled column of a table.
     repeated: Number of examples whose x equals that of an earlier one.
     class_counts: Number of examples of each of the classes.
     unlabeled: Number of examples with the label −1.
+    missing: Number of missing values of each column that has some. Without
+      columns, of elements such as 'x[:, 3]', at most the 100 that are missing
+      most often.
+    num_missing: Number of missing values of all elements.
+    incomplete: Number of examples with a missing value.
+    empty: Number of examples without an observed value.
   """
 
   examples: int
@@ -40,6 +46,10 @@ class SplitDescription:
   repeated: int
   class_counts: tuple[int, ...]
   unlabeled: int
+  missing: Mapping[str, int]
+  num_missing: int
+  incomplete: int
+  empty: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +91,8 @@ class Description:
     factors: Number of different values of each generative factor.
     column_kinds: Kind of each column of a table, also of those left out.
     first_rows: Values of the first training rows of a table, by column.
-    missing: Missing values by part of the data and column.
+    missing: Missing values by part of the data and column, before examples
+      were left out.
     dropped: Rows left out because of missing values, by part.
     file_sizes: The most frequent sizes of the image files of a folder.
     num_file_sizes: Number of different sizes.

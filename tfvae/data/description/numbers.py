@@ -14,10 +14,10 @@ _SLICE = 2**20  # Numbers that are counted at a time.
 
 @dataclasses.dataclass(frozen=True)
 class Numbers:
-  """Distribution of numbers.
+  """Distribution of the observed numbers.
 
   Attributes:
-    minimum: Smallest number.
+    minimum: Smallest number; None if no number is observed, as the following.
     maximum: Largest number.
     mean: Mean.
     standard_deviation: Standard deviation of all, with n in the denominator.
@@ -25,10 +25,10 @@ class Numbers:
     zeros: Fraction that is 0.
   """
 
-  minimum: float
-  maximum: float
-  mean: float
-  standard_deviation: float
+  minimum: float | None
+  maximum: float | None
+  mean: float | None
+  standard_deviation: float | None
   distinct: int | None
   zeros: float
 
@@ -41,7 +41,8 @@ class Distinct:
     self._values = np.empty(0)
 
   def add(self, x: np.ndarray) -> None:
-    """Adds numbers, `[n]`."""
+    """Adds numbers, `[n]`, of which NaN are missing."""
+    x = x[x == x]
     for start in range(0, len(x), _SLICE):
       if self.count is None:
         return
@@ -55,7 +56,7 @@ class Distinct:
 
 
 class Extent:
-  """Smallest and largest number of each element of x."""
+  """Smallest and largest observed number of each element of x."""
 
   def __init__(self):
     """Initializes the extent of no examples."""
@@ -63,9 +64,11 @@ class Extent:
 
   def add(self, x: np.ndarray) -> None:
     """Adds examples, `[n, ...]`."""
-    self.count += len(x)
-    self.minimum = np.minimum(self.minimum, x.min(axis=0))
-    self.maximum = np.maximum(self.maximum, x.max(axis=0))
+    holes = np.isnan(x).sum(axis=0) if x.dtype.kind == 'f' else 0
+    self.count = self.count + (len(x) - holes) + np.zeros(x.shape[1:], int)
+    # They ignore NaN, if there is another number.
+    self.minimum = np.fmin(self.minimum, np.fmin.reduce(x, axis=0))
+    self.maximum = np.fmax(self.maximum, np.fmax.reduce(x, axis=0))
 
 
 def numbers_of(chunks: Iterable[np.ndarray]) -> tuple[Numbers, int]:
@@ -100,8 +103,10 @@ def numbers_of(chunks: Iterable[np.ndarray]) -> tuple[Numbers, int]:
     distinct.add(np.flatnonzero(levels))
     zeros = levels[0]
     mean, scale = _of_levels(levels)
+  size = int(np.sum(extent.count))
+  if not size:
+    return Numbers(None, None, None, None, 0, 0.0), 0
   low, high = float(np.min(extent.minimum)), float(np.max(extent.maximum))
-  size = extent.count * np.size(extent.minimum)
   return Numbers(
       low, high, float(mean), float(scale) if high > low else 0.0,
       distinct.count, float(zeros / size)), int(

@@ -1,7 +1,8 @@
 """A description as lines of text."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import itertools
+import math
 import textwrap
 
 from tfvae.data.description.description import Description
@@ -11,6 +12,7 @@ _CLASSES = 12  # Classes that are listed.
 _COLUMNS = 30  # Columns of a table that are listed.
 _WIDTH = 80  # Of wrapped lines.
 _NAMED = 5  # Files and sizes that are listed.
+_MISSING = 20  # Columns with missing values that are listed.
 
 
 def summary(description: Description) -> str:
@@ -40,7 +42,8 @@ def summary(description: Description) -> str:
 def _columns(description: Description) -> list[str]:
   rows = []
   for column in description.splits['train'].columns[:_COLUMNS]:
-    shown = (f'{column.distinct} categories' if column.counts else
+    shown = ('never observed' if column.distinct == 0 else
+             f'{column.distinct} categories' if column.counts else
              f'{_text(column.minimum)} to {_text(column.maximum)}, mean '
              f'{_text(column.mean)}')
     rows.append([column.name, column.kind, shown])
@@ -73,9 +76,11 @@ def _remarks(description: Description) -> list[str]:
   lines += [f'unlabeled in {name}: {split.unlabeled:,} examples'
             for name, split in splits.items() if split.unlabeled]
   for part, counts in description.missing.items():
-    listed = ', '.join(f'{name} {count:,}' for name, count in counts.items())
-    lines.append(f'missing in {part}: {listed}; '
-                 f'{description.dropped.get(part, 0):,} rows left out')
+    if part in description.dropped:
+      lines.append(f'missing in {part}: {_listed(counts)}; '
+                   f'{description.dropped[part]:,} rows left out')
+  lines += [_missing(description, name) for name, split in splits.items()
+            if split.num_missing]
   if description.file_sizes:
     listed = ', '.join(f'{size.height}x{size.width} ({size.files:,})'
                        for size in description.file_sizes[:_NAMED])
@@ -87,6 +92,26 @@ def _remarks(description: Description) -> list[str]:
     more = f', and {len(named) - _NAMED:,} more' if named[_NAMED:] else ''
     lines.append(f'corrupt files left out: {", ".join(named[:_NAMED])}{more}')
   return lines + _examined(splits.values())
+
+
+def _missing(description: Description, name: str) -> str:
+  """Returns a line on the missing values of a split."""
+  split = description.splits[name]
+  share = split.num_missing / (split.examined * math.prod(description.shape))
+  line = (f'missing in {name}: {share:.1%} of the values, in '
+          f'{split.incomplete:,} of {split.examined:,} examples')
+  if split.empty:
+    line += f', of which {split.empty:,} have no observed value'
+  # Pixels are too many.
+  return (line if description.kind == 'images' else
+          f'{line} ({_listed(split.missing)})')
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+  named = list(counts.items())[:_MISSING]
+  more = len(counts) - len(named)
+  return ', '.join(f'{name} {count:,}' for name, count in named) + (
+      f', and {more:,} more' if more else '')
 
 
 def _examined(splits: Sequence[SplitDescription]) -> list[str]:
@@ -109,4 +134,6 @@ def _table(rows: list[list[str]], numbers: bool = True) -> list[str]:
 
 
 def _text(value: float | str | None) -> str:
+  if value is None:
+    return ''
   return value if isinstance(value, str) else f'{value:,.4g}'

@@ -11,6 +11,7 @@ import os
 import numpy as np
 
 from tfvae.data.sources.findings import Findings
+from tfvae.data.sources.missing import MissingValues
 from tfvae.data.sources.source import Source
 from tfvae.data.sources.split_expressions import rows_of_split
 from tfvae.tables import Schema
@@ -29,11 +30,13 @@ class DataSet(abc.ABC):
     schema: Columns of a table, or None.
     findings: Facts that the rows do not show.
     weights: Sample weight of each row, float32 `[n]`, or None.
+    allows_missing: Whether x may have NaN, which are missing values.
   """
 
   schema: Schema | None = None
   findings: Findings = Findings()
   weights: np.ndarray | None = None
+  allows_missing: bool = False
 
   def __init__(self, name: str, parts: Mapping[str, np.ndarray],
                content: Mapping[str, str]):
@@ -78,10 +81,37 @@ class DataSet(abc.ABC):
                         splits[one], other, splits[other], shared)
     sources = {argument: self.source(split, rows[argument])
                for argument, split in splits.items()}
-    if self.weights is not None:
-      for argument, source in sources.items():
+    for argument, source in sources.items():
+      source.allows_missing = self.allows_missing
+      if self.weights is not None:
         source.weights = self.weights[rows[argument]]
     return sources
+
+  def treat_missing(self, missing: str,
+                    found: Mapping[str, MissingValues]) -> None:
+    """Refuses, leaves out or allows the rows that have missing values.
+
+    Args:
+      missing: One of `MISSING`.
+      found: Missing values of each part, of all its rows.
+
+    Raises:
+      ValueError: If values are missing and that is refused, or no row of a part
+        is left.
+    """
+    for part, values in found.items():
+      values.treat(missing, self.name, part)
+    self.allows_missing = missing == 'allow'
+    found = {part: values for part, values in found.items()
+             if values.counts.any()}
+    dropped = {}
+    if missing == 'drop':
+      for part, values in found.items():
+        self.parts[part] = self.parts[part][~values.incomplete]
+        dropped[part] = int(values.incomplete.sum())
+    self.findings = Findings(
+        missing={part: values.by_name() for part, values in found.items()},
+        dropped=dropped)
 
 
 def cache_directory() -> str:

@@ -52,7 +52,8 @@ def open_data_set(
     label_key: str | None = 'label', form: ImageFormat = _DEFAULT_FORM,
     skip_corrupt: bool = False, rereads: bool = False,
     schema: str | None = None, missing: str = 'refuse',
-    cache_dir: str | None = None, weight_key: str | None = None) -> Opened:
+    cache_dir: str | None = None, weight_key: str | None = None,
+    mask_key: str | None = None) -> Opened:
   """Opens a data set.
 
   Args:
@@ -69,9 +70,10 @@ def open_data_set(
       folder are then decoded now, as a check, and a `tf.data.Dataset` is not
       stored.
     schema: Path of the schema of a table.
-    missing: Treatment of missing values of a table.
+    missing: Treatment of rows with missing values, one of `MISSING`.
     cache_dir: Directory in which a `tf.data.Dataset` is stored.
     weight_key: Name of the array or column of sample weights, or None.
+    mask_key: Name of the array that is true where x is observed, or None.
 
   Raises:
     ValueError: If there is no such data set, or it cannot be read.
@@ -94,22 +96,32 @@ def open_data_set(
     _check_unused({'image_key': (image_key, 'image')},
                   'has no effect for a table, whose columns are x', name)
   else:
-    _check_unused({'schema': (schema, None), 'missing': (missing, 'refuse')},
+    _check_unused({'schema': (schema, None)},
                   'has an effect for a table only', name)
+  if not (is_frame or is_path_of_table or _has_numbers(name)):
+    _check_unused({'missing': (missing, 'refuse')}, 'has an effect for arrays, '
+                  'tables and `tf.data` only, because images have no missing '
+                  'values', name)
   if not (is_frame or is_path_of_table or _is_arrays(name)):
     _check_unused({'weight_key': (weight_key, None)},
                   'has an effect for arrays and tables only', name)
+  if not _is_arrays(name):
+    _check_unused({'mask_key': (mask_key, None)},
+                  'has an effect for arrays only', name)
   if is_frame:
     return TableData.of(name, schema, label_key, missing, weight_key)
   if isinstance(name, np.ndarray) or sparse.issparse(name):
-    return ArrayData('array', {'x': name}, image_key, label_key, weight_key)
+    return ArrayData('array', {'x': name}, image_key, label_key, weight_key,
+                     missing, mask_key)
   if isinstance(name, Mapping):
-    return ArrayData('arrays', name, image_key, label_key, weight_key)
+    return ArrayData('arrays', name, image_key, label_key, weight_key, missing,
+                     mask_key)
   if isinstance(name, tf.data.Dataset):
-    return (StreamData(name, image_key, label_key) if rereads
-            else stored_stream(name, image_key, label_key, cache_dir))
+    return (StreamData(name, image_key, label_key, missing) if rereads else
+            stored_stream(name, image_key, label_key, cache_dir, missing))
   if is_annotated(name):
-    return annotated_data('annotated matrix', name, image_key, label_key)
+    return annotated_data(
+        'annotated matrix', name, image_key, label_key, missing)
   name = os.fspath(name)
   path = os.path.expanduser(name)
   if is_folder:
@@ -118,9 +130,11 @@ def open_data_set(
     _check_exists(path)
     stem = os.path.splitext(os.path.basename(path))[0]
     if path.lower().endswith(ANNOTATED):
-      return annotated_data(stem, open_annotated(path), image_key, label_key)
+      return annotated_data(
+          stem, open_annotated(path), image_key, label_key, missing)
     return ArrayData(
-        stem, load_arrays(path), image_key, label_key, weight_key)
+        stem, load_arrays(path), image_key, label_key, weight_key, missing,
+        mask_key)
   if is_path_of_table:
     _check_exists(path)
     return TableData.open(path, schema, label_key, missing, weight_key)
@@ -147,6 +161,14 @@ def _is_arrays(name: Any) -> bool:
   if isinstance(name, str | os.PathLike):
     return names_array(name) and not os.fspath(name).lower().endswith(ANNOTATED)
   return isinstance(name, np.ndarray | Mapping) or sparse.issparse(name)
+
+
+def _has_numbers(name: Any) -> bool:
+  """Returns whether x may have floating numbers of any size."""
+  if isinstance(name, str | os.PathLike):
+    return names_array(name)
+  return (_is_arrays(name) or isinstance(name, tf.data.Dataset)
+          or is_annotated(name))
 
 
 def _is_directory(name: Any) -> bool:

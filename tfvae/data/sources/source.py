@@ -117,11 +117,13 @@ class Source(abc.ABC):
     integers: Label and factors of each row where they are known without
       reading records, int64 `[n, k]` in the order of `integer_keys`; else None.
     weights: Sample weight of each row, float32 `[n]`, or None.
+    allows_missing: Whether x may have NaN, which are missing values.
   """
 
   has_digest: ClassVar[bool] = False
   integers: np.ndarray | None = None
   weights: np.ndarray | None = None
+  allows_missing: bool = False
 
   def __init__(self, name: str, full_name: str, split: str,
                example: ExampleSpec, label: LabelSpec | None,
@@ -223,11 +225,15 @@ class Source(abc.ABC):
     is_image = self.example.is_image
     received = (f'Received: image_key={self.example.key!r} in split '
                 f'{self.split!r}, with')
-    if not np.isfinite(values).all():
+    is_allowed = np.isfinite(values)
+    if self.allows_missing:
+      is_allowed |= np.isnan(values)
+    if not is_allowed.all():
+      kind = 'an infinity' if self.allows_missing else 'a NaN or an infinity'
       raise ValueError(
           f'{"Images" if is_image else "Numbers"} must be finite. Repair them '
           'in the data set, or leave them out by a split such as '
-          f"'train[:90%]'. {received} a NaN or an infinity")
+          f"'train[:90%]'. {received} {kind}")
     if is_image and not 0 <= values.min() <= values.max() <= 1:
       raise ValueError(
           'Floating images must lie in [0, 1]. Scale them in the data set, or '

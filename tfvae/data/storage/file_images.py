@@ -11,6 +11,8 @@ import tensorflow as tf
 from tfvae.data.storage.stored_images import StoredImages
 from tfvae.data.storage.whole_file import write_once
 
+_UINT8 = np.dtype(np.uint8)
+
 
 class FileImages(StoredImages):
   """Images in a file, selected by their row numbers.
@@ -88,14 +90,16 @@ class FileImages(StoredImages):
       yield self[start:start + self._chunk_size]
 
   def converted(self, name: str, convert: Callable[
-      ['FileImages'], Iterable[np.ndarray]]) -> 'FileImages':
-    """Returns uint8 images computed from these, in a file next to theirs.
+      ['FileImages'], Iterable[np.ndarray]],
+                dtype: np.dtype = _UINT8) -> 'FileImages':
+    """Returns images computed from these, in a file next to theirs.
 
     Args:
       name: Name of the conversion, for the file name. The name and these images
         must determine the content.
       convert: Function that yields the new images in order, `[b, height,
         width, channels]`.
+      dtype: Type of the new images, which follows from these.
 
     Raises:
       OSError: If the file cannot be written.
@@ -103,8 +107,9 @@ class FileImages(StoredImages):
     key = hashlib.sha256(self._numbers.tobytes())
     key.update(f'{name} {self.shape} {self._factor}'.encode())
     path = f'{self._file.path}.{name}-{key.hexdigest()[:16]}'
-    write_once(path, int(np.prod(self.shape)), lambda: convert(self))
-    return FileImages.open(path, self.shape, np.uint8)
+    write_once(path, int(np.prod(self.shape)) * dtype.itemsize,
+               lambda: convert(self))
+    return FileImages.open(path, self.shape, dtype)
 
   def _view(self, numbers: np.ndarray, factor: int) -> 'FileImages':
     return FileImages(self._file, numbers, self.shape[1:], self.dtype, factor)

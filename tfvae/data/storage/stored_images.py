@@ -75,7 +75,8 @@ class StoredImages(abc.ABC):
     """
     raise self._in_order_only()
 
-  def converted(self, name: str, convert: Callable) -> 'StoredImages':
+  def converted(self, name: str, convert: Callable,
+                dtype: np.dtype) -> 'StoredImages':
     """Returns images computed from these, stored in the same way."""
     raise self._in_order_only()
 
@@ -98,6 +99,12 @@ class StoredImages(abc.ABC):
     """Whether no uint8 pixel is above 1; stops at the first larger one."""
     return self.dtype == np.uint8 and all(
         chunk.max(initial=0) <= 1 for chunk in self.chunks())
+
+  @functools.cached_property
+  def has_holes(self) -> bool:
+    """Whether a value is missing, NaN; stops at the first one."""
+    return self.dtype.kind == 'f' and any(
+        np.isnan(chunk).any() for chunk in self.chunks())
 
   def _in_order_only(self) -> ValueError:
     return ValueError(

@@ -21,6 +21,8 @@ Facts = Mapping[str, Any]
 
 _FILES = 20  # Names of files.
 _SIZES = 8  # Sizes of files.
+_ELEMENTS = 100  # Columns with missing values.
+_MISSING_COLOR = (0.86, 0.44, 0.16)  # Of a pixel that is missing, RGB.
 # Pictures of the first batch: rows, columns of images and of profiles.
 _BATCH_ROWS, _IMAGE_COLUMNS, _PROFILE_COLUMNS = 4, 16, 8
 _MOST_PIXELS, _PICTURE_WIDTH = 256, 1024  # Of a side of an image, of a row.
@@ -210,6 +212,9 @@ def _categories(facts: Facts) -> Part | None:
 
 
 def _missing(facts: Facts) -> Part | None:
+  """Returns the missing values that are in x, or of what was left out."""
+  if any(split['num_missing'] for split in facts['splits'].values()):
+    return _missing_in_splits(facts)
   missing = facts['missing']
   if not missing:
     return None
@@ -223,6 +228,40 @@ def _missing(facts: Facts) -> Part | None:
   return Part('missing', 'Missing values', 'Missing values', html.escape(text),
               card(table(['column', *(f'in {part}' for part in missing)],
                          rows)))
+
+
+def _missing_in_splits(facts: Facts) -> Part:
+  splits, size = facts['splits'], math.prod(facts['shape'])
+  names = list(dict.fromkeys(
+      name for split in splits.values() for name in split['missing']))
+  if facts['kind'] == 'table':
+    names = [c['name'] for c in splits['train']['columns']
+             if c['name'] in names]
+  # Of images, each pixel would be a line.
+  shown = [] if facts['kind'] == 'images' else names[:_ELEMENTS]
+
+  def line(name, counts, totals):
+    return [name, *(f'{count:,} ({count / max(1, total):.1%})' for count, total
+                    in zip(counts, totals, strict=True))]
+
+  found = splits.values()
+  examined = [split['examined'] for split in found]
+  rows = [line('all values', [split['num_missing'] for split in found],
+               [size * count for count in examined]),
+          *(line(key, [split[name] for split in found], examined)
+            for key, name in (('incomplete examples', 'incomplete'),
+                              ('examples without any value', 'empty'))),
+          *(line(name, [split['missing'].get(name, 0) for split in found],
+                 examined) for name in shown)]
+  text = ('Missing values and their share, by split; the model learns from the '
+          'observed values.')
+  if any(split['empty'] for split in found):
+    text += (' Examples without any value have the log-likelihood 0 and teach '
+             'the model nothing.')
+  if 0 < len(shown) < len(names):
+    text += f' Of elements with missing values, {len(shown)} are listed.'
+  return Part('missing', 'Missing values', 'Missing values', text,
+              card(table(['', *splits], rows)))
 
 
 def _files(facts: Facts) -> Part | None:
@@ -268,12 +307,25 @@ def _first_batch(examples: Sequence[np.ndarray], caption: str) -> Part | None:
   columns = min(columns, forms.shape[1])
   rows = min(forms.shape[1] // columns, _BATCH_ROWS)
   forms = forms[:, :rows * columns]
-  pictures = np.stack([Display(x)(x) for x in forms])
+  pictures = _pictures(forms)
   pictures = pictures.reshape(len(forms), rows, columns, *pictures.shape[2:])
   return Part(
       'batch', 'First batch', 'First batch', html.escape(caption),
       figure(pictures.swapaxes(0, 1).reshape(-1, *pictures.shape[2:]),
              f'{rows * columns} training examples.', len(forms), css='wide'))
+
+
+def _pictures(forms: np.ndarray) -> np.ndarray:
+  """Returns pictures of x; missing pixels have a color, numbers no bar."""
+  holes = np.isnan(forms)
+  if not holes.any():
+    return np.stack([Display(x)(x) for x in forms])
+  # A mean is within the scale that the observed values fix.
+  count = np.maximum(1, (~holes).sum(axis=1, keepdims=True))
+  mean = np.where(holes, 0, forms).sum(axis=1, keepdims=True) / count
+  pictures = np.stack([Display(np.where(hole, center, x))(x) for x, hole, center
+                       in zip(forms, holes, mean, strict=True)])
+  return np.where(np.isnan(pictures), _MISSING_COLOR, pictures)
 
 
 def _share(counts: Sequence[int], place: int) -> float:

@@ -55,6 +55,10 @@ class DataConfig:
       None, 'name of the sample weights, an array of a .npz file or a column '
       'of a table, which is then not part of x; they weigh the objective of '
       'each example and all means')
+  mask_key: str | None = setting(
+      None, 'name of the mask, an array of a .npz file that is true where x is '
+      'observed: of the shape of x, or [n, height, width] of images',
+      only_with={'missing': ('allow',)})
   image_size: str | None = setting(
       None, 'height and width of the images of a folder or of TensorFlow '
       'Datasets, such as 64 or 64x48; by default their size, if it is the same '
@@ -76,9 +80,14 @@ class DataConfig:
       None, 'file that describes the columns of a table, as `mode=schema` '
       'writes it; by default they are recognized')
   missing: str = setting(
-      'refuse', 'treatment of rows of a table with missing values: refuse, an '
-      'error with their number by column; or drop, which leaves them out',
+      'refuse', 'treatment of rows with missing values (NaN, or an empty cell '
+      'of a table): refuse, an error with their number by column; drop, which '
+      'leaves them out; or allow, which learns from their observed values',
       MISSING)
+  hide_fraction: float = setting(
+      0.0, 'fraction of the observed values of x, of an image whole pixels, '
+      'that is hidden at random: drawn again in every epoch of the training, '
+      'and fixed by `eval_seed` in the evaluation', at_least=0, below=1)
   binarization: str = setting(
       'auto', 'binarization of the pixels, x ~ Bernoulli(pixel): new draws in '
       'every epoch (dynamic), one fixed draw (static), or none; auto is '
@@ -101,6 +110,11 @@ class DataConfig:
       True, 'same order of the images for the same `seed`; false reads the '
       'files in any order, which is faster on slow storage',
       only_with={'cache': ('none',)})
+
+  @property
+  def takes_missing(self) -> bool:
+    """Whether x of a batch may have missing values."""
+    return self.missing == 'allow' or self.hide_fraction > 0
 
   def __post_init__(self):
     """Validates each value, and values that depend on each other."""

@@ -47,7 +47,7 @@ class TrainingInput:
           train, config.data_binarization(), config.training.seed,
           labels_where_needed(images, 'train', config), as_counts(config),
           'GPU' if gpus and self._reads_in_step else 'CPU',
-          weights_of_split(images, 'train'))
+          weights_of_split(images, 'train'), config.data.hide_fraction)
 
   def batch_fn(self, element: Any, replica_id: int) -> GlobalBatch:
     """Returns the batch of an element of the data sets; see `BatchFn`."""
@@ -103,7 +103,8 @@ class TrainingInput:
         train, batch_size, config.training.seed, config.data_binarization(),
         epoch, step, labels_where_needed(self._images, 'train', config),
         as_counts(config), (part, parts), config.data.shuffle_buffer,
-        config.data.deterministic, weights_of_split(self._images, 'train'))
+        config.data.deterministic, weights_of_split(self._images, 'train'),
+        config.data.hide_fraction)
     last = len(train) - (self.steps_per_epoch - 1) * batch_size
 
     def with_place(step, batch):
@@ -116,7 +117,7 @@ class TrainingInput:
 
 
 def first_batch(images: data.ImageData, config: Config, count: int,
-                binarization: str) -> np.ndarray:
+                binarization: str, hides: bool = True) -> np.ndarray:
   """Returns x of the first training batch as the model sees it, `[b, ...]`.
 
   Args:
@@ -124,14 +125,17 @@ def first_batch(images: data.ImageData, config: Config, count: int,
     config: Settings of the run.
     count: Most examples; the first of the batch.
     binarization: Binarization of x, that of the settings if x admits it.
+    hides: Whether values are hidden as the settings say.
   """
   train, settings = images.train.images, config.training
   seed = settings.seed
+  hide_fraction = config.data.hide_fraction if hides else 0.0
   if isinstance(train, data.StreamedImages):
     batches = data.streamed_batches(
         train, settings.batch_size, seed, binarization,
         as_counts=as_counts(config),
-        shuffle_buffer=config.data.shuffle_buffer)
+        shuffle_buffer=config.data.shuffle_buffer,
+        hide_fraction=hide_fraction)
     return next(iter(batches))[:count].numpy()
   step = next(iter(data.training_steps(
       len(train), settings.batch_size, seed)))
@@ -139,7 +143,8 @@ def first_batch(images: data.ImageData, config: Config, count: int,
   stored = data.stored(train)
   few = (stored if as_counts(config) else stored.full_range()).rows(
       step['rows'][:count].numpy())[:]
-  read = data.BatchReader(few, binarization, seed, None, as_counts(config))
+  read = data.BatchReader(few, binarization, seed, None, as_counts(config),
+                          hide_fraction=hide_fraction)
   return read(tf.range(len(few)), step['key']).numpy()
 
 
@@ -164,15 +169,24 @@ def distributed_evaluation(images: data.ImageData, split: str, config: Config,
   return _distributed(strategy, parts_of_batches)
 
 
-def evaluation_batches(images: data.ImageData, split: str,
-                       config: Config) -> tf.data.Dataset:
-  """Returns the batches of a split, which no training seed changes."""
+def evaluation_batches(images: data.ImageData, split: str, config: Config,
+                       hides: bool = True) -> tf.data.Dataset:
+  """Returns the batches of a split, which no training seed changes.
+
+  Args:
+    images: Data of the run.
+    split: Name of the split.
+    config: Settings of the run.
+    hides: Whether values are hidden as the settings say. The other values are
+      those of the batches without hidden ones.
+  """
   settings = config.evaluation
   return data.evaluation_batches(
       getattr(images, split).images, settings.eval_batch_size,
       settings.eval_seed,
       config.data_binarization(), labels_where_needed(images, split, config),
-      as_counts(config), split, weights_of_split(images, split))
+      as_counts(config), split, weights_of_split(images, split),
+      config.data.hide_fraction if hides else 0.0)
 
 
 def weights_of_split(images: data.ImageData, split: str) -> np.ndarray | None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -136,9 +137,20 @@ def initialize_priors(model: LatentVariableModel, images: data.Images):
           f'train on more images. Received: {len(images)} training images, '
           f'{count} components')
     prior.initialize_from(
-        images[:count]
+        _complete(images, count)
         if model.decoder.layers[-1].kind_of_data().is_count
-        else data.unit_interval(data.stored(images).full_range()[:count]))
+        else data.unit_interval(
+            _complete(data.stored(images).full_range(), count)))
+
+
+def _complete(images: data.Images, count: int) -> np.ndarray:
+  """Returns the first images, with the mean where a value is missing."""
+  first = images[:count]
+  holes = np.isnan(first)
+  if not holes.any():
+    return first
+  mean, _ = data.moments(data.chunks(images))
+  return np.where(holes, mean.astype(first.dtype), first)
 
 
 def make_kl_schedule(config: ModelConfig,

@@ -35,7 +35,8 @@ def read_data(config: Config) -> data.ImageData:
       image_size=source.image_size, resize=source.resize,
       channels=source.channels, background=source.background,
       skip_corrupt=source.skip_corrupt, schema=source.schema,
-      missing=source.missing, weight_key=source.weight_key)
+      missing=source.missing, weight_key=source.weight_key,
+      mask_key=source.mask_key)
 
 
 def has_image_files(config: Config, shape: Sequence[int]) -> bool:
@@ -53,8 +54,8 @@ def training_moments(config: Config, images: data.ImageData
                      ) -> tuple[np.ndarray, np.ndarray] | None:
   """Returns mean and standard deviation of each element of the training x.
 
-  They are those of x as the model sees it. None for images, and for data
-  without a unit, which are from 0 to 1.
+  They are those of the observed values of x as the model sees it. None for
+  images, and for data without a unit, which are from 0 to 1.
   """
   kind = LIKELIHOODS[config.model.likelihood].kind_of_data()
   if len(images.image_shape) == 3 or not kind.has_unit:
@@ -66,10 +67,36 @@ def training_moments(config: Config, images: data.ImageData
       for chunk in chunks)
 
 
+def elements_with_holes(config: Config,
+                        images: data.ImageData) -> np.ndarray | None:
+  """Returns whether a training example may miss each element of x.
+
+  Args:
+    config: Settings of the run.
+    images: Data of the run.
+
+  Returns:
+    Booleans of the shape of x: true where an element is missing in a training
+    example, and everywhere if values are hidden at random. None if the settings
+    allow no missing values.
+  """
+  if not config.data.takes_missing:
+    return None
+  shape = images.image_shape
+  if config.data.hide_fraction > 0:
+    return np.ones(shape, bool)
+  holes = np.zeros(shape, bool)
+  # What was found when the data were opened spares a pass over complete data.
+  if images.findings.missing:
+    for chunk in data.chunks(images.train.images):
+      holes |= np.isnan(chunk).any(axis=0)
+  return holes
+
+
 def training_columns(images: data.ImageData) -> tuple[Column, ...]:
   """Returns the columns of a table in the unit of its training rows.
 
-  They are empty for other data.
+  The unit is that of the observed values. They are empty for other data.
   """
   if images.schema is None:
     return ()
@@ -81,7 +108,8 @@ def training_columns(images: data.ImageData) -> tuple[Column, ...]:
       chunk = np.float64(chunk)
       for column, count, codes in zip(columns, counts, chunk.T, strict=True):
         if column.categories:
-          count += np.bincount(codes.astype(int), minlength=len(count))
+          observed = codes[~np.isnan(codes)].astype(int)
+          count += np.bincount(observed, minlength=len(count))
       yield np.stack([
           BLOCKS[column.kind].transformed(codes, np)
           for column, codes in zip(columns, chunk.T, strict=True)], axis=1)
@@ -117,6 +145,9 @@ def _check_support(config: Config, images: data.ImageData):
     elif kind.is_count or split.images.dtype != np.uint8:
       first = 0
       for chunk in data.chunks(split.images):
+        holes = np.isnan(chunk)
+        if holes.any():
+          chunk = np.where(holes, 0, chunk)  # Each kind of data has 0.
         check_support(
             chunk, likelihood.support, config.model.likelihood, first)
         first += len(chunk)

@@ -28,8 +28,8 @@ _MOST, _MOST_STREAMED = 100_000, 10_000
 def write_data_page(config: Config, workdir: str) -> dict[str, Any]:
   """Writes what was read as a page, and prints it, without a model.
 
-  All examples are examined. The files of a run in the directory stay. Rows of a
-  table with missing values are counted, also where a run would refuse them.
+  All examples are examined. The files of a run in the directory stay. Rows with
+  missing values are counted, also where a run would refuse them.
 
   Args:
     config: Settings of the data; those of the training and of the likelihood
@@ -58,15 +58,16 @@ def write_data_page(config: Config, workdir: str) -> dict[str, Any]:
   print(data.summary(description))
   if description.dropped and config.data.missing == 'refuse':
     print(as_flags('Training refuses rows with missing values; `missing=drop` '
-                   'leaves them out.'))
+                   'leaves them out, `missing=allow` learns from them.'))
   print(f'The page is {path}.')
   return {}
 
 
 def _with_missing_values(config: Config) -> Config:
-  """Returns settings that read a table without its rows that have holes."""
-  if config.data.missing != 'refuse' or not data.names_table(
-      config.data.dataset):
+  """Returns settings that leave out rows that have holes."""
+  source = config.data.dataset
+  if config.data.missing != 'refuse' or not (
+      data.names_table(source) or data.names_array(source)):
     return config
   return dataclasses.replace(
       config, data=dataclasses.replace(config.data, missing='drop'))
@@ -95,16 +96,25 @@ def _batch(config: Config, images: data.ImageData,
   of bits raises an error. The rows of a table are in its description.
   """
   numbers = description.splits['train'].numbers
-  if numbers is None:
+  if numbers is None or numbers.minimum is None:
     return [], ''
   binarization = config.data_binarization()
   is_pixels = description.dtype == 'uint8'
   if not is_pixels and not 0 <= numbers.minimum <= numbers.maximum <= 1:
     binarization = 'none'
-  batch = first_batch(images, config, _BATCH, 'none')
+  seen = first_batch(images, config, _BATCH, binarization)
+  hidden = ''
+  if config.data.hide_fraction:
+    hidden = (f' {config.data.hide_fraction:.4g} of the values are hidden, '
+              'others in every epoch.')
+  if np.isnan(seen).any():
+    hidden += (' Missing pixels are orange.' if seen.ndim == 4 else
+               ' Missing numbers have no bar.')
   if binarization == 'none':
     scaled = ', divided by 255' if is_pixels and not as_counts(config) else ''
-    return [batch], f'Training examples as the model sees them{scaled}.'
-  return [batch, first_batch(images, config, _BATCH, binarization)], (
+    return [seen], f'Training examples as the model sees them{scaled}.{hidden}'
+  gray = first_batch(images, config, _BATCH, 'none', hides=False)
+  return [gray, seen], (
       'Training examples, each above what the model sees: bits that are drawn '
-      f'with the pixel as the probability of 1 ({binarization} binarization).')
+      'with the pixel as the probability of 1 '
+      f'({binarization} binarization).{hidden}')

@@ -50,7 +50,7 @@ class RowsTest(SameDataCase):
   def test_bad_sparse(self):
     x = sparse.csr_array(_X.astype(float))
     x.data[3] = np.nan
-    with self.assertRaisesRegex(ValueError, 'must be finite'):
+    with self.assertRaisesRegex(ValueError, 'Values are missing'):
       self.load(x)
     with self.assertRaisesRegex(ValueError, r'must be `\[n, d\]`'):
       self.load(sparse.coo_array(np.arange(5)))

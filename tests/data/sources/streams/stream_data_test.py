@@ -82,7 +82,8 @@ class StreamDataTest(SameDataCase):
       ('texts', lambda: _SLICES(_Y[:, np.newaxis]), 'must have numbers'),
       ('triples', lambda: _SLICES((_X, _Y, _Y)), 'tuples of 3'),
       ('names', lambda: _SLICES({'a': _X, 'b': _X}), 'image_key` to one of a'),
-      ('nan', lambda: _SLICES(np.full([9, 2], np.nan)), 'must be finite'))
+      ('nan', lambda: _SLICES(np.full([9, 2], np.nan)),
+       'Values are missing.*9 of 9 rows'))
   def test_what_does_not_fit(self, make, message):
     for cache in ('memory', 'none'):
       with self.assertRaisesRegex(ValueError, message):

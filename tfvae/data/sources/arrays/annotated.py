@@ -43,7 +43,8 @@ def open_annotated(path: str) -> Any:
 
 
 def annotated_data(name: str, adata: Any, image_key: str = 'image',
-                   label_key: str | None = 'label') -> ArrayData:
+                   label_key: str | None = 'label',
+                   missing: str = 'refuse') -> ArrayData:
   """Returns the rows of an `anndata.AnnData` as a data set.
 
   Args:
@@ -53,6 +54,7 @@ def annotated_data(name: str, adata: Any, image_key: str = 'image',
       stands for `adata.X`.
     label_key: Column of `adata.obs` with the labels, or None. The default,
       'label', may be missing.
+    missing: Treatment of rows with missing values, one of `MISSING`.
 
   Raises:
     ValueError: If there is no such layer or column, or a label is missing.
@@ -76,7 +78,7 @@ def annotated_data(name: str, adata: Any, image_key: str = 'image',
         'There is no such column of `adata.obs`. Set `label_key` to one of '
         f'{", ".join(map(str, adata.obs))}. Received: '
         f'label_key={label_key!r} for {name!r}')
-  return ArrayData(name, arrays)
+  return ArrayData(name, arrays, missing=missing)
 
 
 def _rows(x: Any) -> Any:

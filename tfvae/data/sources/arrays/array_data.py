@@ -10,6 +10,9 @@ import numpy as np
 from tfvae.data.sources.arrays.array_source import ArraySource
 from tfvae.data.sources.arrays.labels import checked_labels
 from tfvae.data.sources.arrays.labels import numbered_classes
+from tfvae.data.sources.arrays.masks import checked_mask
+from tfvae.data.sources.arrays.masks import observed_values
+from tfvae.data.sources.arrays.masks import with_holes
 from tfvae.data.sources.arrays.names import array_key
 from tfvae.data.sources.arrays.names import label_array_key
 from tfvae.data.sources.arrays.names import parts_of
@@ -17,6 +20,7 @@ from tfvae.data.sources.arrays.rows import as_rows
 from tfvae.data.sources.arrays.rows import Rows
 from tfvae.data.sources.arrays.weights import checked_weights
 from tfvae.data.sources.data_set import DataSet
+from tfvae.data.sources.missing import MissingValues
 
 _HASHED_BYTES = 2**24  # Read at a time for the digest.
 
@@ -26,7 +30,8 @@ class ArrayData(DataSet):
 
   def __init__(self, name: str, arrays: Mapping[str, Any],
                image_key: str = 'image', label_key: str | None = 'label',
-               weight_key: str | None = None):
+               weight_key: str | None = None, missing: str = 'refuse',
+               mask_key: str | None = None):
     """Initializes the data set.
 
     Arrays with the suffixes '_train', '_validation' (or '_val') and '_test' are
@@ -35,31 +40,41 @@ class ArrayData(DataSet):
     Args:
       name: Name of the data set.
       arrays: Arrays by name, such as 'x', 'y', 'x_test' and 'y_test'. Those of
-        x can also be sparse matrices of SciPy, or any `Rows`.
+        x can also be sparse matrices of SciPy, masked arrays of NumPy, or any
+        `Rows`.
       image_key: Name of the array of x, `[n, ...]`. The default, 'image', also
         stands for 'x', 'data', or the only array.
       label_key: Name of the array of labels, integers or strings `[n]`, or None
         for no labels. The default, 'label', also stands for 'y' and 'labels',
         and may be missing.
       weight_key: Name of the array of sample weights `[n]`, or None.
+      missing: Treatment of rows with missing values, one of `MISSING`.
+      mask_key: Name of the array that is true where x is observed, or None; see
+        `checked_mask`.
 
     Raises:
       ValueError: If an array is missing, has no numbers, or the arrays do not
-        fit together.
+        fit together, or if values are missing and that is refused.
     """
-    w_key = None if weight_key is None else array_key(
-        arrays, weight_key, ('',), 'weight_key', name)
-    w_names = {} if w_key is None else parts_of(arrays, w_key)
+    w_key, w_names = _named(arrays, weight_key, 'weight_key', name)
+    _, mask_names = _named(arrays, mask_key, 'mask_key', name)
     ws = {part: checked_weights(name, array, arrays[array])
           for part, array in w_names.items()}
+    masks = {part: arrays[array] for part, array in mask_names.items()}
     arrays = {key: array for key, array in arrays.items()
-              if key not in w_names.values()}
+              if key not in (*w_names.values(), *mask_names.values())}
     key = array_key(arrays, image_key, ('image', 'x', 'images', 'data'),
                     'image_key', name)
     y_key = label_array_key(arrays, label_key, name)
+    names = parts_of(arrays, key)
     xs = {part: _checked(name, array, as_rows(arrays[array]))
-          for part, array in parts_of(arrays, key).items()}
+          for part, array in names.items()}
     _check_shapes(name, xs)
+    _check_parts(name, xs, masks, 'mask', 'mask_key')
+    xs = with_holes(xs, {
+        part: mask for part, array in names.items()
+        for mask in [_mask(name, xs[part], arrays[array], mask_names.get(part),
+                           masks.get(part))] if mask is not None})
     ys = {} if y_key is None else {
         part: checked_labels(name, array, arrays[array])
         for part, array in parts_of(arrays, y_key).items()}
@@ -67,10 +82,13 @@ class ArrayData(DataSet):
     _check_lengths(name, xs, ws, 'weight', 'weight_key')
     ends = np.cumsum([len(x) for x in xs.values()])
     rows = np.split(np.arange(ends[-1]), ends[:-1])
+    found = {part: MissingValues(x.shape[1:]) for part, x in xs.items()}
     super().__init__(name, dict(zip(xs, rows, strict=True)), {
-        f'{stem} of {part}': _digest(array)
-        for stem, found in ((key, xs), (y_key, ys), (w_key, ws))
-        for part, array in found.items()})
+        f'{stem} of {part}': _digest(
+            array, found[part] if stem == key else None)
+        for stem, named in ((key, xs), (y_key, ys), (w_key, ws))
+        for part, array in named.items()})
+    self.treat_missing(missing, found)
     self._key, self._arrays = key, list(xs.values())
     self._label, self._labels = numbered_classes(
         y_key, [ys[part] for part in xs]) if ys else (None, None)
@@ -81,6 +99,25 @@ class ArrayData(DataSet):
     return ArraySource(
         self.name, self.full_name, split, self._key, self._arrays, rows,
         self._label, None if self._labels is None else self._labels[rows])
+
+
+def _named(arrays: Mapping[str, Any], key: str | None, argument: str,
+           name: str) -> tuple[str | None, dict[str, str]]:
+  """Returns a name without its suffix, and the names of its arrays by part."""
+  if key is None:
+    return None, {}
+  stem = array_key(arrays, key, ('',), argument, name)
+  return stem, parts_of(arrays, stem)
+
+
+def _mask(name: str, x: Rows, array: Any, mask_name: str | None,
+          mask: Any) -> np.ndarray | None:
+  """Returns where x is observed, by its own and a separate mask, or None."""
+  own = observed_values(array)
+  if mask is None:
+    return own
+  mask = checked_mask(name, mask_name, mask, x)
+  return mask if own is None else mask & own
 
 
 def array_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
@@ -111,14 +148,19 @@ def _check_shapes(name: str, xs: Mapping[str, Rows]) -> None:
           f'{x.dtype} {x.shape[1:]}')
 
 
-def _check_lengths(name: str, xs: Mapping[str, Rows],
-                   ys: Mapping[str, np.ndarray], noun: str,
-                   argument: str) -> None:
+def _check_parts(name: str, xs: Mapping[str, Rows], ys: Mapping[str, Any],
+                 noun: str, argument: str) -> None:
   if ys and set(ys) != set(xs):
     raise ValueError(
         f'{noun.capitalize()}s must exist for each part, or for none; add '
         f'them, or set `{argument}=None`. Received: {name!r} with x for '
         f'{", ".join(xs)} and {noun}s for {", ".join(ys)}')
+
+
+def _check_lengths(name: str, xs: Mapping[str, Rows],
+                   ys: Mapping[str, np.ndarray], noun: str,
+                   argument: str) -> None:
+  _check_parts(name, xs, ys, noun, argument)
   for part, y in ys.items():
     if len(y) != len(xs[part]):
       raise ValueError(
@@ -126,11 +168,19 @@ def _check_lengths(name: str, xs: Mapping[str, Rows],
           f'and {len(y)} {noun}s in {part!r} of {name!r}')
 
 
-def _digest(array: Rows) -> str:
-  """Returns a digest of rows, which are read in pieces as an array."""
+def _digest(array: Rows, found: MissingValues | None = None) -> str:
+  """Returns a digest of rows, which are read in pieces as an array.
+
+  Args:
+    array: Rows.
+    found: Missing values, to which those of the rows are added.
+  """
   digest = hashlib.blake2b(digest_size=16)
   digest.update(array_header(array.dtype, array.shape))
   step = max(1, _HASHED_BYTES // max(1, array[:1].nbytes))
   for start in range(0, len(array), step):
-    digest.update(array[start:start + step].tobytes())
+    piece = array[start:start + step]
+    digest.update(piece.tobytes())
+    if found is not None and piece.dtype.kind == 'f':
+      found.add(np.isnan(piece))
   return digest.hexdigest()

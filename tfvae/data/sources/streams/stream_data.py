@@ -14,6 +14,7 @@ from tfvae.data.sources.arrays.labels import checked_labels
 from tfvae.data.sources.arrays.labels import numbered_classes
 from tfvae.data.sources.data_set import cache_directory
 from tfvae.data.sources.data_set import DataSet
+from tfvae.data.sources.missing import MissingValues
 from tfvae.data.sources.streams.examples import Examples
 from tfvae.data.sources.streams.stream_source import StreamSource
 
@@ -22,7 +23,8 @@ _NAME = 'dataset'
 
 def stored_stream(dataset: tf.data.Dataset, image_key: str = 'image',
                   label_key: str | None = 'label',
-                  directory: str | None = None) -> ArrayData:
+                  directory: str | None = None,
+                  missing: str = 'refuse') -> ArrayData:
   """Reads the examples once, into a temporary file.
 
   Args:
@@ -31,6 +33,7 @@ def stored_stream(dataset: tf.data.Dataset, image_key: str = 'image',
     label_key: Name of the label, or None.
     directory: Directory of the file, which has no name and vanishes with the
       data set; by default that of the caches.
+    missing: Treatment of examples with missing values, one of `MISSING`.
 
   Raises:
     ValueError: If it is not such a data set, or the file cannot be written.
@@ -55,26 +58,35 @@ def stored_stream(dataset: tf.data.Dataset, image_key: str = 'image',
         "them again in each pass, with `cache='none'`. Received: "
         f'cache_dir={directory!r}') from error
   return ArrayData(_NAME, {'x': x} | (
-      {'y': np.concatenate(labels)} if labels else {}))
+      {'y': np.concatenate(labels)} if labels else {}), missing=missing)
 
 
 class StreamData(DataSet):
   """Examples that are read again in each pass."""
 
   def __init__(self, dataset: tf.data.Dataset, image_key: str = 'image',
-               label_key: str | None = 'label'):
+               label_key: str | None = 'label', missing: str = 'refuse'):
     """Reads the examples twice, to check that the passes agree.
 
     Args:
       dataset: Finite data set of examples; see `Examples`.
       image_key: Name of x in a dictionary.
       label_key: Name of the label, or None.
+      missing: Treatment of examples with missing values, 'refuse' or 'allow'.
 
     Raises:
-      ValueError: If it is not such a data set, or two passes differ.
+      ValueError: If it is not such a data set, or two passes differ, or if
+        values are missing and that is refused.
     """
+    if missing == 'drop':
+      # To skip single examples, each pass would read all those before them.
+      raise ValueError(
+          "`missing='drop'` needs examples that are stored: set `cache='disk'` "
+          "or `cache='memory'`, or leave out incomplete examples by `filter`. "
+          'Received: missing=drop, cache=none for a `tf.data.Dataset`')
     self._examples = Examples(dataset, image_key, label_key)
-    count, y, digests, _ = _pass(self._examples)
+    found = MissingValues(self._examples.shape)
+    count, y, digests, _ = _pass(self._examples, found=found)
     _check_count(count)
     # The digests of arrays begin with their shapes.
     _, _, again, content = _pass(self._examples, count, y)
@@ -86,6 +98,7 @@ class StreamData(DataSet):
           "random numbers, or set `cache='disk'`. Received: a data set of "
           f'{count:,} examples')
     super().__init__(_NAME, {'train': np.arange(count)}, content)
+    self.treat_missing(missing, {'train': found})
     self._label, self._labels = (None, None) if y is None else numbered_classes(
         'y', [checked_labels(_NAME, 'y', y)])
 
@@ -96,7 +109,8 @@ class StreamData(DataSet):
         None if self._labels is None else self._labels[rows])
 
 
-def _pass(examples: Examples, count: int = 0, y: np.ndarray | None = None
+def _pass(examples: Examples, count: int = 0, y: np.ndarray | None = None,
+          found: MissingValues | None = None
           ) -> tuple[int, np.ndarray | None, list[str], dict[str, str]]:
   """Reads the examples.
 
@@ -104,6 +118,7 @@ def _pass(examples: Examples, count: int = 0, y: np.ndarray | None = None
     examples: Examples.
     count: Number of examples, if it is known.
     y: Labels, if they are known.
+    found: Missing values, to which those of x are added.
 
   Returns:
     The number of examples, their labels, digests of what was read, and the
@@ -112,21 +127,23 @@ def _pass(examples: Examples, count: int = 0, y: np.ndarray | None = None
   plain, whole = _hash(), _hash()
   whole.update(array_header(examples.dtype, (count, *examples.shape)))
   count, labels = 0, []
-  for x, found in examples.batches():
+  for x, label in examples.batches():
     for digest in (plain, whole):
       digest.update(np.ascontiguousarray(x).data)
+    if found is not None and x.dtype.kind == 'f':
+      found.add(np.isnan(x))
     count += len(x)
-    labels += [] if found is None else [found]
+    labels += [] if label is None else [label]
   content = {'x of train': whole.hexdigest()}
-  found, digests = None, [plain.hexdigest()]
+  joined, digests = None, [plain.hexdigest()]
   if labels:
-    found = np.concatenate(labels)
-    digests.append(hashlib.blake2b(found.tobytes()).hexdigest())
+    joined = np.concatenate(labels)
+    digests.append(hashlib.blake2b(joined.tobytes()).hexdigest())
     if y is not None:
       checked = checked_labels(_NAME, 'y', y)
       header = array_header(checked.dtype, checked.shape)
       content['y of train'] = _hash(header + checked.tobytes()).hexdigest()
-  return count, found, digests, content
+  return count, joined, digests, content
 
 
 def _hash(content: bytes = b'') -> Any:

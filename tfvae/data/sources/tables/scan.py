@@ -1,30 +1,28 @@
 """A pass over the rows of a table: missing values, sizes, labels, weights."""
 
 from collections.abc import Sequence
-import logging
 
 import numpy as np
 
 from tfvae.data.sources.arrays.labels import checked_labels
 from tfvae.data.sources.arrays.labels import label_values
 from tfvae.data.sources.arrays.weights import checked_weights
+from tfvae.data.sources.missing import MissingValues
 from tfvae.data.sources.tables.chunks import Rows
 
-_LOGGER = logging.getLogger(__name__)
-
-MISSING = ('refuse', 'drop')
+_REMEDY = 'take the columns out of the schema, with the kind identifier'
 
 
 class Scan:
   """Sizes, labels and weights of a part of a table, found in one pass.
 
   Attributes:
-    sizes: Number of complete rows of each group.
+    sizes: Number of rows of each group that are kept.
     labels: Different labels of each chunk, and the place of the label of each
-      complete row among them.
-    weights: Sample weights of the complete rows of each chunk, float32.
+      row that is kept among them.
+    weights: Sample weights of the rows of each chunk that are kept, float32.
     missing: Number of missing values by column, where there are any.
-    dropped: Number of incomplete rows.
+    dropped: Number of rows that are left out.
   """
 
   def __init__(self, name: str, part: str, groups: Sequence[Rows],
@@ -36,9 +34,10 @@ class Scan:
       name: Name of the data set, for messages.
       part: Name of the part, for messages.
       groups: Groups of rows of the part.
-      used: Columns of which a row must have a value.
+      used: Columns of x, then those of the labels and of the sample weights.
       label_key: Column of the labels, or None.
-      missing: 'refuse' or 'drop', for incomplete rows.
+      missing: Treatment of incomplete rows, one of `MISSING`. Labels and
+        weights must not be missing with 'allow'.
       weight_key: Column of the sample weights, or None.
 
     Raises:
@@ -48,14 +47,19 @@ class Scan:
     self.sizes: list[int] = []
     self.labels: list[tuple[np.ndarray, np.ndarray]] = []
     self.weights: list[np.ndarray] = []
-    counts, rows = np.zeros(len(used), np.int64), 0
+    others = [key for key in (label_key, weight_key) if key is not None]
+    # Where incomplete rows are kept, x may have holes, but not the others.
+    size = len(used) - (len(others) if missing == 'allow' else 0)
+    found = MissingValues([size], used[:size])
+    required = MissingValues([len(used) - size], used[size:])
     for group in groups:
-      complete = 0
+      kept = 0
       for frame in group.chunks(used):
         holes = frame.isna().to_numpy()
-        keep = ~holes.any(axis=1)
-        counts += holes.sum(axis=0)
-        rows, complete = rows + len(frame), complete + int(keep.sum())
+        incomplete = found.add(holes[:, :size])
+        lacking = required.add(holes[:, size:])
+        keep = ~(lacking if missing == 'allow' else incomplete)
+        kept += int(keep.sum())
         if label_key is not None and keep.any():
           labels = checked_labels(
               name, label_key, label_values(frame[label_key][keep]))
@@ -65,27 +69,14 @@ class Scan:
         if weight_key is not None:
           self.weights.append(checked_weights(
               name, weight_key, frame[weight_key][keep].to_numpy()))
-      self.sizes.append(complete)
-    self.missing = {column: int(count) for column, count in zip(
-        used, counts, strict=True) if count}
-    self.dropped = rows - sum(self.sizes)
-    if self.missing:
-      self._check_missing(name, part, rows, missing)
-
-  def _check_missing(self, name: str, part: str, rows: int,
-                     missing: str) -> None:
-    listed = ', '.join(f'{column!r}: {count:,}'
-                       for column, count in self.missing.items())
-    if missing == 'refuse':
+      self.sizes.append(kept)
+    if required.counts.any():
+      listed = ', '.join(f'{column!r}: {count:,}' for column, count in
+                         required.by_name().items())
       raise ValueError(
-          'Values are missing. Leave these rows out with `missing=drop`, or '
-          'take the columns out of the schema, with the kind identifier. '
-          f'Received: {self.dropped:,} of {rows:,} rows of {part!r} of '
-          f'{name!r} with missing values ({listed})')
-    if rows == self.dropped:
-      raise ValueError(
-          'Each row has a missing value, so that none is left. Take columns '
-          'out of the schema, with the kind identifier. Received: missing=drop '
-          f'for {name!r} with missing values ({listed})')
-    _LOGGER.warning('%s, %s: %d of %d rows with missing values are left out '
-                    '(%s).', name, part, self.dropped, rows, listed)
+          'Labels and sample weights must not be missing. Leave these rows out '
+          "with `missing='drop'`. Received: missing=allow for "
+          f'{required.rows:,} rows of {part!r} of {name!r} with missing values '
+          f'({listed})')
+    found.treat(missing, name, part, _REMEDY)
+    self.missing, self.dropped = found.by_name(), found.rows - sum(self.sizes)

@@ -54,8 +54,8 @@ class TableData(DataSet):
         'train'.
       label_key: Column of the labels, which is not part of x, or None. The
         default of the program, 'label', may be missing.
-      missing: 'refuse' for an error if a value is missing, or 'drop' to leave
-        such rows out.
+      missing: 'refuse' for an error if a value is missing, 'drop' to leave
+        such rows out, or 'allow' to keep them, with NaN as codes.
       weight_key: Column of the sample weights, which is not part of x, or None.
 
     Raises:
@@ -79,7 +79,8 @@ class TableData(DataSet):
       _LOGGER.info('%s, column %s: %s%s.', name, column.name, column.kind,
                    f', {len(column.categories)} categories'
                    if column.categories else '')
-    self._groups = [CodedRows(group, schema, used)
+    self.allows_missing = missing == 'allow'
+    self._groups = [CodedRows(group, schema, used, self.allows_missing)
                     for groups in parts.values() for group in groups]
     self._sizes = [size for scan in scans.values() for size in scan.sizes]
     self._x = None

@@ -20,33 +20,38 @@ _TURN_ROWS = 2**13
 
 
 class CodedRows:
-  """The codes of successive rows of a table, without incomplete rows."""
+  """The codes of successive rows of a table that are kept."""
 
-  def __init__(self, rows: Rows, schema: Schema, used: Sequence[str]):
+  def __init__(self, rows: Rows, schema: Schema, used: Sequence[str],
+               keeps_incomplete: bool = False):
     """Initializes the rows.
 
     Args:
       rows: Rows of the table.
       schema: Description of the columns.
       used: Columns of which a row must have a value.
+      keeps_incomplete: Whether rows with missing values are kept; their codes
+        are NaN.
     """
     self._rows, self._schema, self._used = rows, schema, list(used)
+    self._keeps_incomplete = keeps_incomplete
 
   def chunks(self, skip: int = 0, take: int | None = None,
              **options) -> Iterator[np.ndarray]:
     """Yields codes in order, float32 `[b, d]`.
 
     Args:
-      skip: Complete rows that are left out at the start.
-      take: Complete rows after those; by default all.
+      skip: Rows, of those that are kept, before the first.
+      take: Rows after those; by default all.
       **options: Arguments of `Rows.chunks`.
     """
     first, stop = 0, np.inf if take is None else skip + take
     for frame in self._rows.chunks(self._used, **options):
       if first >= stop:
         return
-      holes = frame.isna().to_numpy().any(axis=1)
-      frame = frame[~holes] if holes.any() else frame
+      if not self._keeps_incomplete:
+        holes = frame.isna().to_numpy().any(axis=1)
+        frame = frame[~holes] if holes.any() else frame
       front, end = max(0, skip - first), min(len(frame), stop - first)
       first += len(frame)
       if front < end:
@@ -73,7 +78,7 @@ class TableSource(RowSource):
       full_name: Name that identifies the content.
       split: Name of the rows.
       groups: Groups of rows, which are numbered through.
-      sizes: Number of complete rows of each group.
+      sizes: Number of rows of each group that are kept.
       num_columns: Number of codes of a row.
       rows: Row numbers, int64 `[n]`.
       label: Description of the classes, or None.
