@@ -23,6 +23,8 @@ from tfvae.training.fit.images import has_image_files
 from tfvae.training.fit.images import load_images
 from tfvae.training.flag_names import texts_as_flags
 from tfvae.training.results import evaluations
+from tfvae.training.results.imputation import check_files
+from tfvae.training.results.imputation import write_imputation
 from tfvae.training.results.json_files import plain
 from tfvae.training.results.run_report import write_report
 from tfvae.training.results.samples import write_samples
@@ -163,6 +165,27 @@ def sample_run(config: Config, workdir: str) -> dict[str, Any]:
   return {}
 
 
+def impute_run(config: Config, workdir: str) -> dict[str, Any]:
+  """Fills the missing values of a file with the trained model of a run.
+
+  Args:
+    config: Settings of the run; those of serving may differ.
+    workdir: Directory of the run; see `write_imputation`.
+
+  Returns:
+    An empty dictionary: there are no new metrics.
+
+  Raises:
+    ValueError: If no training is finished there, its settings differ, or the
+      file does not fit the model.
+  """
+  check_files(config)
+  config = workdir_lib.settled(config, workdir)
+  workdir_lib.trained_metrics(workdir, config)
+  write_imputation(_load_model(workdir), config)
+  return {}
+
+
 def _export(model: LatentVariableModel, config: Config, workdir: str):
   serving, image_input = config.serving, None
   if has_image_files(config, model.likelihood_layer().event_shape):
@@ -171,7 +194,8 @@ def _export(model: LatentVariableModel, config: Config, workdir: str):
     image_input = ImageInput(form.resize, form.background_color)
   path = export_saved_model(
       model, serving.export_dir or os.path.join(workdir, EXPORT_DIRECTORY),
-      keep=serving.export_keep, image_input=image_input)
+      keep=serving.export_keep, image_input=image_input,
+      imputation_draws=serving.imputation_draws)
   _LOGGER.info('Exported to %s.', path)
 
 

@@ -19,7 +19,7 @@ from tfvae.registry import Setting
 _LOGGER = logging.getLogger(__name__)
 
 DRAWS = Setting(
-    'imputation_draws', 500, 'draws K of z for each example whose missing '
+    'eval_imputation_draws', 500, 'draws K of z for each test example whose '
     'values are imputed', at_least=2)
 
 # Probabilities of the lower and the upper end of a 95 % interval.
@@ -171,5 +171,6 @@ def _warn(sizes: np.ndarray, num_draws: int):
     _LOGGER.warning(
         'The importance weights of %d of %d examples have an effective sample '
         'size below %d of %d draws: their intervals and draws are unreliable. '
-        'Raise `imputation_draws`, or train q longer, for example with the '
-        'objective iwae.', low, len(sizes), _LOW_SAMPLE_SIZE, num_draws)
+        'Take more draws (`imputation_draws` in a run), or train longer, for '
+        "example with `objective='iwae'`.", low, len(sizes), _LOW_SAMPLE_SIZE,
+        num_draws)

@@ -17,14 +17,16 @@ MODES = {
     'report': train.report_run,
     'export': train.export_run,
     'sample': train.sample_run,
+    'impute': train.impute_run,
     'schema': write_schema,
     DATA_MODE: write_data_page,
 }
 
 MODE_HELP = (
     'train, then evaluate, report and export; or only evaluate, report or '
-    'export the finished run in `workdir`, or write samples of its model, with '
-    'the flags of the run as defaults; or write the schema of a table to '
+    'export the finished run in `workdir`, or write samples of its model, or '
+    'fill the missing values of `input`, with the flags of the run as '
+    'defaults; or write the schema of a table to '
     '`workdir`, to be edited and given as `schema`; or show the data: counts, '
     'ranges, classes and repeated examples, in `workdir`/data.html')
 WORKDIR_HELP = (

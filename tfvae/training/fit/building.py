@@ -30,7 +30,8 @@ def compiled_model(config: Config, image_shape: Sequence[int],
                    num_examples: int, num_classes: int | None = None,
                    batch_fn: BatchFn | None = None,
                    moments: tuple[Any, Any] | None = None,
-                   columns: Sequence[Column] = ()) -> LatentVariableModel:
+                   columns: Sequence[Column] = (),
+                   missing: np.ndarray | None = None) -> LatentVariableModel:
   """Returns a new model with the optimizer and objective of the settings.
 
   Args:
@@ -41,6 +42,7 @@ def compiled_model(config: Config, image_shape: Sequence[int],
     batch_fn: Argument of `compile`.
     moments: Argument of `image_vae`.
     columns: Columns of a table.
+    missing: Argument of `image_vae`.
 
   Raises:
     ValueError: If the batch cannot be divided among the replicas.
@@ -54,7 +56,7 @@ def compiled_model(config: Config, image_shape: Sequence[int],
         f'`batch_size`. Received: batch_size={batch_size}, {replicas} replicas')
   model = build_model(config.model, image_shape, num_classes,
                       config.training.seed, config.training.precision,
-                      moments, columns)
+                      moments, columns, missing)
   compile_model(model, config, num_examples, batch_fn=batch_fn)
   return model
 
@@ -63,7 +65,8 @@ def build_model(config: ModelConfig, image_shape: Sequence[int],
                 num_classes: int | None = None, seed: int = 0,
                 precision: str = 'float32',
                 moments: tuple[Any, Any] | None = None,
-                columns: Sequence[Column] = ()) -> LatentVariableModel:
+                columns: Sequence[Column] = (),
+                missing: np.ndarray | None = None) -> LatentVariableModel:
   """Returns a new model of images.
 
   Args:
@@ -74,6 +77,7 @@ def build_model(config: ModelConfig, image_shape: Sequence[int],
     precision: Precision of the networks, a key of `POLICIES`.
     moments: Argument of `image_vae`.
     columns: Columns of a table, in the order of x.
+    missing: Argument of `image_vae`.
   """
   tf_keras.utils.set_random_seed(seed)  # Of the initial weights.
   return image_vae(
@@ -87,7 +91,7 @@ def build_model(config: ModelConfig, image_shape: Sequence[int],
       kl_controls={
           'free_bits': config.free_bits, 'capacity': config.kl_capacity,
           'free_bits_per': config.free_bits_per},
-      seed=seed, dtype=POLICIES[precision], moments=moments,
+      seed=seed, dtype=POLICIES[precision], moments=moments, missing=missing,
       settings=vars(config))
 
 

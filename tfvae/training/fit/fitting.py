@@ -24,6 +24,7 @@ from tfvae.training.fit.batches import TrainingInput
 from tfvae.training.fit.building import compile_model
 from tfvae.training.fit.building import compiled_model
 from tfvae.training.fit.building import initialize_priors
+from tfvae.training.fit.images import elements_with_holes
 from tfvae.training.fit.images import training_columns
 from tfvae.training.fit.images import training_moments
 
@@ -54,7 +55,8 @@ def build(config: Config, images: data.ImageData,
   """
   model = compiled_model(
       config, images.image_shape, len(images.train.images), images.num_classes,
-      batch_fn, training_moments(config, images), training_columns(images))
+      batch_fn, training_moments(config, images), training_columns(images),
+      elements_with_holes(config, images))
   initialize_priors(model, images.train.images)
   return model
 

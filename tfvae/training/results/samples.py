@@ -19,7 +19,7 @@ from tfvae.training.fit.images import has_image_files
 _LOGGER = logging.getLogger(__name__)
 
 _CHUNK = 1000  # Samples drawn at a time.
-_WRITERS = {
+WRITERS = {
     '.csv': lambda frame, path: frame.to_csv(path, index=False),
     '.tsv': lambda frame, path: frame.to_csv(path, sep='\t', index=False),
     '.parquet': lambda frame, path: frame.to_parquet(path, index=False)}
@@ -52,7 +52,7 @@ def write_samples(model: LatentVariableModel, config: Config,
     columns = Schema(head.columns).decoded(x)
     if y is not None:
       columns['class'] = y
-    _WRITERS[extension](pd.DataFrame(columns), path)
+    WRITERS[extension](pd.DataFrame(columns), path)
   elif is_image:
     path = os.path.join(workdir, 'samples')
     _write_images(x, y, path, head.kind_of_data().is_count)
