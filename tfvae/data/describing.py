@@ -78,8 +78,7 @@ def _split(data: ImageData, name: str, classes: tuple[str, ...],
     for x in chunks(split.images):
       x = x[:left]
       found.append(digests(x))
-      if x.dtype.kind == 'f':
-        holes.add(np.isnan(x))
+      holes.add_values(x)
       left -= len(x)
       yield x
       if not left:

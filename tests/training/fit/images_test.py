@@ -51,6 +51,15 @@ class HolesTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllEqual(
         images_lib.elements_with_holes(config, images), [True] * 4)
 
+  @parameterized.parameters(
+      (dict(mask_key='mask'), "mask_key.*`missing='allow'`"),
+      (dict(hide_fraction=-0.1), 'at least 0'),
+      (dict(hide_fraction=1.), 'below 1'),
+      (dict(missing='keep'), 'refuse, drop, allow'))
+  def test_settings_that_do_not_fit(self, settings, message):
+    with self.assertRaisesRegex(ValueError, message):
+      Config(dataset='x.npz', likelihood='normal', **settings)
+
   def test_moments_are_of_observed_values(self):
     x = _RNG.normal(3, 2, size=[30, 4])
     x[_RNG.random(x.shape) < 0.3] = np.nan

@@ -16,7 +16,8 @@ def digests(x: np.ndarray) -> np.ndarray:
   """
   if x.dtype.kind == 'f':
     x = x + x.dtype.type(0)  # −0 and 0 are equal.
-    x[np.isnan(x)] = np.nan  # NaN of any bits are.
+    if x.size and np.isnan(x.min()):
+      x[np.isnan(x)] = np.nan  # NaN of any bits are.
   rows = np.ascontiguousarray(x).reshape(len(x), -1)
   return np.frombuffer(
       b''.join(content_digest(row)[:8] for row in rows), np.uint64)

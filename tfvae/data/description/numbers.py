@@ -42,12 +42,12 @@ class Distinct:
 
   def add(self, x: np.ndarray) -> None:
     """Adds numbers, `[n]`, of which NaN are missing."""
-    x = x[x == x]
     for start in range(0, len(x), _SLICE):
       if self.count is None:
         return
+      found = pd.unique(x[start:start + _SLICE])
       self._values = pd.unique(np.concatenate(
-          [self._values, pd.unique(x[start:start + _SLICE])]))
+          [self._values, found[found == found]]))
 
   @property
   def count(self) -> int | None:
@@ -64,11 +64,15 @@ class Extent:
 
   def add(self, x: np.ndarray) -> None:
     """Adds examples, `[n, ...]`."""
-    holes = np.isnan(x).sum(axis=0) if x.dtype.kind == 'f' else 0
-    self.count = self.count + (len(x) - holes) + np.zeros(x.shape[1:], int)
-    # They ignore NaN, if there is another number.
-    self.minimum = np.fmin(self.minimum, np.fmin.reduce(x, axis=0))
-    self.maximum = np.fmax(self.maximum, np.fmax.reduce(x, axis=0))
+    low, high = x.min(axis=0), x.max(axis=0)
+    holes = np.zeros(x.shape[1:], np.int64)
+    if np.isnan(low).any():
+      # They ignore NaN, if there is another number.
+      low, high = np.fmin.reduce(x, axis=0), np.fmax.reduce(x, axis=0)
+      holes = np.isnan(x).sum(axis=0)
+    self.count = self.count + len(x) - holes
+    self.minimum = np.fmin(self.minimum, low)
+    self.maximum = np.fmax(self.maximum, high)
 
 
 def numbers_of(chunks: Iterable[np.ndarray]) -> tuple[Numbers, int]:

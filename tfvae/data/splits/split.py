@@ -14,9 +14,10 @@ class Split:
   """Images and, if the data set has them, their labels and factors.
 
   Attributes:
-    images: Images `[n, height, width, channels]`, uint8, or float32 in [0, 1]:
-      an array, which is read-only as tensors share its memory, or
-      `StoredImages`, which are read when they are needed.
+    images: Images `[n, height, width, channels]`, uint8, or float32 in [0, 1],
+      or other numbers, float32; NaN is a missing value. They are an array,
+      which is read-only as tensors share its memory, or `StoredImages`, which
+      are read when they are needed.
     labels: Labels, int64 `[n]`, or None.
     factors: Generative factors, int64 `[n, f]`, one column each, or None.
     weights: Sample weights, float32 `[n]`, or None.

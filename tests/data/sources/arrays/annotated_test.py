@@ -64,6 +64,17 @@ class AnnotatedTest(parameterized.TestCase, tf.test.TestCase):
         self.annotated(), image_key='doubled', label_key='cell_type'), 2 * _X)
     self.assertLen(data.load(self.annotated()[::2]).train.images, 24)
 
+  @parameterized.parameters(np.asarray, sparse.csr_matrix)
+  def test_missing_values(self, form):
+    x = _X.copy()
+    x[3, 2] = x[30:40, 5] = np.nan
+    loaded = data.load(self.annotated(form(x)), label_key='cell_type',
+                       missing='allow')
+    for name, rows in loaded.carved.items():
+      self.assertAllEqual(getattr(loaded, name).images, x[rows])
+    with self.assertRaisesRegex(ValueError, '11 of 60 rows'):
+      data.load(self.annotated(form(x)))
+
   def test_what_does_not_fit(self):
     with self.assertRaisesRegex(ValueError, 'image_key` to one of doubled'):
       data.load(self.annotated(), image_key='counts')

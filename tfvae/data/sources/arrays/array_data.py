@@ -60,21 +60,15 @@ class ArrayData(DataSet):
     _, mask_names = _named(arrays, mask_key, 'mask_key', name)
     ws = {part: checked_weights(name, array, arrays[array])
           for part, array in w_names.items()}
-    masks = {part: arrays[array] for part, array in mask_names.items()}
+    masks = {part: (array, arrays[array])
+             for part, array in mask_names.items()}
     arrays = {key: array for key, array in arrays.items()
               if key not in (*w_names.values(), *mask_names.values())}
     key = array_key(arrays, image_key, ('image', 'x', 'images', 'data'),
                     'image_key', name)
     y_key = label_array_key(arrays, label_key, name)
-    names = parts_of(arrays, key)
-    xs = {part: _checked(name, array, as_rows(arrays[array]))
-          for part, array in names.items()}
-    _check_shapes(name, xs)
-    _check_parts(name, xs, masks, 'mask', 'mask_key')
-    xs = with_holes(xs, {
-        part: mask for part, array in names.items()
-        for mask in [_mask(name, xs[part], arrays[array], mask_names.get(part),
-                           masks.get(part))] if mask is not None})
+    xs = _x(name, {part: (array, arrays[array]) for part, array in parts_of(
+        arrays, key).items()}, masks)
     ys = {} if y_key is None else {
         part: checked_labels(name, array, arrays[array])
         for part, array in parts_of(arrays, y_key).items()}
@@ -110,14 +104,26 @@ def _named(arrays: Mapping[str, Any], key: str | None, argument: str,
   return stem, parts_of(arrays, stem)
 
 
-def _mask(name: str, x: Rows, array: Any, mask_name: str | None,
-          mask: Any) -> np.ndarray | None:
-  """Returns where x is observed, by its own and a separate mask, or None."""
-  own = observed_values(array)
-  if mask is None:
-    return own
-  mask = checked_mask(name, mask_name, mask, x)
-  return mask if own is None else mask & own
+def _x(name: str, named: Mapping[str, tuple[str, Any]],
+       masks: Mapping[str, tuple[str, Any]]) -> dict[str, Rows]:
+  """Returns the rows of x by part, with NaN where a mask is false.
+
+  Args:
+    name: Name of the data set, for messages.
+    named: Name and array of each part.
+    masks: Name and mask of each part; empty without masks.
+  """
+  xs = {part: _checked(name, key, as_rows(array))
+        for part, (key, array) in named.items()}
+  _check_shapes(name, xs)
+  _check_parts(name, xs, masks, 'mask', 'mask_key')
+  observed = {part: checked_mask(name, *masks[part], xs[part])
+              for part in masks}
+  for part, (_, array) in named.items():
+    own = observed_values(array)  # Those of a masked array.
+    if own is not None:
+      observed[part] = own & observed.get(part, True)
+  return with_holes(xs, observed)
 
 
 def array_header(dtype: np.dtype, shape: tuple[int, ...]) -> bytes:
@@ -181,6 +187,6 @@ def _digest(array: Rows, found: MissingValues | None = None) -> str:
   for start in range(0, len(array), step):
     piece = array[start:start + step]
     digest.update(piece.tobytes())
-    if found is not None and piece.dtype.kind == 'f':
-      found.add(np.isnan(piece))
+    if found is not None:
+      found.add_values(piece)
   return digest.hexdigest()

@@ -130,8 +130,8 @@ def _pass(examples: Examples, count: int = 0, y: np.ndarray | None = None,
   for x, label in examples.batches():
     for digest in (plain, whole):
       digest.update(np.ascontiguousarray(x).data)
-    if found is not None and x.dtype.kind == 'f':
-      found.add(np.isnan(x))
+    if found is not None:
+      found.add_values(x)
     count += len(x)
     labels += [] if label is None else [label]
   content = {'x of train': whole.hexdigest()}
