@@ -35,10 +35,10 @@ class DrawTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllEqual(found, np.where(is_hidden, np.nan, x))
 
   def test_keys_of_training(self):
-    words = _words(29, [7, 3 * 2**32 + 5 + 2**62], tf.uint64)[:, 0]
+    words = _words(30, [7, 3 * 2**32 + 5 + 2**62], tf.uint64)[:, 0]
     u = np.ascontiguousarray(words).view(np.uint16)
     self.assert_hidden(_X, hidden(tf.constant(_X), 0.3, 7, _KEY),
-                       u[:115].reshape(23, 5) < np.floor(0.3 * 65536 + 0.5))
+                       u[5:120].reshape(23, 5) < np.floor(0.3 * 65536 + 0.5))
 
   @parameterized.parameters('train', 'validation', 'test')
   def test_keys_of_an_evaluation(self, split):

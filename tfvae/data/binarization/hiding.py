@@ -42,7 +42,11 @@ def hidden(x: tf.Tensor, hide_fraction: float, seed: int, key: tf.Tensor,
   if not hide_fraction:
     return x
   key = tf.stack([tf.cast(seed, tf.int64), key + _KEYS_APART])
-  return _without(x, bernoulli_draw(_fractions(x, hide_fraction), key, start))
+  # The draws of the rows from 1 on: with exactly as many random numbers as for
+  # the bits, a compiled step takes 10 ms instead of 3 to draw both, for 1000
+  # images of 28 x 28 on one core.
+  return _without(
+      x, bernoulli_draw(_fractions(x, hide_fraction), key, start + 1))
 
 
 def fixed_hidden(x: tf.Tensor, hide_fraction: float, seed: int, stream: int,
