@@ -14,6 +14,7 @@ from tfvae.training.config import TrainingConfig
 from tfvae.training.results.data_page import write_data_page
 from tfvae.training.train import evaluate_run
 from tfvae.training.train import export_run
+from tfvae.training.train import impute_run
 from tfvae.training.train import report_run
 from tfvae.training.train import sample_run
 from tfvae.training.train import train_and_evaluate
