@@ -26,7 +26,7 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PROGRAM = ['python', 'train_main.py']
 _NUM_IMAGES = 32
 _GUIDES = ('docs/data.md', 'docs/models.md', 'docs/evaluation.md',
-           'docs/serving.md', 'docs/reuse.md')
+           'docs/serving.md', 'docs/reuse.md', 'docs/missing.md')
 _PAGES = ('README.md', *_GUIDES)
 # Without Python.
 _RUN_GUIDES = ('docs/training.md', 'docs/scaling.md')
@@ -276,8 +276,8 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
     named = re.findall(
         r'^\|? ?`(\w+)`(?:, `(\w+)`)? \|', table[0], re.MULTILINE)
     signatures = serving.signatures(
-        models.image_vae('z:2', (4, 4, 1), hidden_units=(3,)),
-        image_input=serving.ImageInput())
+        models.image_vae('z:2', (4, 4, 1), hidden_units=(3,), missing=True),
+        image_input=serving.ImageInput(), imputation_draws=2)
     self.assertEqual({name for row in named for name in row if name},
                      set(signatures))
 

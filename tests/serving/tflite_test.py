@@ -72,7 +72,7 @@ class TFLiteTest(tf.test.TestCase):
     return directory
 
   def _table(self, root):
-    """Saves a model of the rows of a table; returns the directory."""
+    """Saves a model of incomplete rows of a table; returns the directory."""
     columns = (Column('size', 'positive', loc=2.),
                Column('color', 'categorical', 'string', ('red', 'blue')),
                Column('grade', 'ordinal', 'string', ('c', 'b', 'a'),
@@ -81,12 +81,14 @@ class TFLiteTest(tf.test.TestCase):
                    False, True)), Column('day', 'date', 'string', loc=10_000.))
     model = models.image_vae('z:2', (6,), hidden_units=(4,),
                              likelihood=layers.IndependentColumns(
-                                 columns=columns))
+                                 columns=columns), missing=True)
     directory = os.path.join(root, 'table')
     export_tflite(model, directory)
-    x = np.float32([[8., 0, 2, 5, 1, 10_001.], [6., 2, 0, 0, 0, 9_998.25]])
+    x = np.float32([[8., 0, 2, 5, 1, 10_001.], [6., 2, 0, 0, 0, 9_998.25],
+                    [np.nan, 1, np.nan, 2, 0, np.nan],
+                    [1., np.nan, 0, np.nan, np.nan, 9_999.]])
     for name, parts in reused_case.inputs_and_outputs(
-        model, {'x': x, 'y': np.zeros([2, 0])}).items():
+        model, {'x': x, 'y': np.zeros([4, 0])}).items():
       reused_case.save(directory, name, *parts)
     return directory
 

@@ -9,6 +9,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tests.incomplete_rows import rows_of_table
+from tests.incomplete_rows import table_vae
 from tests.serving import reused_case
 from tests.serving import served_case
 from tfvae import layers
@@ -101,6 +103,20 @@ class Keras3Test(tf.test.TestCase, parameterized.TestCase):
     q = model.infer(x, lambda q: q.mean()).posteriors['z']
     self.assertAllClose(converted.encoder(x)['loc'], q.mean(), atol=1e-5)
     self.assertAllClose(converted.decoder(q.mean()), model(x).mean(), rtol=1e-5)
+
+  @parameterized.parameters('table', 'image')
+  def test_a_vae_of_missing_values(self, kind):
+    if kind == 'table':
+      model, (_, x) = table_vae(), rows_of_table(20)
+    else:
+      model = models.image_vae('z:2', (4, 4, 1), network='conv',
+                               hidden_units=(3,), missing=True)
+      x = np.where(np.random.default_rng(0).random([5, 4, 4, 1]) < 0.5,
+                   np.float32(np.nan), np.float32(1))
+    found = to_keras3(model).encoder(x)
+    self.assertAllClose(
+        found['loc'], model.posterior_factor(
+            'z', model.inference_values(x)).mean(), atol=1e-5)
 
   def test_half_precision_becomes_float32(self):
     self.addCleanup(tf_keras.mixed_precision.set_global_policy, 'float32')
