@@ -69,7 +69,8 @@ class SeveralWorkersTest(tf.test.TestCase):
         data_dir=self.directory, latents='z:2', hidden_units=(8,), epochs=1,
         batch_size=100, jit='false', steps_per_execution='1',
         checkpoint_every_steps=5, export=False, eval_importance_samples=2,
-        eval_importance_examples=10, evaluations=('importance_weighted',))
+        eval_importance_examples=10, evaluations=('importance_weighted',),
+        hide_fraction=0.1)  # All workers hide the same pixels.
     # Prepared here, or both processes would do it at once.
     self.images = data.load_images('digits', data_dir=self.directory)
     self.workdir = os.path.join(self.directory, 'run')
