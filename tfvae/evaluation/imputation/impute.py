@@ -25,7 +25,7 @@ DRAWS = Setting(
 # Values of all draws that are decoded at a time: 64 MiB of float32.
 _CHUNK_VALUES = 2**24
 # Effective sample sizes below this are reported.
-_LOW_SAMPLE_SIZE = 10
+LOW_SAMPLE_SIZE = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -164,10 +164,10 @@ def _completed(model, num_draws, num_imputations, levels, inputs,
 
 
 def _warn(sizes: np.ndarray, num_draws: int):
-  low = int(np.sum(sizes < _LOW_SAMPLE_SIZE))
+  low = int(np.sum(sizes < LOW_SAMPLE_SIZE))
   if low:
     _LOGGER.warning(
         'The importance weights of %d of %d examples have an effective sample '
         'size below %d of %d draws: their intervals and draws are unreliable. '
         'Raise `imputation_draws`, or train q longer, for example with the '
-        'objective iwae.', low, len(sizes), _LOW_SAMPLE_SIZE, num_draws)
+        'objective iwae.', low, len(sizes), LOW_SAMPLE_SIZE, num_draws)
