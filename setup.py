@@ -67,6 +67,7 @@ setup(
         'tensorflow-datasets>=4.9.10,<5',
         'tensorflow-probability>=0.25,<0.26',
         f'tf-keras{_TENSORFLOW}',
+        'threadpoolctl>=3.5',  # Comes with scikit-learn.
     ],
     extras_require={
         'gpu': [f'tensorflow[and-cuda]{_TENSORFLOW}'],

@@ -13,12 +13,15 @@ from tfvae.evaluation import Examples
 from tfvae.evaluation import Measure
 from tfvae.evaluation import MEASURES
 
-# Settings of the program by name: the default and the lowest value.
+# Settings of the program by name: the default and the bounds.
 _SETTINGS = {
     'eval_chunk': (50, 1), 'eval_importance_samples': (500, 1),
     'eval_importance_examples': (1000, 0), 'eval_costly_examples': (100, 0),
     'eval_ais_steps': (500, 2), 'eval_ais_chains': (16, 1),
-    'eval_simulations': (1000, 100), 'eval_samples': (10_000, 2)}
+    'eval_simulations': (1000, 100), 'eval_samples': (10_000, 2),
+    'eval_imputation_draws': (500, 2), 'eval_imputation_fraction': (0.3, 0, 1),
+    'eval_imputation_examples': (1000, 0),
+    'eval_imputation_train_examples': (10_000, 0)}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +85,7 @@ class EvaluateTest(EagerCase):
 
   def test_settings_of_the_program(self):
     self.assertEqual(_SETTINGS, {
-        name: (setting.default, setting.bounds['at_least'])
+        name: (setting.default, *setting.bounds.values())
         for name, (setting, _) in MEASURES.settings().items()})
 
   def test_names_of_what_is_computed_once(self):

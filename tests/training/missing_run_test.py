@@ -22,8 +22,8 @@ from tfvae.training.fit.images import load_images
 
 _SMALL = dict(latents='z:2', hidden_units=(8,), epochs=2, batch_size=30,
               jit='false', learning_rate=0.01, eval_importance_samples=2,
-              evaluations=('importance_weighted', 'columns'), eval_samples=50,
-              imputation_draws=20)
+              evaluations=('importance_weighted', 'imputation', 'columns'),
+              eval_samples=50, imputation_draws=20, eval_imputation_draws=20)
 
 
 def _wine(fraction):
@@ -57,13 +57,26 @@ class MissingRunTest(parameterized.TestCase, tf.test.TestCase):
     cls.metrics = _train(cls.config, cls.workdir)
 
   def test_the_run_is_complete(self):
-    self.assertNotIn('report', self.metrics)  # It did not fail.
+    failed = [name for name, block in self.metrics.items()
+              if isinstance(block, dict) and 'not_computed' in block]
+    self.assertEmpty(failed)
     self.assertAllInRange(self.metrics['test']['elbo'], -1e3, 0.)
     with open(os.path.join(self.workdir, 'history.csv'), encoding='utf-8') as f:
       history = pd.read_csv(f)
     # About 0.8² of five cells of a row are observed.
     self.assertAllClose(history['elbo_per_entry'] / history['elbo'],
                         np.full(2, 1 / (5 * 0.8**2)), rtol=0.1)
+
+  def test_known_values_are_scored_also_those_hidden_in_the_elbo(self):
+    images = load_images(Config(**self.config))
+    known = np.sum(~np.isnan(images.test.images[:]))
+    for name in ('mcar', 'mar'):
+      block = self.metrics['imputation'][name]
+      self.assertEqual(set(block['baselines']), {'mean', 'knn', 'iterative'})
+      self.assertIn('kind', block['by_column'])
+    # 30 % of the known values.
+    self.assertNear(self.metrics['imputation']['mcar']['cells'] / known, 0.3,
+                    4 * np.sqrt(0.3 * 0.7 / known))
 
   def test_the_export_fills_a_row(self):
     with CppLoader() as loader:

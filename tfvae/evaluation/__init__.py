@@ -41,6 +41,7 @@ from tfvae.evaluation.measure import MEASURES
 from tfvae.evaluation.measure import measures_of
 from tfvae.evaluation.measure import NOT_COMPUTED
 from tfvae.evaluation.measure import Section
+from tfvae.evaluation.measure import Table
 from tfvae.evaluation.subject import Examples
 from tfvae.evaluation.subject import Subject
 from tfvae.registry import public_names
@@ -62,6 +63,7 @@ from tfvae.evaluation.calibration.calibration_measure import CalibrationMeasure
 from tfvae.evaluation.factors.disentanglement_measure import (
     DisentanglementMeasure,
 )
+from tfvae.evaluation.imputation.imputation_measure import ImputationMeasure
 # isort: on
 
 __all__ = public_names(globals())

@@ -70,19 +70,35 @@ class LineChart:
 
 
 @dataclasses.dataclass(frozen=True)
+class Table:
+  """A table in a section of the report.
+
+  Attributes:
+    title: Text above the table.
+    heads: Texts of the first row.
+    rows: Other rows, of text and numbers; the first entry of each is its
+      heading.
+  """
+
+  title: str
+  heads: Sequence[str]
+  rows: Sequence[Sequence[str | float | None]]
+
+
+@dataclasses.dataclass(frozen=True)
 class Section:
   """A section of the report, as plain text and numbers.
 
   Attributes:
     title: Heading.
     text: Paragraph below the heading.
-    charts: Charts below the paragraph.
+    charts: Charts and tables below the paragraph.
     short: Name in the navigation; by default the heading.
   """
 
   title: str
   text: str
-  charts: Sequence[Histogram | LineChart]
+  charts: Sequence[Histogram | LineChart | Table]
   short: str = ''
 
 
@@ -94,7 +110,8 @@ class Measure:
 
   Attributes:
     explanations: Sentence about each key of the block, for the report.
-    charted: Keys that the report shows in charts and leaves out of its tables.
+    charted: Keys that the report shows in the section and leaves out of its
+      tables of all figures, at any depth of the block.
     abbreviations: Words of keys that the report writes in this way.
   """
 

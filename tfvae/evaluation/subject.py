@@ -27,6 +27,8 @@ class Examples:
     labels: Int `[n]`, −1 for an unlabeled example; or None.
     factors: Factors of variation, int `[n, f]`; or None.
     factor_names: Names of the factors.
+    known_batches: Function like `batches`, of the same examples with the values
+      that a run hides at random; None if none are hidden.
   """
 
   batches: Callable[[int], tf.data.Dataset]
@@ -34,6 +36,7 @@ class Examples:
   labels: np.ndarray | None = None
   factors: np.ndarray | None = None
   factor_names: Sequence[str] = ()
+  known_batches: Callable[[int], tf.data.Dataset] | None = None
 
   @classmethod
   def of(cls, data: Any, **known: Any) -> 'Examples':
@@ -54,6 +57,11 @@ class Examples:
   def first(self, count: int = 0) -> tf.data.Dataset:
     """Returns batches of the first `count` examples; 0 means all."""
     return self.batches(count if count < self.count else 0)
+
+  def first_known(self, count: int = 0) -> tf.data.Dataset:
+    """Returns batches as `first` does, with all values that are known."""
+    return (self.known_batches or self.batches)(
+        count if count < self.count else 0)
 
   @functools.cached_property
   def spec(self) -> Any:

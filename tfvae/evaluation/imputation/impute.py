@@ -27,7 +27,7 @@ INTERVAL = (0.025, 0.975)
 # Values of all draws that are decoded at a time: 64 MiB of float32.
 _CHUNK_VALUES = 2**24
 # Effective sample sizes below this are reported.
-_LOW_SAMPLE_SIZE = 10
+LOW_SAMPLE_SIZE = 10
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -166,11 +166,11 @@ def _completed(model, num_draws, num_imputations, levels, inputs,
 
 
 def _warn(sizes: np.ndarray, num_draws: int):
-  low = int(np.sum(sizes < _LOW_SAMPLE_SIZE))
+  low = int(np.sum(sizes < LOW_SAMPLE_SIZE))
   if low:
     _LOGGER.warning(
         'The importance weights of %d of %d examples have an effective sample '
         'size below %d of %d draws: their intervals and draws are unreliable. '
         'Take more draws (`imputation_draws` in a run), or train longer, for '
-        "example with `objective='iwae'`.", low, len(sizes), _LOW_SAMPLE_SIZE,
+        "example with `objective='iwae'`.", low, len(sizes), LOW_SAMPLE_SIZE,
         num_draws)

@@ -9,9 +9,12 @@ import numpy as np
 from tfvae import evaluation
 from tfvae.report.content import Content
 from tfvae.report.drawing import charts
+from tfvae.report.page import card
 from tfvae.report.page import line_legend
 from tfvae.report.page import Section
 from tfvae.report.page import section
+from tfvae.report.page import table
+from tfvae.report.sections.metric_table import text
 
 _MOST_HISTOGRAMS = 24  # Of each latent.
 _MOST_WIDE = 2  # Line charts as wide as the page.
@@ -46,7 +49,9 @@ def _rendered(name: str, described: evaluation.Section,
   if len(shown) < len(histograms):
     lead += (f' The charts show {_MOST_HISTOGRAMS} dimensions of each latent '
              'at most.')
-  body = _line_charts([chart for chart in described.charts
+  body = _tables([chart for chart in described.charts
+                  if isinstance(chart, evaluation.Table)])
+  body += _line_charts([chart for chart in described.charts
                        if isinstance(chart, evaluation.LineChart)])
   if shown:
     drawn = ''.join(charts.histogram(
@@ -55,6 +60,15 @@ def _rendered(name: str, described: evaluation.Section,
   return section(
       html.escape(name), html.escape(described.short or described.title),
       html.escape(described.title), html.escape(lead), body)
+
+
+def _tables(described: Sequence[evaluation.Table]) -> str:
+  """Returns tables, each in a frame of its own."""
+  cards = [card(table(
+      part.heads, [[cell if isinstance(cell, str) else text(cell)
+                    for cell in row] for row in part.rows], part.title))
+           for part in described]
+  return f'<div class="tables">{"".join(cards)}</div>' if cards else ''
 
 
 def _chosen(histograms: Sequence[evaluation.Histogram],

@@ -1,6 +1,6 @@
 """Tables of the figures of a run, each with a one-sentence explanation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 import html
 import re
 from typing import Any
@@ -34,8 +34,7 @@ def metric_tables(metrics: Mapping[str, Any]) -> str:
   for name in list(metrics):
     if isinstance(metrics[name], Mapping):
       charted = measures[name].charted if name in measures else ()
-      blocks[name] = _flat({key: value for key, value in metrics.pop(
-          name).items() if key not in charted})
+      blocks[name] = _flat(metrics.pop(name), left_out=charted)
   if metrics:  # Figures outside of blocks.
     blocks['the_run'] = _flat(metrics)
   first = _table('Likelihood', splits, explanations()) if splits else ''
@@ -46,12 +45,15 @@ def metric_tables(metrics: Mapping[str, Any]) -> str:
 
 
 def _flat(block: Mapping[str, Any],
-          path: Sequence[str] = ()) -> dict[tuple[str, ...], Any]:
-  """Nested figures by their path of keys, in order."""
+          path: Sequence[str] = (), left_out: Collection[str] = ()
+          ) -> dict[tuple[str, ...], Any]:
+  """Nested figures by their path of keys, in order, without some keys."""
   flat = {}
   for key, value in block.items():
+    if key in left_out:
+      continue
     if isinstance(value, Mapping):
-      flat |= _flat(value, (*path, str(key)))
+      flat |= _flat(value, (*path, str(key)), left_out)
     else:
       flat[(*path, str(key))] = value
   return flat

@@ -42,10 +42,18 @@ class Run:
     part = getattr(self.images, split)
     return evaluation.Examples(
         functools.partial(self._batches, split), len(part.images), part.labels,
-        part.factors, self.images.factor_names)
+        part.factors, self.images.factor_names,
+        functools.partial(self._batches, split, hides=False))
 
-  def _batches(self, split: str, count: int) -> tf.data.Dataset:
-    """Returns batches of the first images of a split; 0 means all."""
+  def _batches(self, split: str, count: int,
+               hides: bool = True) -> tf.data.Dataset:
+    """Returns batches of the first images of a split; 0 means all.
+
+    Args:
+      split: Name of the split.
+      count: Number of images.
+      hides: Whether values are hidden at random, as in the evaluation.
+    """
     images = self.images
     if count:  # Of a slice alone, so that no more are binarized.
       part = getattr(images, split)
@@ -54,7 +62,7 @@ class Run:
       images = dataclasses.replace(images, **{split: data.Split(**{
           name: None if values is None else values[:count]
           for name, values in first.items()})})
-    return evaluation_batches(images, split, self.config)
+    return evaluation_batches(images, split, self.config, hides)
 
   def elbo_of_split(self, split: str) -> dict[str, Any]:
     """Returns the ELBO, its parts and the trained objective of a split.
