@@ -5,6 +5,8 @@ import numpy as np
 from tfvae.tables.coding import decoded
 from tfvae.tables.column import Column
 
+MISSING = 'missing'  # Text of a missing value.
+
 _FEW_DAYS = 3.0  # Standard deviation below which a date shows its time.
 
 
@@ -13,10 +15,14 @@ def texts(column: Column, codes: np.ndarray, digits: int = 4) -> list[str]:
 
   Args:
     column: Description of the column.
-    codes: Codes `[n]`; those of numbers need not be whole.
+    codes: Codes `[n]`; those of numbers need not be whole. A NaN is missing.
     digits: Significant digits of a number.
   """
   codes = np.asarray(codes)
+  is_missing = np.isnan(codes)
+  if is_missing.any():
+    known = iter(texts(column, codes[~is_missing], digits))
+    return [MISSING if missing else next(known) for missing in is_missing]
   if column.kind == 'date':
     unit = 'm' if column.scale < _FEW_DAYS else 'D'
     return [text.replace('T', ' ') for text in np.datetime_as_string(
