@@ -217,5 +217,48 @@ class ElboTest(EagerCase, parameterized.TestCase):
       elbo(_model(), _batches(_data(), 4), num_samples=0)
 
 
+class MissingValuesTest(EagerCase):
+
+  def test_figures_per_observed_entry(self):
+    model = models.image_vae(1, _IMAGE, 'mlp', (6,), missing=True)
+    x = _data(40)
+    rng = np.random.default_rng(1)
+    x[rng.random(x.shape) < 0.4] = np.nan
+    x[3] = np.nan
+    weights = np.float32(rng.integers(0, 3, 40))
+    counts = np.sum(~np.isnan(x), axis=(1, 2, 3))
+    mask = {'x': np.nan_to_num(x), 'mask': ~np.isnan(x)}
+    for data, w in ((x, np.ones(40)), (mask, np.ones(40)),
+                    ((x, x, weights), weights)):
+      metrics = evaluation.evaluate(model, data, [
+          evaluation.ImportanceWeightedMeasure(samples=3, examples=30)])
+      test, values = metrics['test'], elbo(model, data).elbo.values
+      ratio = (w * values).sum() / (w * counts).sum()
+      self.assertAllClose(test['elbo_per_entry'], ratio)
+      self.assertAllClose(test['observed_entries'],
+                          np.average(counts, weights=w))
+      part = metrics['importance_weighted']['K=3']
+      self.assertAllClose(
+          part['bits_per_dim'], part['iwae_nll'] / np.log(2)
+          / np.average(counts[:30], weights=w[:30]))
+
+  def test_standard_error_per_entry_is_that_of_other_samples(self):
+    rng = np.random.default_rng(0)
+    found = []
+    for _ in range(400):
+      counts = np.float64(rng.integers(1, 9, 100))
+      found.append(evaluation.bounds.per_entry(
+          evaluation.Estimate(-2 * counts + rng.normal(size=100)),
+          evaluation.Estimate(counts)))
+    ratios, errors = np.array(found).T
+    self.assertAllClose(ratios.mean(), -2., atol=0.01)
+    self.assertAllClose(errors.mean(), ratios.std(), rtol=0.12)
+
+  def test_complete_models_have_no_such_figures(self):
+    self.assertNoCommonElements(
+        elbo(_model(), _data()).to_dict(),
+        ['elbo_per_entry', 'observed_entries'])
+
+
 if __name__ == '__main__':
   tf.test.main()

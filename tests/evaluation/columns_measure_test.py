@@ -66,6 +66,40 @@ class ColumnsMeasureTest(EagerCase):
     self.assertLen(charts, 4)
     self.assertIn('codes 0: other, 1: x, 2: y', charts[2].x_label)
 
+  def test_missing_values_are_left_out(self):
+    tf_keras.utils.set_random_seed(0)
+    model = image_vae('z:2', (4,), likelihood=IndependentColumns(
+        columns=_COLUMNS), hidden_units=(4,), missing=True)
+    rng = np.random.default_rng(0)
+    x = np.float32(np.stack([
+        rng.normal(size=50), rng.integers(2, size=50),
+        rng.integers(3, size=50), np.full(50, np.nan)], axis=1))
+    x[:, :3][rng.random([50, 3]) < 0.3] = np.nan
+    weights = np.float32(rng.integers(1, 3, 50))
+    measure = ColumnsMeasure(samples=40)
+    metrics = evaluation.evaluate(model, (x, x, weights), [measure])
+    block, known = metrics['columns'], ~np.isnan(x)
+    self.assertEqual(list(block['reconstruction']), ['a', 'b', 'c'])
+    # Σ_c w_c E[log p(x_c|z)] over the rows that know c.
+    shares = (weights @ known)[:3] / weights.sum()
+    self.assertAllClose(
+        shares @ np.array(list(block['reconstruction'].values())),
+        metrics['test']['reconstruction'], rtol=1e-5)
+    made = model.sample(40, 0).numpy()
+    rows = known[:, 0]
+    self.assertAllClose(
+        block['marginal_distance']['a'],
+        marginal_distance(_COLUMNS[0], x[rows, 0], made[:, 0], weights[rows]))
+    self.assertAllClose(block['mean_marginal_distance'], np.mean(list(
+        block['marginal_distance'].values())[:3]))
+    both = known[:, 0] & known[:, 1]
+    one = np.cov(x[both][:, :2], rowvar=False, aweights=weights[both])
+    self.assertAllClose(
+        block['correlation_difference'],
+        abs(one[0, 1] / np.sqrt(one[0, 0] * one[1, 1])
+            - stats.pearsonr(made[:, 0], made[:, 1])[0]), rtol=1e-5)
+    self.assertLen(measure.section(block).charts, 3)
+
   def test_is_of_tables_alone(self):
     model = image_vae('z:2', (4,), hidden_units=(4,))
     metrics = evaluation.evaluate(

@@ -427,6 +427,63 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
              if path.get('class', '').startswith('line ')}
     self.assertEqual(lines, {'line c0', 'line c1'})
 
+  def test_table_of_a_measure(self):
+    class Mine(evaluation.Measure):
+      def section(self, block):
+        return evaluation.Section('Errors', 'By column.', [evaluation.Table(
+            'A <table>', ['', 'RMSE'], [['<a>', 1.23456], ['b', None]])])
+
+    x, _ = _data()
+    with mock.patch.dict(evaluation.MEASURES._choices):
+      evaluation.MEASURES.register('copy')(Mine)
+      page = self._check(self._write(_model(), x, metrics={'copy': {'a': 1}}))
+    self.assertIn('A <table> RMSE <a> 1.235 b not available', page.text)
+
+  def test_missing_values_of_a_table(self):
+    columns, x = _table()
+    x[np.random.default_rng(1).random(x.shape) < 0.3] = np.nan
+    model = _model(image=(3,), missing=True,
+                   likelihood=layers.IndependentColumns(columns=columns))
+    metrics = evaluation.evaluate(
+        model, x, ['columns', evaluation.ImputationMeasure(draws=20)],
+        evaluation.Examples.of(x))
+    page = self._check(self._write(model, x, metrics=metrics))
+    self.assertIn('data missing', page.text)
+    self.assertIn('Gray: missing.', page.text)
+    self.assertIn('Imputation of hidden values', page.text)
+    self.assertIn('CRPS, in standard deviations', page.text)
+    self.assertIn('Elbo per entry', page.text.replace('ELBO', 'Elbo'))
+    # Figures by column are in the section alone.
+    self.assertNotIn('by column', page.text)
+    self.assertNotIn('nan', page.text.lower().split())
+
+  def test_missing_pixels_and_inpainting(self):
+    x, _ = _data()
+    x[np.random.default_rng(1).random(x.shape) < 0.1] = np.nan
+    model = _model(missing=True)
+    page = self._check(self._write(model, x))
+    self.assertIn('Inpainting', page.text)
+    pictures = {image['alt']: _pixels(image['src']) for image in page.of('img')}
+    original = next(picture for alt, picture in pictures.items()
+                    if 'above its reconstruction' in alt)
+    self.assertAllClose(original[:4, :5, 0], np.where(
+        np.isnan(x[0, ..., 0]), 127 / 255, x[0, ..., 0]), atol=0.01)
+    halves = [picture for alt, picture in pictures.items()
+              if alt.endswith('and imputations.')]
+    self.assertLen(halves, 2)
+    lower = halves[1]
+    self.assertEqual(lower.shape[0], 8 * 5 - 1)
+    # The second row has the visible half, the others keep it.
+    self.assertAllClose(lower[5 + 2:5 + 4, :5, 0], np.full([2, 5], 0.5),
+                        atol=0.01)
+    known = ~np.isnan(x[0, :2, :, 0])
+    for top in (0, 10, 15, 35):
+      self.assertAllClose(lower[top:top + 2, :5, 0][known],
+                          x[0, :2, :, 0][known])
+    self.assertAllInSet(np.round(lower[20:24, :5, 0], 2), [0., 1.])
+    self.assertNotIn('Inpainting', self._check(self._write(
+        _model(), np.nan_to_num(x))).text)
+
   def test_several_latents_of_the_metrics(self):
     model = _model(GraphicalModel.parse(
         **PRESETS['two_layer'] | {'latents': 'z1:5,z2:3'}))

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.evaluation.running import draws
+from tfvae.evaluation.running.examples import observed_entries
 from tfvae.evaluation.running.examples import weights_of
 from tfvae.inference import ElboParts
 from tfvae.models import LatentVariableModel
@@ -76,20 +77,30 @@ class Elbo:
     reconstruction: E_q[log p(x|z)].
     kl: KL(q(z|x) ‖ p(z)), the sum over the latents.
     kl_by_latent: E_q[KL(q(z_j|Pa_q(z_j)) ‖ p(z_j|Pa_p(z_j)))] by name.
+    entries: Number of observed elements of x; None where x is complete.
   """
 
   elbo: Estimate
   reconstruction: Estimate
   kl: Estimate
   kl_by_latent: Mapping[str, Estimate]
+  entries: Estimate | None = None
 
   def to_dict(self) -> dict[str, Any]:
-    """Returns means and standard errors; the KL also by latent, if several."""
+    """Returns means and standard errors; the KL also by latent, if several.
+
+    Where values may be missing, 'elbo_per_entry' is Σ_i ELBO_i / Σ_i n_i with
+    n_i the number of observed elements, and 'observed_entries' its mean.
+    """
     block = with_errors({
         'elbo': self.elbo, 'reconstruction': self.reconstruction,
         'kl': self.kl})
     if len(self.kl_by_latent) > 1:
       block['kl_by_latent'] = with_errors(self.kl_by_latent)
+    if self.entries is not None:
+      ratio, error = per_entry(self.elbo, self.entries)
+      block |= {'elbo_per_entry': ratio, 'elbo_per_entry_standard_error': error,
+                'observed_entries': self.entries.mean}
     return block
 
 
@@ -100,6 +111,22 @@ def with_errors(estimates: Mapping[str, Estimate]) -> dict[str, float]:
     result |= {name: estimate.mean,
                f'{name}_standard_error': estimate.standard_error}
   return result
+
+
+def per_entry(nats: Estimate, entries: Estimate) -> tuple[float, float]:
+  """Returns Σ_i nats_i / Σ_i n_i, and its standard error.
+
+  The error is that of the mean of nats_i − R n_i, with R the ratio, divided by
+  the mean of n_i; Cochran, Sampling Techniques, 1977.
+
+  Args:
+    nats: Nats of each example.
+    entries: Number n_i of observed elements of each example.
+  """
+  count = entries.mean
+  ratio = nats.mean / count if count else math.nan
+  rest = nats.replaced(nats.values - ratio * entries.values)
+  return ratio, rest.standard_error / count if count else math.nan
 
 
 def elbo(
@@ -143,7 +170,9 @@ def elbo(
   return Elbo(
       *(Estimate(values, weights)
         for values in (means.elbo, means.reconstruction, means.kl)),
-      {name: Estimate(kl, weights) for name, kl in means.kl_by_latent.items()})
+      {name: Estimate(kl, weights) for name, kl in means.kl_by_latent.items()},
+      Estimate(np.float64(observed_entries(dataset)), weights)
+      if model.allow_missing else None)
 
 
 def importance_weighted_nll(

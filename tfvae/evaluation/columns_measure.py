@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 import dataclasses
+import itertools
+import math
 from typing import Any
 
 import numpy as np
@@ -65,10 +67,14 @@ class ColumnsMeasure(Measure):
         subject.model, _log_likelihoods, tf.reduce_sum, 0., batches, 1, 1,
         subject.seed, jit_compile=False)
     weights = weights_of(batches)
-    estimates = [Estimate(part, weights) for part in nats]
     real = np.concatenate([
         observed(unpack_batch(batch)[0])['x']
         for batch in batches.as_numpy_iterator()])
+    # Means over the rows in which the column is known.
+    estimates = {
+        column.name: Estimate(*_known(codes, part, weights))
+        for column, part, codes in zip(columns, nats, real.T, strict=True)
+        if not np.isnan(codes).all()}
     labels = subject.test.conditions()
     if labels is not None:
       labels = {'y': labels[np.arange(self.samples) % len(labels)]}
@@ -77,20 +83,22 @@ class ColumnsMeasure(Measure):
     distances = {
         column.name: marginal_distance(column, real[:, i], made[:, i], weights)
         for i, column in enumerate(columns)}
-    names = [column.name for column in columns]
+    finite = [distance for distance in distances.values()
+              if np.isfinite(distance)]
     return {
-        'reconstruction': dict(zip(
-            names, (part.mean for part in estimates), strict=True)),
-        'reconstruction_standard_error': dict(zip(
-            names, (part.standard_error for part in estimates), strict=True)),
+        'reconstruction': {
+            name: part.mean for name, part in estimates.items()},
+        'reconstruction_standard_error': {
+            name: part.standard_error for name, part in estimates.items()},
         'marginal_distance': distances,
-        'mean_marginal_distance': float(np.mean(list(distances.values()))),
+        'mean_marginal_distance': float(np.mean(finite or [np.nan])),
         'correlation_difference': correlation_difference(
             columns, real, made, weights),
         'examples': len(real), 'samples': self.samples,
         'marginals': {column.name: _marginals(
             column, real[:, i], made[:, i], weights)
-                      for i, column in enumerate(columns)}}
+                      for i, column in enumerate(columns)
+                      if column.name in estimates}}
 
   def section(self, block: Mapping[str, Any]) -> Section | None:
     """Returns the marginals of all columns."""
@@ -98,7 +106,8 @@ class ColumnsMeasure(Measure):
       return None
     return Section(
         'Real and generated columns',
-        f'Frequencies in {block["examples"]:,} real rows of the test set and '
+        f'Frequencies of the known values in {block["examples"]:,} real rows '
+        'of the test set and '
         f'in {block["samples"]:,} generated rows. The name of each column is '
         'followed by E[log p(x|z)] of the column in nats, in its unit, and by '
         'the distance of both distributions, from 0 to 1.',
@@ -117,15 +126,18 @@ def marginal_distance(column: Column, real: np.ndarray, made: np.ndarray,
 
   Args:
     column: Description of the column.
-    real: Codes `[n]`.
+    real: Codes `[n]`; a NaN is missing, and left out.
     made: Codes `[m]`.
     weights: Sample weights of `real`, `[n]`, or None.
 
   Returns:
     The largest difference of the distribution functions of numbers, max_x
     |F(x) − G(x)| (Kolmogorov-Smirnov), and ½ Σ_k |p_k − q_k| of the frequencies
-    of categories.
+    of categories; NaN if no code is known.
   """
+  real, weights = _known(real, real, weights)
+  if not len(real):
+    return math.nan
   if column.categories:
     p, q = (_frequencies(column, real, weights), _frequencies(column, made))
     return float(0.5 * np.abs(p - q).sum())
@@ -143,7 +155,8 @@ def correlation_difference(
   Args:
     columns: Descriptions of the columns; categories without an order are left
       out.
-    real: Codes `[n, d]`.
+    real: Codes `[n, d]`; a NaN is missing. The correlation of two columns is
+      that of the rows in which both are known.
     made: Codes `[m, d]`.
     weights: Sample weights of `real`, `[n]`, or None.
 
@@ -192,7 +205,28 @@ def _distribution_function(
   return total[np.searchsorted(codes[order], at, 'right')] / total[-1]
 
 
+def _known(codes: np.ndarray, values: np.ndarray, weights: np.ndarray | None
+           ) -> tuple[np.ndarray, np.ndarray | None]:
+  """Returns the values and weights of rows whose code is not missing."""
+  known = ~np.isnan(codes)
+  if known.all():
+    return values, weights
+  return values[known], None if weights is None else weights[known]
+
+
 def _correlations(codes: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
+  """Returns the correlations of columns, `[d, d]`, of codes `[n, d]`."""
+  known = ~np.isnan(codes)
+  if not known.all():
+    size = codes.shape[1]
+    found = np.full([size, size], np.nan)
+    for i, j in itertools.combinations(range(size), 2):
+      both = known[:, i] & known[:, j]
+      if both.sum() > 1:
+        found[i, j] = _correlations(
+            codes[both][:, [i, j]],
+            None if weights is None else weights[both])[0, 1]
+    return found
   covariance = np.cov(codes, rowvar=False, aweights=weights)
   scale = np.sqrt(np.diagonal(covariance))
   return covariance / np.outer(scale, scale)
@@ -201,6 +235,7 @@ def _correlations(codes: np.ndarray, weights: np.ndarray | None) -> np.ndarray:
 def _marginals(column: Column, real: np.ndarray, made: np.ndarray,
                weights: np.ndarray | None) -> dict[str, Any]:
   """Returns frequencies of both: of codes, or of bins of the real range."""
+  real, weights = _known(real, real, weights)
   if column.categories:
     p, q = (_frequencies(column, real, weights), _frequencies(column, made))
     values = list(range(column.num_codes))

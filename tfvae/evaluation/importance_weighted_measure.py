@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 import dataclasses
+import math
 from typing import Any
 
 from tfvae.evaluation.bounds import importance_weighted_nll
+from tfvae.evaluation.bounds import per_entry
 from tfvae.evaluation.bounds import with_errors
 from tfvae.evaluation.measure import Measure
 from tfvae.evaluation.measure import MEASURES
@@ -53,7 +55,8 @@ class ImportanceWeightedMeasure(Measure):
       'iwae_examples': 'Number of examples that the importance-weighted bound '
                        'is averaged over.',
       'bits_per_dim': 'The bound on −log p(x) in bits per pixel and channel: '
-                      'the cost of lossless compression with the model.',
+                      'the cost of lossless compression with the model. Where '
+                      'values are missing, per observed value.',
   }
   abbreviations = ('IWAE', 'NLL')
 
@@ -67,7 +70,11 @@ class ImportanceWeightedMeasure(Measure):
         'iwae_samples': self.samples, 'iwae_examples': count}
     likelihood = subject.model.decoder.layers[-1]
     if likelihood.is_discrete:
-      block['bits_per_dim'] = bits_per_dim(nll.mean, likelihood.event_shape)
+      entries = subject.elbo.entries
+      block['bits_per_dim'] = (
+          bits_per_dim(nll.mean, likelihood.event_shape) if entries is None
+          else per_entry(nll, nll.replaced(
+              entries.values[:count]))[0] / math.log(2))
     return block | with_errors(
         {'elbo': nll.replaced(subject.elbo.elbo.values[:count])})
 

@@ -19,6 +19,8 @@ from tfvae.report.latents.coloring import column_coloring
 from tfvae.report.latents.coloring import default_column
 from tfvae.report.latents.explorer import Explorer
 from tfvae.report.latents.explorer import explorer
+from tfvae.report.latents.inpainting import Inpainting
+from tfvae.report.latents.inpainting import inpaintings
 from tfvae.report.latents.latent_map import latent_map
 from tfvae.report.latents.latent_map import LatentMap
 from tfvae.report.latents.latent_pictures import distinct
@@ -163,6 +165,13 @@ class Content:
     """Indices of up to 10 images, with as many different labels as possible."""
     few = min(_FEW_IMAGES, len(self.walk.x))
     return distinct(self.shown_labels, few)
+
+  @functools.cached_property
+  def inpaintings(self) -> Mapping[str, Inpainting]:
+    """Imputations of hidden pixels by mask; none unless a model can see NaN."""
+    if not self.walk.is_image or not self.model.allow_missing:
+      return {}
+    return inpaintings(self.walk, self.examples)
 
   def title_of(self, index: int) -> str:
     """Returns the caption of an image."""

@@ -38,6 +38,7 @@ _SECTIONS = (
     model_sections.learning_curves,
     model_sections.elbo,
     _by_kind(picture_sections.reconstructions, row_sections.reconstructions),
+    picture_sections.inpaintings,
     _by_kind(picture_sections.samples, row_sections.samples),
     _by_kind(picture_sections.interpolations, row_sections.interpolations),
     _by_kind(picture_sections.traversals, row_sections.traversals),

@@ -6,6 +6,7 @@ from tfvae.tables.coding import decoded
 from tfvae.tables.column import Column
 from tfvae.tables.column import KINDS
 from tfvae.tables.schema import Schema
+from tfvae.tables.texts import MISSING
 from tfvae.tables.texts import texts
 
 __all__ = public_names(globals())

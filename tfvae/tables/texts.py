@@ -5,27 +5,24 @@ import numpy as np
 from tfvae.tables.coding import decoded
 from tfvae.tables.column import Column
 
-_FEW_DAYS = 3.0  # Standard deviation below which a date shows its time.
+MISSING = 'missing'  # Text of a missing value.
 
-_MISSING = '–'
+_FEW_DAYS = 3.0  # Standard deviation below which a date shows its time.
 
 
 def texts(column: Column, codes: np.ndarray, digits: int = 4) -> list[str]:
   """Returns the values of codes: names of categories, dates, short numbers.
 
-  A missing value, NaN, is '–'.
-
   Args:
     column: Description of the column.
-    codes: Codes `[n]`; those of numbers need not be whole.
+    codes: Codes `[n]`; those of numbers need not be whole. A NaN is missing.
     digits: Significant digits of a number.
   """
   codes = np.asarray(codes)
-  holes = np.isnan(codes)
-  if holes.any():
-    found = texts(column, np.where(holes, 0, codes), digits)
-    return [_MISSING if hole else text
-            for hole, text in zip(holes.tolist(), found, strict=True)]
+  is_missing = np.isnan(codes)
+  if is_missing.any():
+    known = iter(texts(column, codes[~is_missing], digits))
+    return [MISSING if missing else next(known) for missing in is_missing]
   if column.kind == 'date':
     unit = 'm' if column.scale < _FEW_DAYS else 'D'
     return [text.replace('T', ' ') for text in np.datetime_as_string(

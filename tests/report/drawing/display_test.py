@@ -31,6 +31,17 @@ class ImageTest(parameterized.TestCase, tf.test.TestCase):
         np.ones([5, 2, 2, 3])).shape, (5, 2, 2, 3))
 
 
+  def test_missing_pixels_are_gray(self):
+    x = np.linspace(-1, 3, 24).reshape(2, 3, 4, 1)
+    missing = x.copy()
+    missing[0, 1] = np.nan
+    expected = Display(x)(x)
+    expected[0, 1] = 0.5
+    self.assertAllClose(Display(missing)(missing), expected)
+    self.assertAllEqual(Display(np.full([1, 2, 2, 1], np.nan))(
+        np.zeros([1, 2, 2, 1])), np.zeros([1, 2, 2, 1]))
+
+
 class ProfileTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters(1, 2, 5, 24, 48, 60, 500)
@@ -55,6 +66,17 @@ class ProfileTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllClose(own[:, [10, 40]], expected, atol=0.5 / 34 + 1e-6)
     one = _heights(Display(x * [1, 0.004])(x * [1, 0.004]))
     self.assertLess(one[:, 10].max(), 0.5)
+
+  def test_missing_numbers_have_a_light_column(self):
+    x = _RNG.random([50, 3]) * [1, 1000, 2]
+    x[4, 1] = np.nan
+    x[:, 2] = np.nan
+    found = Display(x)(x)
+    self.assertAllEqual(found[4, :, 20:28], np.full([36, 8, 1], 0.85))
+    self.assertAllEqual(found[:, :, 40:], np.full([50, 36, 8, 1], 0.85))
+    self.assertAllClose(_heights(found[5:, :, :10])[:, 5],
+                        (x[5:, 0] - x[:, 0].min()) / np.ptp(x[:, 0]),
+                        atol=0.5 / 34 + 1e-6)
 
   def test_constant_data(self):
     x = np.ones([4, 3])

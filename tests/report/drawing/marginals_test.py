@@ -50,6 +50,22 @@ class MarginalsTest(tf.test.TestCase):
         [*(weights[x[:, 2] == code].sum() / weights.sum() for code in range(3)),
          1., 0., 0.])
 
+  def test_missing_values_are_left_out(self):
+    columns = (Column('size', 'real'), Column('grade', 'ordinal', 'string',
+                                              ('c', 'b', 'a')))
+    rng = np.random.default_rng(0)
+    x = np.stack([rng.normal(size=40), rng.integers(0, 3, 40)], axis=1)
+    weights = rng.uniform(0.5, 2, 50)
+    missing = np.concatenate([x, np.full([10, 2], np.nan)])
+    ends = []
+    for rows, own in ((x, weights[:40]), (missing, weights)):
+      size, grade = report.draw_marginals(columns, rows, x, own).axes
+      ends.append([size.patches[0].get_data().values,
+                   [bar.get_height() for bar in grade.patches]])
+    for one, other in zip(*ends, strict=True):
+      self.assertAllClose(one, other)
+    report.draw_marginals(columns, np.full([3, 2], np.nan), x)
+
 
 if __name__ == '__main__':
   tf.test.main()

@@ -44,6 +44,22 @@ class ColoringTest(parameterized.TestCase, tf.test.TestCase):
     self.assertEqual(set(made.groups[(codes == 0) | (codes > 10)]), {-1})
     self.assertEqual([made.color(g) for g in (-1, 3)], ['unlabeled', 'c3'])
 
+  def test_missing_values_are_gray(self):
+    codes = np.append(np.arange(70.), [np.nan, np.nan])
+    made = coloring.column_coloring(Column('a', 'real'), codes)
+    self.assertAllEqual(made.groups[:70], coloring.column_coloring(
+        Column('a', 'real'), codes[:70]).groups)
+    self.assertEqual((made.groups[70:].tolist(), made.rest, made.scale[2]),
+                     ([-1, -1], 'missing', '69'))
+    column = Column('a', 'categorical', 'string', tuple('abcdefghijklmn'))
+    few = coloring.column_coloring(column, np.array([1., np.nan, 2.]))
+    self.assertEqual(few.entries, {-1: 'missing', 0: 'a', 1: 'b'})
+    self.assertAllEqual(few.groups, [0, -1, 1])
+    many = coloring.column_coloring(column, np.append(np.arange(15.), np.nan))
+    self.assertEqual(many.entries[-1], 'the rest or missing')
+    nothing = coloring.column_coloring(Column('a', 'real'), codes[70:])
+    self.assertEqual(nothing.entries, {-1: 'missing'})
+
   def test_categories_come_first(self):
     kinds = {'r': Column('r', 'real'), 'o': Column(
         'o', 'ordinal', categories=(1, 2)), 'c': Column(

@@ -362,6 +362,45 @@ class TensorBoardTest(tf.test.TestCase):
          'no\t5\tother\t2'])
     self.assertFalse((directory / 'sprite.png').exists())
 
+  def test_missing_values(self):
+    columns = (tables.Column('size', 'real', loc=5., scale=2.),
+               tables.Column('kind', 'categorical', 'string', ('a', 'b')))
+    x = np.float32([[4, np.nan], [np.nan, 2], [5, 0]])
+    workdir = self._workdir()
+    model = models.image_vae(
+        'z:2', (2,), hidden_units=(4,), missing=True,
+        likelihood=layers.IndependentColumns(columns=columns))
+    model.decoder.set_weights(
+        [np.zeros_like(w) for w in model.decoder.get_weights()])
+    model.compile('sgd')
+    callback = TensorBoard(workdir, x, columns=columns)
+    callback.set_model(model)
+    callback.on_epoch_end(0, {'loss': 1.0})
+    found = self._summaries(workdir, 'validation')
+    self.assertAllClose(found['columns/size'][1],
+                        stats.norm.logpdf([4., 5.], 5, 2).mean(), rtol=1e-5)
+    self.assertAllClose(found['columns/kind'][1], -np.log(3), rtol=1e-5)
+    lines = found['reconstructions'][1].item().decode().splitlines()
+    self.assertEqual(lines[2::2], [
+        '| data | 4 | missing |', '| data | missing | b |',
+        '| data | 5 | other |'])
+    write_projector(workdir, model, x)
+    self.assertIn('missing', pathlib.Path(
+        workdir, 'tensorboard', 'projector', 'metadata.tsv').read_text('utf-8'))
+
+  def test_missing_pixels(self):
+    workdir = self._workdir()
+    x = np.ones([3, 2, 2, 1], np.float32)
+    x[0, 0, 0] = np.nan
+    model = models.image_vae('z:2', (2, 2, 1), hidden_units=(2,), missing=True)
+    model.compile('sgd')
+    callback = TensorBoard(workdir, x)
+    callback.set_model(model)
+    callback.on_epoch_end(0, {'loss': 1.0})
+    png = self._summaries(workdir, 'validation')['reconstructions'][1][2]
+    shown = _image(png)
+    self.assertEqual(shown[0, :5, 0].tolist(), [127, 255, 255, 255, 255])
+
   def test_vectors_have_no_pictures(self):
     workdir = self._workdir()
     model = models.image_vae('z:3', (5,), hidden_units=(2,))

@@ -9,7 +9,9 @@ import tensorflow as tf
 from tfvae.evaluation.running import progress
 from tfvae.inference.batches import describe
 from tfvae.inference.batches import sample_weights
+from tfvae.inference.batches import unpack_batch
 from tfvae.models import LatentVariableModel
+from tfvae.pipelines import untuned
 
 # Batch size for arrays.
 _BATCH_SIZE = 200
@@ -72,6 +74,21 @@ def weights_of(data: Any) -> np.ndarray | None:
   return np.concatenate([
       np.float64(weights) for weights in dataset.map(
           lambda *batch: sample_weights(batch)).as_numpy_iterator()])
+
+
+def observed_entries(data: Any) -> np.ndarray:
+  """Returns how many elements of each example are not missing, int `[n]`.
+
+  They are those of the target, if there is one, else of x.
+
+  Args:
+    data: Data set, or arrays; see `as_dataset`.
+  """
+  counts = []
+  for batch in untuned(as_dataset(data)):
+    target = np.asarray(unpack_batch(batch)[1], np.float32)
+    counts.append(np.sum(~np.isnan(target.reshape(len(target), -1)), axis=1))
+  return np.concatenate(counts)
 
 
 def as_dataset(data: Any) -> tf.data.Dataset:

@@ -6,6 +6,8 @@ import numpy as np
 
 _HEIGHT, _WIDTH = 36, 48  # Pixels of a profile.
 _INK = 0.35  # Gray level of the area below a profile.
+_GRAY = 0.5  # Gray level of a missing pixel,
+_LIGHT = 0.85  # and of the column of a missing number in a profile.
 # Spread of the dimensions above which each gets a scale of its own.
 _ONE_SCALE = 10.0
 
@@ -17,7 +19,8 @@ class Display:
   data, where 0 and 1 are included. Any other x is shown as a profile: the area
   below its numbers, from left to right. All numbers have one scale if their
   standard deviations differ by a factor of at most 10; otherwise each has its
-  own, from its lowest to its highest value.
+  own, from its lowest to its highest value. Missing pixels, NaN, are gray, and
+  so is the column of a missing number.
   """
 
   def __init__(self, data: np.ndarray):
@@ -30,10 +33,11 @@ class Display:
     self.is_image = data.ndim == 4
     self.shape = data.shape[1:]
     if self.is_image:
-      self._low = min(0.0, float(data.min()))
-      self._high = max(1.0, float(data.max()))
+      known = ~np.isnan(data)
+      self._low = float(np.min(data, initial=0.0, where=known))
+      self._high = float(np.max(data, initial=1.0, where=known))
       return
-    rows = data.reshape(len(data), -1)
+    rows = _without_missing(data.reshape(len(data), -1))
     spread = rows.std(axis=0)
     varying = spread[spread > 0]
     axis = 0 if varying.size and (
@@ -51,6 +55,7 @@ class Display:
     x = np.asarray(x)
     if self.is_image:
       shown = np.clip((x - self._low) / (self._high - self._low), 0, 1)
+      shown = np.where(np.isnan(shown), _GRAY, shown)
       return shown if shown.shape[-1] in (1, 3) else shown[..., :1]
     rows = x.reshape(len(x), math.prod(self.shape))
     levels = np.clip((rows - self._low) / (self._high - self._low), 0, 1)
@@ -58,7 +63,17 @@ class Display:
     # Each number has at least one column; of more numbers, every k-th is shown.
     columns = (np.arange(_WIDTH) * size // _WIDTH if size < _WIDTH
                else np.linspace(0, size - 1, min(size, 2 * _WIDTH)).astype(int))
-    tops = np.round(levels[:, columns] * (_HEIGHT - 2)) + 1  # In pixels.
+    levels = levels[:, np.newaxis, columns]
+    tops = np.round(levels * (_HEIGHT - 2)) + 1  # In pixels.
     heights = np.arange(_HEIGHT, 0, -1)[:, np.newaxis]
-    below = heights <= tops[:, np.newaxis, :]
-    return np.where(below, _INK, 1.0)[..., np.newaxis]
+    drawn = np.where(heights <= tops, _INK, 1.0)
+    return np.where(np.isnan(levels), _LIGHT, drawn)[..., np.newaxis]
+
+
+def _without_missing(rows: np.ndarray) -> np.ndarray:
+  """Returns rows with the mean of the column, or 0, in place of each NaN."""
+  known = ~np.isnan(rows)
+  if known.all():
+    return rows
+  means = np.sum(rows, axis=0, where=known) / np.maximum(known.sum(axis=0), 1)
+  return np.where(known, rows, means)

@@ -22,7 +22,7 @@ def draw_marginals(columns: Sequence[Column], x: np.ndarray,
 
   Args:
     columns: Columns of the table; of more than 24, the first are drawn.
-    x: Rows of codes, `[n, d]`.
+    x: Rows of codes, `[n, d]`; a NaN is missing.
     samples: Rows of codes from the model, `[m, d]`.
     weights: Weights of the rows, `[n]`; 1 by default.
 
@@ -42,7 +42,10 @@ def draw_marginals(columns: Sequence[Column], x: np.ndarray,
     axes.set_title(column.name, fontsize='medium')
     axes.tick_params(labelsize='x-small')
     draw = _draw_categories if column.categories else _draw_numbers
-    draw(axes, column, real, weights, made)
+    known = ~np.isnan(real)
+    if known.any():
+      draw(axes, column, real[known],
+           None if weights is None else weights[known], made)
   for axes in places[len(shown):]:
     axes.axis('off')
   figure.legend(*places[0].get_legend_handles_labels(),

@@ -7,6 +7,7 @@ import numpy as np
 
 from tfvae.report.arguments import UNLABELED
 from tfvae.tables import Column
+from tfvae.tables import MISSING
 from tfvae.tables import texts
 
 SHADES = 7  # Of numbers and dates.
@@ -54,27 +55,48 @@ def column_coloring(column: Column, codes: np.ndarray) -> Coloring:
     column: Description of the column.
     codes: Code of each point, `[n]`.
   """
+  is_missing = np.isnan(codes)
+  known = codes[~is_missing]
   if column.categories:
-    return _of_categories(column, codes.astype(int))
+    return _of_categories(column, known.astype(int), is_missing)
+  if not len(known):
+    return Coloring(column.name, np.full(len(codes), UNLABELED), [],
+                    rest=MISSING)
   # Shade k begins at the quantile k / SHADES, so that an outlier leaves the
   # other points their shades.
-  edges = np.quantile(codes, np.arange(1, SHADES) / SHADES)
+  edges = np.quantile(known, np.arange(1, SHADES) / SHADES)
   names = [f'shade {shade + 1}' for shade in range(SHADES)]
-  low, middle, high = np.quantile(codes, [0, 0.5, 1])
+  low, middle, high = np.quantile(known, [0, 0.5, 1])
   return Coloring(
-      column.name, np.searchsorted(edges, codes, 'right'), names,
-      scale=texts(column, np.array([low, middle, high])))
+      column.name, _all(np.searchsorted(edges, known, 'right'), is_missing),
+      names, rest=MISSING, scale=texts(column, np.array([low, middle, high])))
 
 
-def _of_categories(column: Column, codes: np.ndarray) -> Coloring:
-  """Returns a color for each of the most frequent categories."""
+def _all(groups: np.ndarray, is_missing: np.ndarray) -> np.ndarray:
+  """Returns the groups of all points, given those of known values."""
+  found = np.full(len(is_missing), UNLABELED)
+  found[~is_missing] = groups
+  return found
+
+
+def _of_categories(column: Column, codes: np.ndarray,
+                   is_missing: np.ndarray) -> Coloring:
+  """Returns a color for each of the most frequent categories.
+
+  Args:
+    column: Description of the column.
+    codes: Known codes.
+    is_missing: Which of the points have none.
+  """
   counts = np.bincount(codes, minlength=column.num_codes)
   shown = np.sort(np.argsort(-counts, kind='stable')[:_MAX_CATEGORIES])
   shown = shown[counts[shown] > 0]
   group = np.full(len(counts), UNLABELED)
   group[shown] = np.arange(len(shown))
-  return Coloring(column.name, group[codes], texts(column, shown),
-                  rest='the rest')
+  rest = ['the rest'] * bool((group[codes] == UNLABELED).any()) + (
+      [MISSING] * bool(is_missing.any()))
+  return Coloring(column.name, _all(group[codes], is_missing),
+                  texts(column, shown), rest=' or '.join(rest) or 'the rest')
 
 
 def default_column(columns: Sequence[Column]) -> int:

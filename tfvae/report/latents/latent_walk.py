@@ -82,6 +82,10 @@ class LatentWalk:
     """Whether x is an image, whose pictures are not profiles."""
     return self._to_show.is_image
 
+  def pictures(self, x: np.ndarray) -> np.ndarray:
+    """Returns pictures of x, `[n, h, w, c]`, on the scale of the data."""
+    return self._to_show(x)
+
   @property
   def top_means(self) -> np.ndarray:
     """E[z|x] of the top latent, `[n, size]`."""

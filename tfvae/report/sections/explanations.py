@@ -12,6 +12,11 @@ _GENERAL = {
     'kl': 'KL(q(z|x) ‖ p(z)) in nats: the divergence of the posteriors from '
           'the prior, on average at least the mutual information.',
     'kl_by_latent': 'The part of the KL that is due to this latent, in nats.',
+    'elbo_per_entry': 'Sum of the ELBOs divided by the number of observed '
+                      'values, in nats: the figure to compare where examples '
+                      'have different numbers of missing values.',
+    'observed_entries': 'Mean number of values of an example that are not '
+                        'missing.',
     'objective': 'The loss that training minimizes, with the KL weight at the '
                  'end of its schedule; from other draws of z than the ELBO.',
     'not_computed': 'The reason why figures are missing or are those of an '

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tfvae.report.arguments import UNLABELED
 from tfvae.report.content import Content
 from tfvae.report.drawing import charts
 from tfvae.report.drawing.inline_images import data_uri
@@ -76,13 +77,15 @@ def _buttons(coloring: Coloring) -> str:
 def _shades(coloring: Coloring) -> str:
   """Returns the legend of numbers: the shades between three values."""
   low, middle, high = map(html.escape, coloring.scale)
+  missing = (f'<p>Gray: {html.escape(coloring.rest)}.</p>'
+             if UNLABELED in coloring.groups else '')
   bar = ''.join(f'<path class="{coloring.color(shade)}" d="M{shade} 0.5h1"/>'
                 for shade in range(SHADES))
   return (f'<h3>{html.escape(coloring.title)}</h3><div class="scale">'
           f'<svg viewBox="0 0 {SHADES} 1" preserveAspectRatio="none" '
           f'aria-hidden="true">{bar}</svg><span><small>lowest</small>{low}'
           f'</span><span><small>median</small>{middle}</span><span>'
-          f'<small>highest</small>{high}</span></div>')
+          f'<small>highest</small>{high}</span></div>{missing}')
 
 
 def _regions(plane):

@@ -8,11 +8,13 @@ from tfvae.report.content import Content
 from tfvae.report.drawing.inline_images import img
 from tfvae.report.drawing.inline_images import tile
 from tfvae.report.latents import latent_pictures
+from tfvae.report.latents.inpainting import IMPUTATIONS
 from tfvae.report.page import figure
 from tfvae.report.page import Section
 from tfvae.report.page import section
 
 _TRAVERSED = 7  # Dimensions.
+_MASKS = {'mcar': 'Random half of the pixels', 'lower_half': 'Lower half'}
 
 
 def reconstructions(content: Content) -> Section:
@@ -24,6 +26,25 @@ def reconstructions(content: Content) -> Section:
       'the posterior mean.',
       figure(images, f'{images.shape[1] * len(images) // 2} {content.noun}s, '
              'each above its reconstruction.', group=2), css='half')
+
+
+def inpaintings(content: Content) -> Section | None:
+  """Returns images with hidden pixels, and imputations of these."""
+  parts = content.inpaintings
+  if not parts:
+    return None
+  figures = ''.join(
+      f'<figure class="card"><h3>{html.escape(_MASKS.get(name, name))}</h3>'
+      + img(tile(part.rows), f'{part.rows.shape[1]} {content.noun}s with '
+            f'{part.hidden:.0%} of the pixels hidden, and imputations.')
+      + '</figure>' for name, part in parts.items())
+  return section(
+      'inpainting', 'Inpainting', 'Inpainting',
+      'From top to bottom: test images, what the model sees of them, with '
+      'missing and hidden pixels gray, the mean of p(x|x_obs), and '
+      f'{IMPUTATIONS} draws from it, by importance sampling from q. The draws '
+      'of a row differ where the visible pixels leave the image open.',
+      f'<div class="row">{figures}</div>')
 
 
 def samples(content: Content) -> Section:

@@ -92,8 +92,11 @@ class RowSummaries:
     inference = model.infer(
         self._inputs, SeededSample(tf.constant([self._seed, 0])))
     likelihood = model.decode(inference.latents, self._inputs)
-    nats = log_prob_by_column(likelihood, observed(self._inputs)['x'])
-    return (tf.reduce_mean(nats, axis=0),
+    x = observed(self._inputs)['x']
+    nats = log_prob_by_column(likelihood, x)
+    # A missing code has 0 nats.
+    known = tf.cast(~tf.math.is_nan(tf.cast(x, tf.float32)), nats.dtype)
+    return (tf.reduce_sum(nats, axis=0) / tf.reduce_sum(known, axis=0),
             model(self._inputs, training=False).mean(),
             model.sample(_COLUMNS, self._seed, inputs=self._labels))
 
