@@ -2,9 +2,9 @@
 
   python -m benchmarks.imputation --tables=DIR --data_dir=DATA_DIR
 
-DIR has three public tables as files: `diamonds.csv` and `mpg.csv`, as
-`data('diamonds')` and `data('mpg')` of the package pydataset; and
-`penguins.csv`, which is also in `configs`. DATA_DIR has MNIST as TensorFlow
+DIR has four public tables as files: `diamonds.csv`, `titanic.csv`, which has
+only categories, and `mpg.csv`, as `data('diamonds')`, … of the package
+pydataset; and `penguins.csv`, which is also in `configs`. DATA_DIR has MNIST as TensorFlow
 Datasets prepares it.
 
 Rows with missing values are left out. A random part of a table, at most 10,000
@@ -39,12 +39,13 @@ _TABLES = flags.DEFINE_string('tables', None, 'directory of the tables')
 _DATA_DIR = flags.DEFINE_string(
     'data_dir', None, 'directory of TensorFlow Datasets, for MNIST')
 _DATA_SETS = flags.DEFINE_multi_enum(
-    'data_sets', ['diamonds', 'penguins', 'mpg', 'mnist'],
-    ['diamonds', 'penguins', 'mpg', 'mnist'], 'what to measure')
+    'data_sets', ['diamonds', 'penguins', 'titanic', 'mpg', 'mnist'],
+    ['diamonds', 'penguins', 'titanic', 'mpg', 'mnist'], 'what to measure')
 _ROUNDS = flags.DEFINE_integer(
     'rounds', 3, 'trainings per data set', lower_bound=1)
 _STEPS = flags.DEFINE_integer(
-    'steps', 20_000, 'training steps of a table, at least', lower_bound=1)
+    'steps', 20_000, 'training steps of a table, in at most 200 epochs',
+    lower_bound=1)
 _EPOCHS = flags.DEFINE_integer(
     'mnist_epochs', 30, 'epochs of MNIST', lower_bound=1)
 _HOLES = flags.DEFINE_float(
@@ -62,12 +63,15 @@ SETTINGS = {
     'evaluations': ('imputation',)}
 TABLE_SETTINGS = {
     'latents': 'z:16', 'network': 'mlp', 'hidden_units': (256, 256),
-    'activation': 'relu', 'batch_size': 100, 'missing': 'allow',
+    'activation': 'relu', 'learning_rate': 2e-3, 'missing': 'allow',
     'hide_fraction': 0.2, 'objective': 'iwae', 'importance_samples': 5}
 MNIST_SETTINGS = {
     'dataset': 'mnist', 'latents': 'z:50', 'hide_fraction': 0.5,
     'eval_imputation_fraction': 0.5}
 _TRAIN_ROWS, _TEST_ROWS, _TRAINING_SHARE = 10_000, 1000, 0.7
+# Examples per batch of tables with as many training rows as a key, or more.
+_BATCH_SIZES = {0: 20, 2000: 100}
+_MOST_EPOCHS = 200
 
 
 def split(name: str, directory: str, seed: int) -> dict[str, int]:
@@ -107,9 +111,12 @@ def measure(name: str, directory: str, seed: int) -> dict[str, Any]:
   else:
     path = os.path.join(directory, 'table')
     rows = split(name, path, seed)
-    steps = math.ceil(rows['train'] / TABLE_SETTINGS['batch_size'])
+    batch_size = max((least, size) for least, size in _BATCH_SIZES.items()
+                     if least <= rows['train'])[1]
+    steps = math.ceil(rows['train'] / batch_size)
     own = TABLE_SETTINGS | {
-        'dataset': path, 'epochs': math.ceil(_STEPS.value / steps)}
+        'dataset': path, 'batch_size': batch_size,
+        'epochs': min(_MOST_EPOCHS, math.ceil(_STEPS.value / steps))}
   metrics = train_and_evaluate(Config(
       **SETTINGS | own, seed=seed, eval_seed=seed,
       eval_imputation_draws=_DRAWS.value), os.path.join(directory, 'run'))
