@@ -99,6 +99,7 @@ class Config:
     _check_cache(self)
     _check_strategy(self)
     _check_weights(self)
+    _check_labels(self)
 
   def flat(self) -> dict[str, Any]:
     """Returns the value of each setting by name, without the groups."""
@@ -193,6 +194,21 @@ def _check_weights(config: Config):
         f'`{settings}` depends on whole batches; leave one of them out. '
         f'Received: weight_key={config.data.weight_key}, '
         f'{settings}={getattr(model, settings)}')
+
+
+def _check_labels(config: Config):
+  """Raises for a choice of labels that has no effect."""
+  data = config.data
+  if data.num_labels is not None and not config.model.graph().infers_label:
+    raise ValueError(
+        '`num_labels` has no effect where y has no factors, so that its labels '
+        'cannot be missing; leave it out, or give y factors, as in '
+        "`inference='y|x; z|x,y'` and `generative='z; y; x|z,y'`. Received: "
+        f'num_labels={data.num_labels}, {config.model.graph()}')
+  if data.label_seed is not None and data.num_labels is None:
+    raise ValueError(
+        '`label_seed` has no effect without `num_labels`; leave it out, or set '
+        f'`num_labels`. Received: label_seed={data.label_seed}')
 
 
 def _check_cache(config: Config):
