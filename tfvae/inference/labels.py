@@ -84,10 +84,11 @@ class ClassSum:
 
   def expand(self, z: tf.Tensor) -> tf.Tensor:
     """Returns draws of a latent for each class, `[*y.shape[:-1], size]`."""
-    if z.shape.rank == self.y.shape.rank:
-      return z
-    return tf.broadcast_to(z, tf.concat(
-        [tf.shape(self.y)[:-1], tf.shape(z)[-1:]], axis=0))
+    if z.shape.rank < self.y.shape.rank:
+      z = tf.broadcast_to(z, tf.concat(
+          [tf.shape(self.y)[:-1], tf.shape(z)[-1:]], axis=0))
+    # A sum with noise of unknown shape has lost the number of draws.
+    return tf.ensure_shape(z, [*self.y.shape[:-1], z.shape[-1]])
 
 
 def is_label(y: tf.Tensor) -> tf.Tensor:

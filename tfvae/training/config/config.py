@@ -94,7 +94,8 @@ class Config:
                          if group else kind(**own))
     object.__setattr__(self, 'model', _model_of_data(self.model, self.data))
     object.__setattr__(
-        self, 'evaluation', _evaluation_of_data(self.evaluation, self.data))
+        self, 'evaluation', _evaluation_of_data(
+            self.evaluation, self.data, self.model.graph().infers_label))
     self.model.make_objective().check_batch_size(self.training.batch_size)
     _check_cache(self)
     _check_strategy(self)
@@ -152,13 +153,20 @@ def _model_of_data(model: ModelConfig, source: DataConfig) -> ModelConfig:
       f'dataset={source.dataset}')
 
 
-def _evaluation_of_data(evaluation: EvaluationConfig,
-                        source: DataConfig) -> EvaluationConfig:
-  """Returns the evaluation with that of columns, by default, for a table."""
+def _evaluation_of_data(evaluation: EvaluationConfig, source: DataConfig,
+                        infers_label: bool) -> EvaluationConfig:
+  """Returns the evaluation with further measures by default.
+
+  They are that of columns for a table, and that of the classifier where the
+  model infers the label.
+  """
   default = FIELDS['evaluations'].default
-  if evaluation.evaluations != default or not names_table(source.dataset):
+  more = [name for name, applies in (
+      ('columns', names_table(source.dataset)),
+      ('classification', infers_label)) if applies]
+  if evaluation.evaluations != default or not more:
     return evaluation
-  return dataclasses.replace(evaluation, evaluations=(*default, 'columns'))
+  return dataclasses.replace(evaluation, evaluations=(*default, *more))
 
 
 def _check_strategy(config: Config):
