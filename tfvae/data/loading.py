@@ -86,7 +86,8 @@ def load(name: (str | os.PathLike[str] | np.ndarray | sparse.sparray
          resize: str = 'crop', channels: int | None = None,
          background: str = 'white', skip_corrupt: bool = False,
          schema: str | os.PathLike[str] | None = None,
-         missing: str = 'refuse', weight_key: str | None = None) -> ImageData:
+         missing: str = 'refuse', weight_key: str | None = None,
+         missing_labels: bool = False) -> ImageData:
   """Loads a data set of TFDS, a folder of images, numbers, or a table.
 
   `name` is one of:
@@ -156,6 +157,9 @@ def load(name: (str | os.PathLike[str] | np.ndarray | sparse.sparray
       to leave such rows out.
     weight_key: Name of the array or column of sample weights, which is not part
       of x; None for equal weights. Only for arrays and tables.
+    missing_labels: Whether labels of arrays and tables may be missing, as −1,
+      None, NaN, an empty string or a row of zeros. They are then −1, as they
+      are in TFDS in any case.
 
   Returns:
     The data, uint8 or float32, with int64 labels and factors, and float32
@@ -173,7 +177,7 @@ def load(name: (str | os.PathLike[str] | np.ndarray | sparse.sparray
   form = ImageFormat.of(image_size, resize, channels, background)
   opened = open_data_set(
       name, data_dir, image_key, label_key, form, skip_corrupt,
-      cache == 'none', schema, missing, cache_dir, weight_key)
+      cache == 'none', schema, missing, cache_dir, weight_key, missing_labels)
   sources = opened.sources(
       _splits(opened, train_split, validation_split, test_split))
   fractions = {part: fraction for part, fraction in (

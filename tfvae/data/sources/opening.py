@@ -52,7 +52,8 @@ def open_data_set(
     label_key: str | None = 'label', form: ImageFormat = _DEFAULT_FORM,
     skip_corrupt: bool = False, rereads: bool = False,
     schema: str | None = None, missing: str = 'refuse',
-    cache_dir: str | None = None, weight_key: str | None = None) -> Opened:
+    cache_dir: str | None = None, weight_key: str | None = None,
+    missing_labels: bool = False) -> Opened:
   """Opens a data set.
 
   Args:
@@ -72,6 +73,7 @@ def open_data_set(
     missing: Treatment of missing values of a table.
     cache_dir: Directory in which a `tf.data.Dataset` is stored.
     weight_key: Name of the array or column of sample weights, or None.
+    missing_labels: Whether labels of arrays and tables may be missing.
 
   Raises:
     ValueError: If there is no such data set, or it cannot be read.
@@ -100,16 +102,21 @@ def open_data_set(
     _check_unused({'weight_key': (weight_key, None)},
                   'has an effect for arrays and tables only', name)
   if is_frame:
-    return TableData.of(name, schema, label_key, missing, weight_key)
+    return TableData.of(
+        name, schema, label_key, missing, weight_key, missing_labels)
   if isinstance(name, np.ndarray) or sparse.issparse(name):
     return ArrayData('array', {'x': name}, image_key, label_key, weight_key)
   if isinstance(name, Mapping):
-    return ArrayData('arrays', name, image_key, label_key, weight_key)
+    return ArrayData(
+        'arrays', name, image_key, label_key, weight_key, missing_labels)
   if isinstance(name, tf.data.Dataset):
-    return (StreamData(name, image_key, label_key) if rereads
-            else stored_stream(name, image_key, label_key, cache_dir))
+    return (
+        StreamData(name, image_key, label_key, missing_labels) if rereads
+        else stored_stream(
+            name, image_key, label_key, cache_dir, missing_labels))
   if is_annotated(name):
-    return annotated_data('annotated matrix', name, image_key, label_key)
+    return annotated_data(
+        'annotated matrix', name, image_key, label_key, missing_labels)
   name = os.fspath(name)
   path = os.path.expanduser(name)
   if is_folder:
@@ -118,12 +125,15 @@ def open_data_set(
     _check_exists(path)
     stem = os.path.splitext(os.path.basename(path))[0]
     if path.lower().endswith(ANNOTATED):
-      return annotated_data(stem, open_annotated(path), image_key, label_key)
+      return annotated_data(
+          stem, open_annotated(path), image_key, label_key, missing_labels)
     return ArrayData(
-        stem, load_arrays(path), image_key, label_key, weight_key)
+        stem, load_arrays(path), image_key, label_key, weight_key,
+        missing_labels)
   if is_path_of_table:
     _check_exists(path)
-    return TableData.open(path, schema, label_key, missing, weight_key)
+    return TableData.open(
+        path, schema, label_key, missing, weight_key, missing_labels)
   if path.startswith(('.', os.path.sep)):
     _check_exists(path)
   return TfdsDataSet(name, data_dir, image_key, label_key, form)

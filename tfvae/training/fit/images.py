@@ -37,7 +37,8 @@ def read_data(config: Config) -> data.ImageData:
       image_size=source.image_size, resize=source.resize,
       channels=source.channels, background=source.background,
       skip_corrupt=source.skip_corrupt, schema=source.schema,
-      missing=source.missing, weight_key=source.weight_key)
+      missing=source.missing, weight_key=source.weight_key,
+      missing_labels=config.model.graph().infers_label)
 
 
 def _with_few_labels(config: Config, images: data.ImageData) -> data.ImageData:

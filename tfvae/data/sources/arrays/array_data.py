@@ -26,7 +26,7 @@ class ArrayData(DataSet):
 
   def __init__(self, name: str, arrays: Mapping[str, Any],
                image_key: str = 'image', label_key: str | None = 'label',
-               weight_key: str | None = None):
+               weight_key: str | None = None, missing_labels: bool = False):
     """Initializes the data set.
 
     Arrays with the suffixes '_train', '_validation' (or '_val') and '_test' are
@@ -42,6 +42,7 @@ class ArrayData(DataSet):
         for no labels. The default, 'label', also stands for 'y' and 'labels',
         and may be missing.
       weight_key: Name of the array of sample weights `[n]`, or None.
+      missing_labels: Whether labels may be missing; see `checked_labels`.
 
     Raises:
       ValueError: If an array is missing, has no numbers, or the arrays do not
@@ -61,7 +62,7 @@ class ArrayData(DataSet):
           for part, array in parts_of(arrays, key).items()}
     _check_shapes(name, xs)
     ys = {} if y_key is None else {
-        part: checked_labels(name, array, arrays[array])
+        part: checked_labels(name, array, arrays[array], missing_labels)
         for part, array in parts_of(arrays, y_key).items()}
     _check_lengths(name, xs, ys, 'label', 'label_key')
     _check_lengths(name, xs, ws, 'weight', 'weight_key')
@@ -73,7 +74,8 @@ class ArrayData(DataSet):
         for part, array in found.items()})
     self._key, self._arrays = key, list(xs.values())
     self._label, self._labels = numbered_classes(
-        y_key, [ys[part] for part in xs]) if ys else (None, None)
+        y_key, [ys[part] for part in xs], missing_labels) if ys else (
+            None, None)
     self.weights = np.concatenate([ws[part] for part in xs]) if ws else None
 
   def source(self, split: str, rows: np.ndarray) -> ArraySource:

@@ -22,7 +22,8 @@ _NAME = 'dataset'
 
 def stored_stream(dataset: tf.data.Dataset, image_key: str = 'image',
                   label_key: str | None = 'label',
-                  directory: str | None = None) -> ArrayData:
+                  directory: str | None = None,
+                  missing_labels: bool = False) -> ArrayData:
   """Reads the examples once, into a temporary file.
 
   Args:
@@ -31,6 +32,7 @@ def stored_stream(dataset: tf.data.Dataset, image_key: str = 'image',
     label_key: Name of the label, or None.
     directory: Directory of the file, which has no name and vanishes with the
       data set; by default that of the caches.
+    missing_labels: Whether labels may be missing; see `checked_labels`.
 
   Raises:
     ValueError: If it is not such a data set, or the file cannot be written.
@@ -55,29 +57,32 @@ def stored_stream(dataset: tf.data.Dataset, image_key: str = 'image',
         "them again in each pass, with `cache='none'`. Received: "
         f'cache_dir={directory!r}') from error
   return ArrayData(_NAME, {'x': x} | (
-      {'y': np.concatenate(labels)} if labels else {}))
+      {'y': np.concatenate(labels)} if labels else {}),
+                   missing_labels=missing_labels)
 
 
 class StreamData(DataSet):
   """Examples that are read again in each pass."""
 
   def __init__(self, dataset: tf.data.Dataset, image_key: str = 'image',
-               label_key: str | None = 'label'):
+               label_key: str | None = 'label', missing_labels: bool = False):
     """Reads the examples twice, to check that the passes agree.
 
     Args:
       dataset: Finite data set of examples; see `Examples`.
       image_key: Name of x in a dictionary.
       label_key: Name of the label, or None.
+      missing_labels: Whether labels may be missing; see `checked_labels`.
 
     Raises:
       ValueError: If it is not such a data set, or two passes differ.
     """
     self._examples = Examples(dataset, image_key, label_key)
-    count, y, digests, _ = _pass(self._examples)
+    count, y, digests, _ = _pass(
+        self._examples, missing_labels=missing_labels)
     _check_count(count)
     # The digests of arrays begin with their shapes.
-    _, _, again, content = _pass(self._examples, count, y)
+    _, _, again, content = _pass(self._examples, count, y, missing_labels)
     if digests != again:
       raise ValueError(
           'Two passes over the data set give different examples or another '
@@ -87,7 +92,7 @@ class StreamData(DataSet):
           f'{count:,} examples')
     super().__init__(_NAME, {'train': np.arange(count)}, content)
     self._label, self._labels = (None, None) if y is None else numbered_classes(
-        'y', [checked_labels(_NAME, 'y', y)])
+        'y', [checked_labels(_NAME, 'y', y, missing_labels)], missing_labels)
 
   def source(self, split: str, rows: np.ndarray) -> StreamSource:
     """Returns some of the rows as a source."""
@@ -96,7 +101,8 @@ class StreamData(DataSet):
         None if self._labels is None else self._labels[rows])
 
 
-def _pass(examples: Examples, count: int = 0, y: np.ndarray | None = None
+def _pass(examples: Examples, count: int = 0, y: np.ndarray | None = None,
+          missing_labels: bool = False
           ) -> tuple[int, np.ndarray | None, list[str], dict[str, str]]:
   """Reads the examples.
 
@@ -104,6 +110,7 @@ def _pass(examples: Examples, count: int = 0, y: np.ndarray | None = None
     examples: Examples.
     count: Number of examples, if it is known.
     y: Labels, if they are known.
+    missing_labels: Whether labels may be missing.
 
   Returns:
     The number of examples, their labels, digests of what was read, and the
@@ -123,7 +130,7 @@ def _pass(examples: Examples, count: int = 0, y: np.ndarray | None = None
     found = np.concatenate(labels)
     digests.append(hashlib.blake2b(found.tobytes()).hexdigest())
     if y is not None:
-      checked = checked_labels(_NAME, 'y', y)
+      checked = checked_labels(_NAME, 'y', y, missing_labels)
       header = array_header(checked.dtype, checked.shape)
       content['y of train'] = _hash(header + checked.tobytes()).hexdigest()
   return count, found, digests, content

@@ -29,7 +29,7 @@ class Scan:
 
   def __init__(self, name: str, part: str, groups: Sequence[Rows],
                used: Sequence[str], label_key: str | None, missing: str,
-               weight_key: str | None = None):
+               weight_key: str | None = None, missing_labels: bool = False):
     """Reads the rows.
 
     Args:
@@ -40,6 +40,7 @@ class Scan:
       label_key: Column of the labels, or None.
       missing: 'refuse' or 'drop', for incomplete rows.
       weight_key: Column of the sample weights, or None.
+      missing_labels: Whether labels may be missing, in complete rows too.
 
     Raises:
       ValueError: If values are missing and that is refused, or nothing is left,
@@ -53,12 +54,16 @@ class Scan:
       complete = 0
       for frame in group.chunks(used):
         holes = frame.isna().to_numpy()
+        if missing_labels and label_key is not None:
+          holes[:, list(used).index(label_key)] = False
         keep = ~holes.any(axis=1)
         counts += holes.sum(axis=0)
         rows, complete = rows + len(frame), complete + int(keep.sum())
         if label_key is not None and keep.any():
           labels = checked_labels(
-              name, label_key, label_values(frame[label_key][keep]))
+              name, label_key,
+              label_values(frame[label_key][keep], missing_labels),
+              missing_labels)
           values, places = np.unique(labels, return_inverse=True)
           self.labels.append(
               (values, places.astype(np.min_scalar_type(len(values)))))
