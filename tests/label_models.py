@@ -110,8 +110,8 @@ class Reference:
     """Returns log-densities at the nodes of z, `[classes, nodes, n]`.
 
     Returns:
-      log p(x, y, z), log q(z|x, y), log q(y|x, z) and log p(x|z, y) of each
-      class, where the nodes are those of q(z|x, y).
+      The values of log p(x, y, z), log q(z|x, y), log q(y|x, z) and
+      log p(x|z, y) of each class, where the nodes are those of q(z|x, y).
     """
     values = {'x': np.float64(x)[np.newaxis, np.newaxis],
               'y': np.eye(CLASSES)[:, np.newaxis, np.newaxis]}

@@ -1,4 +1,4 @@
-"""A model that infers its label: training, files, signatures and conversions."""
+"""A model that infers its label: training, files, exports."""
 
 import os
 

@@ -59,7 +59,8 @@ class Inference:
       `GraphicalModel.allows_exact_kl`. Where the graph infers the label, that
       of 'y' is among them: −log p(y|Pa_p(y)) of a given y, and
       log q(c|Pa_q(y)) − log p(c|Pa_p(y)) of each class c otherwise.
-    log_label: log p(y|Pa_p(y)) in nats, where the graph infers the label.
+    log_label: Values of log p(y|Pa_p(y)), in nats, where the graph infers the
+      label.
     classes: Classes of y, if the inference is for all of them; the sample shape
       then begins with their number.
   """

@@ -23,7 +23,7 @@ class ClassSum:
   Attributes:
     y: One-hot rows of all classes c, `[classes, *sample_shape, b, classes]`.
     weights: Weights w_c, `[classes, *sample_shape, b]`, which add up to 1.
-    log_weights: log w_c where y is missing, and 0 where it is given.
+    log_weights: Values of log w_c where y is missing, 0 where it is given.
     is_allowed: Whether y may be c: always where it is missing.
     is_given: Whether y is given, `[b]`.
     log_loss: −log q(y|Pa_q(y)) where y is given, and 0 where it is missing,
