@@ -2,10 +2,10 @@
 
   python -m benchmarks.imputation --tables=DIR --data_dir=DATA_DIR
 
-DIR has four public tables as files: `diamonds.csv`, `titanic.csv`, which has
-only categories, and `mpg.csv`, as `data('diamonds')`, … of the package
-pydataset; and `penguins.csv`, which is also in `configs`. DATA_DIR has MNIST as TensorFlow
-Datasets prepares it.
+DIR has four public tables as files: `diamonds.csv`, `mpg.csv` and
+`titanic.csv`, which has categories alone, as `data('diamonds')`, … of the
+package pydataset; and `penguins.csv`, which is also in `configs`. DATA_DIR has
+MNIST as TensorFlow Datasets prepares it.
 
 Rows with missing values are left out. A random part of a table, at most 10,000
 rows, is the training data, of which `--holes` of the values are then removed

@@ -30,6 +30,9 @@ GRAPHS = {f'graph_{name}.png': strings for name, strings in PRESETS.items()} | {
     'graph_readme.png': {
         'latents': 'z1:16,z2:8', 'inference': 'z1|x; z2|z1',
         'generative': 'z2; z1|z2; x|z1'},
+    'graph_missing_label.png': {
+        'latents': 'z:50', 'inference': 'y|x; z|x,y',
+        'generative': 'z; y; x|z,y'},
     'graph_skip.png': {
         'latents': 'z1:32,z2:16,z3:8', 'inference': 'z3|x; z2|z3,x; z1|z2,x',
         'generative': 'z3; z2|z3; z1|z2; x|z1,z3'}}

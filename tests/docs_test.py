@@ -16,6 +16,7 @@ from tests import language
 from tfvae import models
 from tfvae import serving
 from tfvae.evaluation import MEASURES
+from tfvae.graph import GraphicalModel
 from tfvae.report.sections.explanations import explanations
 from tfvae.training import config_from_flags
 from tfvae.training import define_flags
@@ -275,8 +276,10 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
                        _read('docs/serving.md'), re.MULTILINE)
     named = re.findall(
         r'^\|? ?`(\w+)`(?:, `(\w+)`)? \|', table[0], re.MULTILINE)
+    graph = GraphicalModel.parse('z:2', 'y|x; z|x', 'y; z; x|z,y')
     signatures = serving.signatures(
-        models.image_vae('z:2', (4, 4, 1), hidden_units=(3,), missing=True),
+        models.image_vae(graph, (4, 4, 1), hidden_units=(3,), num_classes=2,
+                         missing=True),
         image_input=serving.ImageInput(), imputation_draws=2)
     self.assertEqual({name for row in named for name in row if name},
                      set(signatures))

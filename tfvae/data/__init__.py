@@ -29,6 +29,7 @@ from tfvae.data.sources.tables.files import read_tables
 from tfvae.data.sources.tables.files import table_extension
 from tfvae.data.sources.tables.table_data import table_schema
 from tfvae.data.sources.tfds.digits import Digits
+from tfvae.data.splits.kept_labels import kept_labels
 from tfvae.data.splits.split import Split
 from tfvae.data.storage.stored_images import chunks
 from tfvae.data.storage.stored_images import Images

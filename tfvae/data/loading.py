@@ -88,7 +88,8 @@ def load(name: (str | os.PathLike[str] | np.ndarray | sparse.sparray
          background: str = 'white', skip_corrupt: bool = False,
          schema: str | os.PathLike[str] | None = None,
          missing: str = 'refuse', weight_key: str | None = None,
-         mask_key: str | None = None) -> ImageData:
+         mask_key: str | None = None,
+         missing_labels: bool = False) -> ImageData:
   """Loads a data set of TFDS, a folder of images, numbers, or a table.
 
   `name` is one of:
@@ -163,6 +164,9 @@ def load(name: (str | os.PathLike[str] | np.ndarray | sparse.sparray
       observed, with 'allow': of the shape of x, or `[n, height, width]` of
       images. Only for arrays. Masked uint8 and boolean x become float32 in
       [0, 1], pixels divided by 255.
+    missing_labels: Whether labels of arrays and tables may be missing, as −1,
+      None, NaN, an empty string or a row of zeros. They are then −1, as they
+      are in TFDS in any case.
 
   Returns:
     The data, uint8 or float32, with int64 labels and factors, and float32
@@ -185,7 +189,8 @@ def load(name: (str | os.PathLike[str] | np.ndarray | sparse.sparray
   form = ImageFormat.of(image_size, resize, channels, background)
   opened = open_data_set(
       name, data_dir, image_key, label_key, form, skip_corrupt,
-      cache == 'none', schema, missing, cache_dir, weight_key, mask_key)
+      cache == 'none', schema, missing, cache_dir, weight_key, mask_key,
+      missing_labels)
   sources = opened.sources(
       _splits(opened, train_split, validation_split, test_split))
   fractions = {part: fraction for part, fraction in (

@@ -144,7 +144,8 @@ def elbo(
 
   with KL_j that of `Inference.kl`: in closed form where there is one, else the
   log-ratio log q_j − log p_j at the draws. Kingma and Welling, Auto-Encoding
-  Variational Bayes, 2014.
+  Variational Bayes, 2014. Where the graph infers the label, the bound is that
+  on log p(x, y) of an example with y, and on log p(x) of one without.
 
   Args:
     model: Trained model.
@@ -191,7 +192,9 @@ def importance_weighted_nll(
   with z_k ~ q(z|x). At K = 1 the bound is −ELBO(x), and it falls with K toward
   −log p(x); Burda, Grosse and Salakhutdinov, Importance Weighted Autoencoders,
   2016. The sum is a log-sum-exp in float64, in one compiled call for each batch
-  whose memory does not grow with K.
+  whose memory does not grow with K. Where the graph infers the label, the bound
+  is that on −log p(x, y) of an example with y; without y it is on −log p(x),
+  and w_k = Σ_c p(x, c, z_kc) / q(z_kc|x, c) with a draw for each class c.
 
   Args:
     model: Trained model.
@@ -222,19 +225,18 @@ def importance_weighted_nll(
 
 def _elbo_parts(model, chunk_size, inputs, target, draw) -> ElboParts:
   """Returns the parts of the ELBO at the draws, `[n, b]` each."""
-  inference = model.infer(inputs, draw)
-  log_likelihood = draws.log_likelihood(
-      model, inference.latents, target, inputs, chunk_size)
+  inference = model.infer_classes(inputs, draw)
+  parts = inference.elbo_parts(draws.log_likelihood(
+      model, inference.latents, target, inputs, chunk_size))
   return tf.nest.map_structure(
-      lambda nats: tf.broadcast_to(nats, tf.shape(log_likelihood)),
-      inference.elbo_parts(log_likelihood))
+      lambda nats: tf.broadcast_to(nats, tf.shape(parts.reconstruction)), parts)
 
 
 def _log_weights(model, chunk_size, inputs, target, draw) -> tf.Tensor:
   """Returns log w = log p(x|z) + log p(z) − log q(z|x), at the draws."""
-  inference = model.infer(inputs, draw)
-  return inference.log_ratio() + draws.log_likelihood(
-      model, inference.latents, target, inputs, chunk_size)
+  inference = model.infer_classes(inputs, draw)
+  return inference.log_weights(draws.log_likelihood(
+      model, inference.latents, target, inputs, chunk_size))
 
 
 def _check(num_samples: int, chunk_size: int):

@@ -181,6 +181,7 @@ def _log_likelihoods(model, chunk_size, inputs, target,
                      draw) -> list[tf.Tensor]:
   """Returns log p(x_c|z) of each column at one draw, `[1, b]` each."""
   del chunk_size
+  inputs = model.completed(inputs)
   inference = model.infer(inputs, draw)
   likelihood = model.decode(
       {name: z[0] for name, z in inference.latents.items()}, inputs)

@@ -28,7 +28,7 @@ def in_order(side, factors, names, priority):
     side: Graph of the factors, 'inference' or 'generative'.
     factors: Factors, in any order.
     names: Names of the latents, in the order of the parents.
-    priority: Names of the latents, in the order that breaks ties.
+    priority: Names of all variables, in the order that breaks ties.
 
   Raises:
     ValueError: If the factors form a cycle.
@@ -47,7 +47,7 @@ def in_order(side, factors, names, priority):
         f'Received: {side}={text_of(factors)!r}') from None
   order, ready = [], []
   while sorter.is_active():
-    ready = sorted([*ready, *sorter.get_ready()], key=(*priority, 'x').index)
+    ready = sorted([*ready, *sorter.get_ready()], key=priority.index)
     order.append(ready.pop(0))
     sorter.done(order[-1])
   rank = (*names, *OBSERVED).index
@@ -62,8 +62,8 @@ def check_factors(side, factors, names):
     unknown = {variable, *factor.parents}.difference(names, OBSERVED)
     if unknown:
       problem = _describe_unknown(min(unknown), names)
-    elif variable == 'y' or (variable == 'x' and side == 'inference'):
-      problem = f"is for '{variable}', which is observed: remove it."
+    elif variable == 'x' and side == 'inference':
+      problem = "is for 'x', which is observed: remove it."
     elif side == 'generative' and variable != 'x' and 'x' in factor.parents:
       problem = "depends on 'x', which is generated last: remove that parent."
     elif variable in seen:
@@ -98,13 +98,30 @@ def check_coverage(graph):
     raise ValueError(
         f"The generative factors '{graph.generative_text}' have no factor for "
         f"the datum: add 'x|{graph.latent_names[0]}'. Received: {graph}")
+  _check_label(graph)
+
+
+def _check_label(graph):
+  """Raises a ValueError if the label has a factor in one graph only."""
+  found = {side: factor for side in DENSITIES
+           for factor in getattr(graph, side) if factor.variable == 'y'}
+  if len(found) != 1:
+    return
+  (side, factor), = found.items()
+  other, example = (('generative', 'y') if side == 'inference'
+                    else ('inference', 'y|x'))
+  raise ValueError(
+      f"The label y has the {side} factor '{factor}' and no {other} factor: "
+      f"add '{example}' to `{other}` so that y may be missing, or remove "
+      f"'{factor}' so that y is always given. Received: {graph}")
 
 
 def check_paths(graph):
   """Raises a ValueError unless paths connect x and each latent.
 
   The paths lead from x to the latent in the inference graph, and from the
-  latent to x in the generative graph.
+  latent to x in the generative graph. There a label may also have parents
+  instead: it then depends on x through them.
   """
   for factor in graph.inference:
     if 'x' not in ancestors(graph.inference, factor.variable):
@@ -115,9 +132,11 @@ def check_paths(graph):
           f'Received: inference={graph.inference_text!r}')
   *factors, datum = graph.generative
   for factor in factors:
-    if factor.variable not in ancestors(graph.generative, 'x'):
+    if factor.variable not in ancestors(graph.generative, 'x') and not (
+        factor.variable == 'y' and factor.parents):
+      kind = 'label' if factor.variable == 'y' else 'latent'
       raise ValueError(
           f"No path leads from the generative factor '{factor}' to '{datum}', "
           'so the datum contains no information on it: write '
           f"'{Factor('x', (factor.variable, *datum.parents))}', or remove the "
-          f'latent. Received: generative={graph.generative_text!r}')
+          f'{kind}. Received: generative={graph.generative_text!r}')

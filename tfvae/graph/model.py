@@ -7,9 +7,14 @@ parents:
   p: z2; z1|z2; x|z1        p(x,z; θ) = p(z2) p(z1|z2) p(x|z1)
 
 `x` is the datum. `y`, its label as a one-hot vector, may be a parent of any
-variable and has no factor. Every other variable is a latent, declared with its
-size as in `z1:50,z2:25`. The command line, Python and saved models use the same
-notation.
+variable. Without a factor it is always given. With a factor in q and in p it
+may be missing, and is then inferred like a latent:
+
+  q: y|x; z|x,y             q(y,z|x; φ) = q(y|x) q(z|x,y)
+  p: z; y; x|z,y            p(x,y,z; θ) = p(z) p(y) p(x|z,y)
+
+Every other variable is a latent, declared with its size as in `z1:50,z2:25`.
+The command line, Python and saved models use the same notation.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,6 +46,9 @@ class GraphicalModel:
   a posterior. In the generative graph a directed path must lead from each
   latent to `x`, because the datum contains no information on other latents.
 
+  The label y has a factor in both graphs or in none. With factors, q and p
+  above are densities of y as well: q(y | Pa_q(y); φ) and p(y | Pa_p(y); θ).
+
   Two models are equal if their graphs are: factors are kept in topological
   order, and parents in the order of the latents, then `x`, then `y`, regardless
   of how they were written. `latents` keep the order in which they were
@@ -52,8 +60,9 @@ class GraphicalModel:
   Args:
     latents: Latents as text, `'z1:50,z2:25'`, as `(name, size)` pairs or as a
       mapping; a size is a number of dimensions.
-    inference: Factors of q, one for each latent.
-    generative: Factors of p, one for each latent and one for `x`.
+    inference: Factors of q, one for each latent, and perhaps one for `y`.
+    generative: Factors of p, one for each latent and one for `x`, and one for
+      `y` if `inference` has one.
 
   Raises:
     ValueError: If the graph has a mistake; the message shows the factor at
@@ -70,7 +79,8 @@ class GraphicalModel:
     for side in DENSITIES:
       check_factors(side, getattr(self, side), names)
     check_coverage(self)
-    generative = in_order('generative', self.generative, names, names)
+    generative = in_order(
+        'generative', self.generative, names, (*names, 'y', 'x'))
     object.__setattr__(self, 'generative', generative)
     # Where q leaves the order open, the order of p is used, so that the parents
     # of a prior tend to be sampled before the prior is needed.
@@ -142,18 +152,24 @@ class GraphicalModel:
 
   @property
   def inference_order(self) -> tuple[str, ...]:
-    """The latents, each after its parents in q."""
+    """The latents, and `y` if it is inferred, each after its parents in q."""
     return tuple(factor.variable for factor in self.inference)
 
   @property
   def generative_order(self) -> tuple[str, ...]:
-    """The latents, each after its parents in p, and `x` last."""
+    """The variables of p, each after its parents, and `x` last."""
     return tuple(factor.variable for factor in self.generative)
 
   @property
   def is_conditional(self) -> bool:
-    """Whether the label `y` is a parent anywhere."""
-    return any('y' in f.parents for f in self.inference + self.generative)
+    """Whether the label `y` is in the graph."""
+    return any('y' in (f.variable, *f.parents)
+               for f in self.inference + self.generative)
+
+  @property
+  def infers_label(self) -> bool:
+    """Whether the label `y` has factors, so that it may be missing."""
+    return any(f.variable == 'y' for f in self.inference)
 
   def latent_size(self, name: str) -> int:
     """Returns the number of dimensions of a latent."""

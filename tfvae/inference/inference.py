@@ -56,19 +56,49 @@ class Inference:
     priors: p(z_j|Pa_p(z_j)) given the drawn parents, by name.
     kl: KL(q_j ‖ p_j), or its estimate at the draw, in nats, by name:
       `[*sample_shape, b]`, or `[b]` where it is the same at each draw. See
-      `GraphicalModel.allows_exact_kl`.
+      `GraphicalModel.allows_exact_kl`. Where the graph infers the label, that
+      of 'y' is among them: −log p(y|Pa_p(y)) of a given y, and
+      log q(c|Pa_q(y)) − log p(c|Pa_p(y)) of each class c otherwise.
+    log_label: Values of log p(y|Pa_p(y)), in nats, where the graph infers the
+      label.
+    classes: Classes of y, if the inference is for all of them; the sample shape
+      then begins with their number.
   """
 
   latents: Mapping[str, tf.Tensor]
   posteriors: Mapping[str, tfd.Distribution]
   priors: Mapping[str, tfd.Distribution]
   kl: Mapping[str, tf.Tensor]
+  log_label: tf.Tensor | None = None
+  classes: Any = None
 
   def log_ratio(self) -> tf.Tensor:
-    """Returns log p(z) − log q(z|x) at the draw, `[*sample_shape, b]`."""
-    return tf.add_n([
-        self.priors[name].log_prob(z) - self.posteriors[name].log_prob(z)
-        for name, z in self.latents.items()])
+    """Returns log p(z) − log q(z|x) at the draw, `[*sample_shape, b]`.
+
+    Where the graph infers the label, it is log p(y, z) − log q(z|x, y).
+    """
+    ratio = tf.add_n([
+        prior.log_prob(self.latents[name])
+        - self.posteriors[name].log_prob(self.latents[name])
+        for name, prior in self.priors.items()])
+    return ratio if self.log_label is None else ratio + self.log_label
+
+  def log_weights(self, log_likelihood: tf.Tensor) -> tf.Tensor:
+    """Returns log w = log p(x, z) − log q(z|x) at the draw, in nats.
+
+    Where y is missing, w = Σ_c p(x, c, z_c) / q(z_c|x, c), whose mean is p(x)
+    as well; where it is given, w is the summand of y, whose mean is p(x, y).
+
+    Args:
+      log_likelihood: Values of log p(x|z) at the draw.
+    """
+    log_weights = self.log_ratio() + log_likelihood
+    return log_weights if self.classes is None else (
+        self.classes.log_sum(log_weights))
+
+  def over_classes(self, nats: tf.Tensor) -> tf.Tensor:
+    """Returns Σ_c w_c nats_c over the classes of y, or nats without them."""
+    return nats if self.classes is None else self.classes.mean(nats)
 
   def elbo_parts(self, log_likelihood: tf.Tensor) -> ElboParts:
     """Returns the parts of the ELBO at the draw.
@@ -77,7 +107,9 @@ class Inference:
       log_likelihood: Values of log p(x|z) at the draw, `[*sample_shape, b]`,
         as `LatentVariableModel.log_likelihood` returns them.
     """
-    return ElboParts(log_likelihood, dict(self.kl))
+    return ElboParts(
+        self.over_classes(log_likelihood),
+        {name: self.over_classes(kl) for name, kl in self.kl.items()})
 
 
 def _mean_over_draws(nats: tf.Tensor) -> tf.Tensor:

@@ -10,16 +10,18 @@ from tfvae import losses
 from tfvae.graph import Factor
 from tfvae.graph import GraphicalModel
 from tfvae.inference import batches
+from tfvae.inference import labels
 from tfvae.inference.inference import Draw
 from tfvae.inference.inference import Inference
 from tfvae.inference.joint import joint_distribution
+from tfvae.inference.label_inference import LabelInference
 from tfvae.regularizers import kl_per_dimension
 from tfvae.regularizers import KLDivergenceRegularizer
 
 tfd = tfp.distributions
 
 
-class LatentVariableModel:
+class LatentVariableModel(LabelInference):
   """A model p(x, z; θ) with an amortized posterior q(z|x; φ).
 
     q(z|x; φ) = Π_j q(z_j|Pa_q(z_j); φ)
@@ -29,6 +31,14 @@ class LatentVariableModel:
   in nats, with the log-ratio log q(z_j|Pa_q) − log p(z_j|Pa_p) at the draw in
   place of the KL where `GraphicalModel.allows_exact_kl` is false. Kingma and
   Welling, Auto-Encoding Variational Bayes, 2014.
+
+  Where the graph infers the label, y is one more variable of q and p. With ELBO
+  as above for a given y, plus log p(y|Pa_p(y)), that of a missing y is
+
+    ELBO(x) = Σ_c q(c|Pa_q(y)) [ELBO(x, c) − log q(c|Pa_q(y))],
+
+  summed exactly over the classes c; Kingma et al., Semi-supervised Learning
+  with Deep Generative Models, 2014.
 
   In all methods `inputs` is a batch of x, or a dictionary of 'x' and, for a
   conditional model, the one-hot label 'y'; latents are dictionaries of tensors
@@ -92,6 +102,8 @@ class LatentVariableModel:
             training: bool = False) -> Inference:
     """Draws the latents from q(z|x), each after its parents in q.
 
+    A missing label is that of `completed`; `infer_classes` sums over it.
+
     Args:
       inputs: Batch of x, or a dictionary of 'x' and 'y'.
       draw: Function from a posterior to a draw, such as `layers.SeededSample`.
@@ -100,13 +112,27 @@ class LatentVariableModel:
     Returns:
       Draws, posteriors, priors and KL divergences by name.
     """
-    latents, posteriors = self.draw_posterior(inputs, draw, training)
+    inputs = self.completed(inputs)
+    latents, posteriors = self._draw_latents(inputs, draw, training)
     values = self.observed_values(inputs, self._prior_factors) | latents
+    return self._inference(values, posteriors)
+
+  def _inference(self, values: Mapping[str, Any],
+                 posteriors: Mapping[str, tfd.Distribution],
+                 classes: labels.ClassSum | None = None) -> Inference:
+    """Returns an inference at the values of latents and y."""
+    latents = {name: values[name] for name in posteriors}
     priors = {name: self.prior_factor(name, values) for name in latents}
-    return Inference(latents, posteriors, priors, {
-        name: self.kl_regularizers[name].kl(
-            posteriors[name], latents[name], priors[name])
-        for name in latents})
+    kl = {name: self.kl_regularizers[name].kl(
+        posteriors[name], latents[name], priors[name]) for name in latents}
+    if not self.graph.infers_label:
+      return Inference(latents, posteriors, priors, kl)
+    log_label = self.prior_factor('y', values).log_prob(values['y'])
+    kl['y'] = -log_label if classes is None else (
+        classes.log_weights - log_label)
+    return Inference(
+        latents if classes is None else latents | {'y': classes.y},
+        posteriors, priors, kl, log_label, classes)
 
   def draw_posterior(
       self, inputs: Any, draw: Draw, training: bool = False,
@@ -121,24 +147,37 @@ class LatentVariableModel:
     Returns:
       Draws by name, and the posteriors they are from.
     """
+    return self._draw_latents(self.completed(inputs), draw, training)
+
+  def _draw_latents(self, inputs, draw, training):
+    """Returns draws and posteriors of the latents, given any y."""
     values = self.inference_values(inputs, training)
     posteriors, latents = {}, {}
-    for name in self.graph.inference_order:
+    for factor in self._latent_factors(self.graph.inference):
+      name = factor.variable
       q = self.posterior_factor(name, values, training)
       posteriors[name] = q
       values[name] = latents[name] = draw(q)
     return latents, posteriors
 
   def posterior(self, inputs: Any) -> tfd.Distribution:
-    """Returns q(z|x) as one distribution with a part for each latent."""
+    """Returns q(z|x) as one distribution with a part for each latent.
+
+    A missing label is that of `completed`.
+    """
     return joint_distribution(
-        self.graph.inference, self.inference_values(inputs),
-        self.posterior_factor)
+        self._latent_factors(self.graph.inference),
+        self.inference_values(self.completed(inputs)), self.posterior_factor)
 
   def prior_distribution(self, inputs: Any = None) -> tfd.Distribution:
-    """Returns p(z) as one distribution with a part for each latent."""
+    """Returns p(z) as one distribution with a part for each latent.
+
+    Where the graph infers the label and it is not given, y is one more part.
+    """
     values = self.observed_values(inputs, self._prior_factors)
-    by_label = any('y' in factor.parents for factor in self._prior_factors)
+    factors = (self._latent_factors(self._prior_factors) if 'y' in values
+               else self._prior_factors)
+    by_label = 'y' in values and any('y' in f.parents for f in factors)
 
     def density(name, known):
       prior = self.prior_factor(name, known)
@@ -147,10 +186,13 @@ class LatentVariableModel:
         prior = tfd.BatchBroadcast(prior, tf.shape(known['y'])[:1])
       return prior
 
-    return joint_distribution(self._prior_factors, values, density)
+    return joint_distribution(factors, values, density)
 
   def draw_prior(self, draw: Draw, inputs: Any = None) -> dict[str, tf.Tensor]:
     """Draws the latents from p(z), each after its parents in p.
+
+    Where the graph infers the label, y is among them: as given, and a draw from
+    p(y|Pa_p(y)) where it is missing.
 
     Args:
       draw: Function from a prior to a draw: the prior's batch shape is `[]`
@@ -164,12 +206,16 @@ class LatentVariableModel:
     latents = {}
     for factor in self._prior_factors:
       name = factor.variable
-      values[name] = latents[name] = draw(self.prior_factor(name, values))
+      drawn = draw(self.prior_factor(name, values))
+      if name == 'y' and 'y' in values:
+        drawn = tf.where(
+            labels.is_label(values['y'])[:, tf.newaxis], values['y'], drawn)
+      values[name] = latents[name] = drawn
     return latents
 
   def sample_prior(self, n: int, seed: tf.Tensor,
                    inputs: Any = None) -> dict[str, tf.Tensor]:
-    """Returns n draws of p(z) by name, `[n, size]`.
+    """Returns n draws of p(z) by name, `[n, size]`; see `draw_prior`.
 
     Args:
       n: Number of draws.
@@ -185,7 +231,7 @@ class LatentVariableModel:
     if rows not in (None, tf.get_static_value(n) or rows):
       raise ValueError('y must have a row for each sample. Received: '
                        f"n={n}, inputs['y'].shape={values['y'].shape}")
-    seeds = iter(tfp.random.split_seed(seed, n=len(self.graph.latents)))
+    seeds = iter(tfp.random.split_seed(seed, n=len(self._prior_factors)))
     # The prior of a latent with parents has a batch, that of their draws.
     return self.draw_prior(
         lambda p: p.sample([] if p.batch_shape.rank else [n], seed=next(seeds)),
@@ -201,7 +247,8 @@ class LatentVariableModel:
       mean: Whether to return E[x|z] in place of a draw of x; pictures of it
         are clearer.
       inputs: For a conditional model, a dictionary of the one-hot labels 'y',
-        `[n, classes]`.
+        `[n, classes]`. Where the graph infers the label, it is drawn from p(y)
+        unless it is given.
 
     Returns:
       A tensor `[n, *event_shape]`.
@@ -226,7 +273,7 @@ class LatentVariableModel:
     """
     values = self.observed_values(inputs, self._prior_factors) | dict(latents)
     return tf.add_n([self.prior_factor(name, values).log_prob(z)
-                     for name, z in latents.items()])
+                     for name, z in latents.items() if name != 'y'])
 
   def log_posterior(self, latents: Mapping[str, tf.Tensor],
                     inputs: Any) -> tf.Tensor:
@@ -238,7 +285,7 @@ class LatentVariableModel:
     """
     values = self.inference_values(inputs) | dict(latents)
     return tf.add_n([self.posterior_factor(name, values).log_prob(z)
-                     for name, z in latents.items()])
+                     for name, z in latents.items() if name != 'y'])
 
   def log_likelihood(self, latents: Mapping[str, tf.Tensor], target: tf.Tensor,
                      inputs: Any = None, training: bool = False) -> tf.Tensor:
@@ -264,14 +311,15 @@ class LatentVariableModel:
     """Returns Σ_j penalty(KL_j) of the regularizers, `[*sample_shape, b]`.
 
     It is the KL as the model trains on it: weighted, with free bits or a
-    capacity, in nats.
+    capacity, in nats. That of an inferred label is weighted only.
 
     Args:
-      inference: Result of `infer`.
+      inference: Result of `infer` or `infer_classes`.
     """
     return tf.add_n([
         self.kl_regularizers[name].penalty(
-            kl, inference.posteriors[name], inference.priors[name])
+            inference.over_classes(kl), inference.posteriors.get(name),
+            inference.priors.get(name))
         for name, kl in inference.kl.items()])
 
   def kl_per_dimension(self, inference: Inference) -> dict[str, tf.Tensor]:
@@ -304,7 +352,10 @@ class LatentVariableModel:
       ValueError: If y is missing, or a shape is not that of the model.
     """
     values = batches.observed(inputs)
-    if 'y' not in values and any('y' in f.parents for f in factors):
+    if 'y' in values and self.graph.infers_label:
+      values['y'] = labels.without_nan(values['y'])
+    if 'y' not in values and not self.graph.infers_label and any(
+        'y' in f.parents for f in factors):
       raise ValueError(
           f"The model {self.graph} is conditional; its inputs are {{'x': …, "
           f"'y': one-hot labels}}. Received: inputs of {sorted(values)}")
@@ -315,12 +366,20 @@ class LatentVariableModel:
                        training: bool = False) -> dict[str, Any]:
     """Returns x and y by name as `posterior_factor` takes them.
 
+    Where the graph infers the label, missing rows of y are zeros.
+
     Args:
       inputs: Inputs of `infer`.
       training: Whether networks run in training mode.
     """
     del training
-    return self.observed_values(inputs, self.graph.inference)
+    values = self.observed_values(inputs, self.graph.inference)
+    if self.graph.infers_label and 'y' not in values:
+      values['y'] = tf.zeros([tf.shape(values['x'])[0], self.num_classes])
+    return values
+
+  def _latent_factors(self, factors: Sequence[Factor]) -> list[Factor]:
+    return [factor for factor in factors if factor.variable != 'y']
 
   @property
   def _prior_factors(self) -> tuple[Factor, ...]:

@@ -1,6 +1,7 @@
 """The posterior predictive p(x_mis|x_obs), by importance sampling from q."""
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -145,6 +146,9 @@ def posterior_predictive(model: LatentVariableModel, inputs: Any,
                          draw: Draw) -> PosteriorPredictive:
   """Returns p(x|x_obs) as a mixture over draws of z.
 
+  Where the graph infers the label, and it is missing, the mixture has draws for
+  each class c, with the weights of p(c, z|x_obs).
+
   Args:
     model: Model whose x may have missing values.
     inputs: Batch of x, NaN where a value is missing, or a dictionary; see
@@ -152,21 +156,25 @@ def posterior_predictive(model: LatentVariableModel, inputs: Any,
     draw: Function from a posterior to K draws, such as
       `layers.SeededSample(seed, num_samples=K)`.
   """
-  inference = model.infer(inputs, draw)
-  observed = batches.observed(inputs)
-  first = next(iter(inference.latents.values()))
-  k = first.shape[0]
-  # [K, b, size] to [b K, size]
-  latents = {name: tf.reshape(tf.transpose(z, [1, 0, 2]), [-1, z.shape[-1]])
-             for name, z in inference.latents.items()}
+  inference = model.infer_classes(inputs, draw)
+  log_ratio = inference.log_ratio()
+  if inference.classes is not None:
+    log_ratio = tf.where(
+        inference.classes.is_allowed, log_ratio, -float('inf'))
+  # [K, b, size], or [classes, K, b, size], to [b K, size]
+  k = math.prod(log_ratio.shape[:-1])
+  latents = {
+      name: tf.reshape(tf.transpose(
+          tf.reshape(z, [k, -1, z.shape[-1]]), [1, 0, 2]), [-1, z.shape[-1]])
+      for name, z in inference.latents.items()}
   repeated = {name: tf.repeat(value, k, axis=0)
-              for name, value in observed.items()}
-  likelihood = model.decode(
-      latents, repeated if 'y' in repeated else repeated['x'])
+              for name, value in batches.observed(inputs).items()}
+  x = repeated['x']
+  likelihood = model.decode(latents, repeated if 'y' in repeated else x)
   likelihood = getattr(likelihood, 'tensor_distribution', likelihood)
-  log_likelihood = tf.reshape(
-      losses.log_likelihood(repeated['x'], likelihood), [-1, k])
-  log_weights = log_likelihood + tf.transpose(inference.log_ratio())
+  log_weights = tf.reshape(
+      losses.log_likelihood(x, likelihood), [-1, k]) + tf.transpose(
+          tf.reshape(log_ratio, [k, -1]))
   return PosteriorPredictive(
-      tf.cast(observed['x'], tf.float32), tf.nn.softmax(log_weights, axis=1),
-      likelihood)
+      tf.cast(batches.observed(inputs)['x'], tf.float32),
+      tf.nn.softmax(log_weights, axis=1), likelihood)

@@ -35,8 +35,9 @@ class CheckedModel(tf_keras.Model):
     trace_version: Number that changes when functions traced before no longer
       compute what the model computes now.
 
-  A subclass has a `decoder`, `observed_shapes`, the method `build_from_batch`,
-  and a `compile` that sets `_checks_data` and `_reads_rows`.
+  A subclass has a `graph`, a `decoder`, `observed_shapes`, the method
+  `build_from_batch`, and a `compile` that sets `_checks_data` and
+  `_reads_rows`.
   """
 
   trace_version = 0
@@ -201,7 +202,7 @@ class CheckedModel(tf_keras.Model):
     """
     batch_checks.check_batch(
         data, self.observed_shapes, self.event_shape, needs_target,
-        self.allow_missing)
+        self.graph.infers_label, self.allow_missing)
 
   def check_values(self, data: Any):
     """Raises unless a batch is finite and in the support of the likelihood.
@@ -213,7 +214,8 @@ class CheckedModel(tf_keras.Model):
       ValueError: If it is not, unless `compile(check_data=False)` was called.
     """
     if self._checks_data:
-      batch_checks.check_values(data, self.likelihood_layer())
+      batch_checks.check_values(
+          data, self.likelihood_layer(), self.graph.infers_label)
 
   def make_train_function(self, force: bool = False) -> StepFunction:
     """Makes the function of training steps; see `tf_keras.Model`."""

@@ -12,6 +12,7 @@ from tfvae.graph import GraphicalModel
 from tfvae.inference.batches import Shapes
 from tfvae.layers import DistributionLayer
 from tfvae.layers import MultivariateNormalDiag
+from tfvae.layers.posteriors.one_hot_categorical import OneHotCategorical
 from tfvae.models.checks import graph as graph_checks
 from tfvae.models.checks import keras_objects
 from tfvae.models.checks.graph import decoder_input_size
@@ -24,6 +25,7 @@ from tfvae.models.factor import product_of_normals
 from tfvae.models.trainable_model import TrainableModel
 from tfvae.priors import Prior
 from tfvae.priors import StandardNormal
+from tfvae.priors.label_prior import LabelPrior
 from tfvae.regularizers import KLDivergenceRegularizer
 
 tfd = tfp.distributions
@@ -49,15 +51,21 @@ class GraphVAE(TrainableModel):
   with (μ̂, σ̂) from a network of the other parents, in place of a network of all
   of them: Sønderby et al., Ladder Variational Autoencoders, 2016.
 
+  In a graph that infers the label, q(y|Pa_q(y)) is a `OneHotCategorical` whose
+  logits are a network of its parents, and so is p(y|Pa_p(y)), or a `LabelPrior`
+  where y has no parents. Rows of y may then be missing; see
+  `LatentVariableModel.infer_classes`.
+
   Attributes:
     graph: Factorization of q and p.
     num_classes: Length of the one-hot label y; None where the graph has no y.
     features: Network from x to the features that the factors of q see.
     decoder: Network from the parents of x, concatenated in the order of their
       factor, to p(x|Pa_p(x)).
-    inference_factors: Factors q(z_j|Pa_q(z_j)) by name.
+    inference_factors: Factors q(z_j|Pa_q(z_j)) by name, that of an inferred y
+      among them.
     priors: Priors p(z_j|Pa_p(z_j)) by name: a `Factor`, or a layer of
-      `tfvae.priors` where z_j has no parents.
+      `tfvae.priors` where z_j has no parents; that of an inferred y among them.
   """
 
   def __init__(
@@ -91,7 +99,8 @@ class GraphVAE(TrainableModel):
       merging: 'network' or 'precision_weighted'; see above.
       num_classes: Length of the one-hot label, where `y` is in the graph.
       factor_units: Widths of the hidden layers of each factor that has a latent
-        among its parents; the other factors are linear in the features.
+        or an inferred label among its parents; the other factors are linear in
+        the features.
       activation: Activation of those layers.
       kl_weight: β of the training objective.
       kl_controls: Other arguments of each latent's `KLDivergenceRegularizer`:
@@ -121,20 +130,24 @@ class GraphVAE(TrainableModel):
     graph_checks.check_posteriors(graph, heads)
     graph_checks.check_priors(graph, priors or {})
     graph_checks.check_free_bits(graph, heads, self.kl_controls)
+    label = ['y'] if graph.infers_label else []
     self.merging = merging
     self._seen = graph_checks.seen_by_inference(graph, heads, merging)
     sizes = dict(graph.latents) | {
         'x': features.output_shape[-1], 'y': num_classes}
     self.priors = {name: (priors or {}).get(name) or self._prior(name, sizes)
-                   for name, _ in graph.latents}
+                   for name in (*graph.latent_names, *label)}
     regularizers = {
         name: KLDivergenceRegularizer(
             self.priors[name], kl_weight,
             use_exact_kl=None if graph.allows_exact_kl(name) else False,
             **self.kl_controls)
-        for name, _ in graph.latents}
+        for name, _ in graph.latents} | {
+            name: KLDivergenceRegularizer(self.priors[name], kl_weight)
+            for name in label}
     for name, head in heads.items():
       head.activity_regularizer = regularizers[name]
+    heads |= {name: OneHotCategorical(num_classes) for name in label}
     self.inference_factors = {
         name: self._factor(heads[name], self._seen[name], sizes, f'q_{name}')
         for name in graph.inference_order}
@@ -152,17 +165,19 @@ class GraphVAE(TrainableModel):
     return shapes
 
   def _prior(self, name, sizes):
-    parents = self.graph.parents('generative', name)
+    parents, is_label = self.graph.parents('generative', name), name == 'y'
     if not parents:
-      return StandardNormal(sizes[name], name=f'p_{name}')
-    return self._factor(sizes[name], parents, sizes, f'p_{name}')
+      kind = LabelPrior if is_label else StandardNormal
+      return kind(sizes[name], name=f'p_{name}')
+    head = OneHotCategorical(sizes[name]) if is_label else sizes[name]
+    return self._factor(head, parents, sizes, f'p_{name}')
 
   def _factor(self, head, parents, sizes, name) -> Factor:
-    has_latents = set(parents) & set(self.graph.latent_names)
+    inferred = {*self.graph.latent_names, *'y' * self.graph.infers_label}
     return Factor(
         head, sum(sizes[parent] for parent in parents),
-        self.factor_units if has_latents else (), self.activation, name=name,
-        dtype=self.factor_dtype)
+        self.factor_units if inferred & set(parents) else (), self.activation,
+        name=name, dtype=self.factor_dtype)
 
   def _posterior_of_x(self, name: str, x: tf.Tensor) -> tfd.Distribution:
     return self.inference_factors[name].distribution(
@@ -171,7 +186,7 @@ class GraphVAE(TrainableModel):
   def inference_values(self, inputs: Any,
                        training: bool = False) -> dict[str, Any]:
     """Returns y and, for x, its features, all float32."""
-    values = self.observed_values(inputs, self.graph.inference)
+    values = super().inference_values(inputs)
     values['x'] = tf.cast(
         self.features(values['x'], training=training), tf.float32)
     return values
@@ -208,13 +223,18 @@ class GraphVAE(TrainableModel):
     values = self.observed_values(
         inputs, self.graph.generative[-1:]) | dict(latents)
     parents = self.graph.parents('generative', 'x')
+    if 'y' in parents and 'y' not in values:
+      raise ValueError(
+          f'p(x|{",".join(parents)}) needs the label: pass it among the inputs '
+          'or the latents. Received: inputs and latents of '
+          f'{sorted(values)}')
     return self.decoder(
         joined([values[parent] for parent in parents]), training=training)
 
   def posterior_layers(self) -> dict[str, tf_keras.layers.Layer]:
     """Returns the posterior layer of each latent, by name."""
-    return {name: factor.head
-            for name, factor in self.inference_factors.items()}
+    return {name: self.inference_factors[name].head
+            for name in self.graph.latent_names}
 
   def inference_network(self) -> tf_keras.Model:
     """Returns the features, the network that takes x."""
@@ -239,9 +259,9 @@ class GraphVAE(TrainableModel):
         'decoder': serialize(self.decoder), 'num_classes': self.num_classes,
         'priors': {name: serialize(prior)
                    for name, prior in self.priors.items()
-                   if isinstance(prior, Prior)},
-        'posteriors': {name: _serialize_head(factor.head)
-                       for name, factor in self.inference_factors.items()},
+                   if isinstance(prior, Prior) and name != 'y'},
+        'posteriors': {name: _serialize_head(head)
+                       for name, head in self.posterior_layers().items()},
         'merging': self.merging,
         'factor_units': list(self.factor_units), 'activation': self.activation,
         'kl_weight': self.kl_weight, 'kl_controls': self.kl_controls,

@@ -39,7 +39,9 @@ class TrainableModel(LatentVariableModel, SteppedModel):
 
   Data are batches of x, or pairs (x, target) where p(x|z) explains a target
   that differs from the encoder's input (a denoising autoencoder). For a
-  conditional model x is a dictionary of 'x' and the one-hot label 'y'.
+  conditional model x is a dictionary of 'x' and the one-hot label 'y'. Where
+  the graph infers the label, rows of y that are zeros or NaN are missing, and
+  all of them without 'y'; `predict` then takes the most probable class.
 
   A subclass calls `_initialize` after it has built its networks, and defines
   `posterior_layers`.
@@ -123,6 +125,7 @@ class TrainableModel(LatentVariableModel, SteppedModel):
         optimizer=optimizer, kl_schedule=kl_schedule)
     chosen = objectives.OBJECTIVES.make(objective) if isinstance(
         objective, str) else objective or objectives.ELBO()
+    chosen.check_label(self.graph)
     chosen.check_model(self.graph, self.posterior_layers())
     chosen.check_kl_controls(self.kl_regularizers, kl_schedule)
     strategy = self.distribute_strategy
@@ -141,7 +144,7 @@ class TrainableModel(LatentVariableModel, SteppedModel):
     self._compile_arguments = kwargs | {
         'jit_compile': jit_compile,
         # The default is None in files, too.
-        'objective': None if type(chosen) is objectives.ELBO else chosen,
+        'objective': None if chosen == objectives.ELBO() else chosen,
         'kl_schedule': kl_schedule, 'check_data': check_data}
 
   def sample(self, n: int, seed: int | None = None, mean: bool = False,
@@ -166,8 +169,14 @@ class TrainableModel(LatentVariableModel, SteppedModel):
     this one as a layer, the outer model trains on −ELBO.
     """
     if not training:
+      inputs = self.completed(inputs)
       latents, _ = self.draw_posterior(inputs, tfd.Distribution.mean)
       return self.decode(latents, inputs)
+    if self.graph.infers_label:
+      raise ValueError(
+          'A model that infers its label sums over the classes, and so emits '
+          'no single p(x|z) in training: train it by its own `fit`. Received: '
+          f'{self.graph}')
     inference = self.infer(inputs, tfd.Distribution.sample, training=True)
     penalty = self.kl_penalty(inference)
     count = tf.cast(tf.size(penalty), penalty.dtype)

@@ -28,11 +28,15 @@ class Objective:
     compares_examples: Whether an example's objective depends on the others of
       its batch; if so, a run needs at least two and does not divide batches
       among replicas.
+    sums_over_labels: Whether it takes the sum over the classes of a missing
+      label, by `LatentVariableModel.infer_classes`; if not, `compile` raises
+      for a graph that infers the label.
   """
 
   uses_kl_penalty: ClassVar[bool] = True
   uses_kl_schedule: bool = True
   compares_examples: ClassVar[bool] = False
+  sums_over_labels: ClassVar[bool] = False
 
   def __call__(self, model: LatentVariableModel, inputs: Any, target: tf.Tensor,
                seed: tf.Tensor, kl_factor: Any,
@@ -64,6 +68,34 @@ class Objective:
     """
     del num_examples
     return self
+
+  def for_labeled_fraction(self, fraction: float) -> 'Objective':
+    """Returns the objective for a training set with labels for a fraction.
+
+    A run calls it where the graph infers the label.
+
+    Args:
+      fraction: Fraction of the training examples that have a label.
+    """
+    del fraction
+    return self
+
+  def check_label(self, graph: GraphicalModel):
+    """Raises if the graph infers a label that the objective does not sum over.
+
+    `compile` calls it, and a run does before it reads data.
+
+    Args:
+      graph: Factorization of the model.
+
+    Raises:
+      ValueError: If it does.
+    """
+    if graph.infers_label and not self.sums_over_labels:
+      raise ValueError(
+          f'{type(self).__name__} does not sum over the classes of a missing '
+          "label; use `objective='elbo'`, or a graph without factors of y, in "
+          f'which y is always given. Received: {graph}')
 
   def check_model(self, graph: GraphicalModel, posteriors: Mapping[str, Any]):
     """Raises unless the objective is defined for a model.

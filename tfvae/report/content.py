@@ -94,7 +94,8 @@ class Content:
     """
     if self.has_elbo:
       return figures_of_metrics(self.metrics['test'], list(self.walk.means))
-    return estimated_figures(self.model, self._own_inputs, self.seed)
+    return estimated_figures(self.model, tf.nest.map_structure(
+        np.float32, self.walk.given), self.seed)
 
   @property
   def num_images(self) -> int:
@@ -125,13 +126,14 @@ class Content:
 
   @functools.cached_property
   def _labels(self) -> tuple[np.ndarray | None, list[str]]:
-    labels, y = self.labels, self.walk.y
+    labels, y = self.labels, observed(self.walk.given).get('y')
     if labels is None and y is None:
       return None, []
     if labels is None:
+      y = np.nan_to_num(np.asarray(y))
       names = label_numbers(
           np.arange(y.shape[1]), y.shape[1], self.class_names)[1]
-      return y.argmax(axis=1), names
+      return np.where(y.any(axis=1), y.argmax(axis=1), UNLABELED), names
     numbers, names = label_numbers(
         labels, len(tf.nest.flatten(self.inputs)[0]), self.class_names)
     return numbers[:len(self.walk.x)], names
@@ -194,7 +196,7 @@ class Content:
   def explorer(self) -> Explorer:
     """The frames of the latent explorer."""
     title = 'the prior’s mean'
-    if self.walk.y is not None:
+    if self.walk.y is not None and self.names:
       title += f' of “{self.names[self.walk.y[0].argmax()]}”'
     return explorer(
         self.walk, title, [(i, self.title_of(i)) for i in self.examples])

@@ -25,6 +25,14 @@ _GRAPHS = {
                'p(x,z_1,z_2)=p(z_2)p(z_1|z_2)p(x|z_1)'),
     'conditional': (PRESETS['conditional'], 'q(z|x,y)=q(z|x,y)',
                     'p(x,z|y)=p(z)p(x|z,y)'),
+    'missing_label': (
+        {'latents': 'z:5', 'inference': 'y|x; z|x,y',
+         'generative': 'z; y; x|z,y'},
+        'q(y,z|x)=q(y|x)q(z|x,y)', 'p(x,y,z)=p(z)p(y)p(x|z,y)'),
+    'label_as_leaf': (
+        {'latents': 'z:5', 'inference': 'z|x; y|z',
+         'generative': 'z; y|z; x|z'},
+        'q(y,z|x)=q(z|x)q(y|z)', 'p(x,y,z)=p(z)p(y|z)p(x|z)'),
     'words': (
         {'latents': 'appearance:512,z_view_2:4',
          'inference': 'appearance|x; z_view_2|appearance,x',
@@ -61,8 +69,11 @@ class DrawGraphTest(parameterized.TestCase, tf.test.TestCase):
                 for circle in _of(axes, patches.Circle)}
       self.assertCountEqual(shades, [f'{side}.{name}' for name in shown])
       for name in shown:
-        self.assertEqual(shades[f'{side}.{name}'] == '#ffffff',
-                         name in graph.latent_names)
+        is_open = name in graph.latent_names or (
+            name == 'y' and graph.infers_label)
+        self.assertEqual(shades[f'{side}.{name}'] == '#ffffff', is_open)
+      # One half of a label that may be missing is shaded.
+      self.assertLen(_of(axes, patches.Wedge), graph.infers_label)
       # Its name, the space of a latent, and the N of the plate.
       self.assertCountEqual(
           [_plain(text.get_text()) for text in axes.texts],

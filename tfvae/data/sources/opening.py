@@ -53,7 +53,7 @@ def open_data_set(
     skip_corrupt: bool = False, rereads: bool = False,
     schema: str | None = None, missing: str = 'refuse',
     cache_dir: str | None = None, weight_key: str | None = None,
-    mask_key: str | None = None) -> Opened:
+    mask_key: str | None = None, missing_labels: bool = False) -> Opened:
   """Opens a data set.
 
   Args:
@@ -74,6 +74,7 @@ def open_data_set(
     cache_dir: Directory in which a `tf.data.Dataset` is stored.
     weight_key: Name of the array or column of sample weights, or None.
     mask_key: Name of the array that is true where x is observed, or None.
+    missing_labels: Whether labels of arrays and tables may be missing.
 
   Raises:
     ValueError: If there is no such data set, or it cannot be read.
@@ -109,19 +110,22 @@ def open_data_set(
     _check_unused({'mask_key': (mask_key, None)},
                   'has an effect for arrays only', name)
   if is_frame:
-    return TableData.of(name, schema, label_key, missing, weight_key)
+    return TableData.of(
+        name, schema, label_key, missing, weight_key, missing_labels)
   if isinstance(name, np.ndarray) or sparse.issparse(name):
     return ArrayData('array', {'x': name}, image_key, label_key, weight_key,
                      missing, mask_key)
   if isinstance(name, Mapping):
     return ArrayData('arrays', name, image_key, label_key, weight_key, missing,
-                     mask_key)
+                     mask_key, missing_labels)
   if isinstance(name, tf.data.Dataset):
-    return (StreamData(name, image_key, label_key, missing) if rereads else
-            stored_stream(name, image_key, label_key, cache_dir, missing))
+    return (
+        StreamData(name, image_key, label_key, missing, missing_labels)
+        if rereads else stored_stream(
+            name, image_key, label_key, cache_dir, missing, missing_labels))
   if is_annotated(name):
-    return annotated_data(
-        'annotated matrix', name, image_key, label_key, missing)
+    return annotated_data('annotated matrix', name, image_key, label_key,
+                          missing, missing_labels)
   name = os.fspath(name)
   path = os.path.expanduser(name)
   if is_folder:
@@ -131,13 +135,15 @@ def open_data_set(
     stem = os.path.splitext(os.path.basename(path))[0]
     if path.lower().endswith(ANNOTATED):
       return annotated_data(
-          stem, open_annotated(path), image_key, label_key, missing)
+          stem, open_annotated(path), image_key, label_key, missing,
+          missing_labels)
     return ArrayData(
         stem, load_arrays(path), image_key, label_key, weight_key, missing,
-        mask_key)
+        mask_key, missing_labels)
   if is_path_of_table:
     _check_exists(path)
-    return TableData.open(path, schema, label_key, missing, weight_key)
+    return TableData.open(
+        path, schema, label_key, missing, weight_key, missing_labels)
   if path.startswith(('.', os.path.sep)):
     _check_exists(path)
   return TfdsDataSet(name, data_dir, image_key, label_key, form)

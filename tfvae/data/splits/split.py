@@ -18,7 +18,7 @@ class Split:
       or other numbers, float32; NaN is a missing value. They are an array,
       which is read-only as tensors share its memory, or `StoredImages`, which
       are read when they are needed.
-    labels: Labels, int64 `[n]`, or None.
+    labels: Labels, int64 `[n]`, −1 where they are missing; or None.
     factors: Generative factors, int64 `[n, f]`, one column each, or None.
     weights: Sample weights, float32 `[n]`, or None.
   """
@@ -42,27 +42,35 @@ class Split:
     return cls(images, integers[:, 0].copy() if source.label else None,
                integers[:, columns] if columns else None)
 
-  def one_hot(self, num_classes: int) -> np.ndarray:
+  def one_hot(self, num_classes: int,
+              may_be_missing: bool = False) -> np.ndarray:
     """Returns the labels as float32 `[n, num_classes]`.
+
+    Args:
+      num_classes: Number of classes, the labels 0, ..., num_classes - 1.
+      may_be_missing: Whether a label may be −1, whose row is zeros.
 
     Raises:
       ValueError: If there are no labels, or a label is not one of the classes.
     """
-    self.check_labels(num_classes)
-    return np.eye(num_classes, dtype=np.float32)[self.labels]
+    self.check_labels(num_classes, may_be_missing=may_be_missing)
+    rows = np.eye(num_classes + 1, num_classes, dtype=np.float32)
+    return rows[self.labels]  # The last row, of −1, is zeros.
 
-  def check_labels(self, num_classes: int, name: str = 'the images') -> None:
+  def check_labels(self, num_classes: int, name: str = 'the images',
+                   may_be_missing: bool = False) -> None:
     """Raises a ValueError unless each image has one of the classes.
 
     Args:
       num_classes: Number of classes, the labels 0, ..., num_classes - 1.
       name: Name of the images in the message.
+      may_be_missing: Whether a label may be −1, which stands for none.
     """
     if self.labels is None:
       raise ValueError(
           'A conditional model needs labels. Set `label_key` to their feature, '
           f'or choose a model without y. Received: {name} without labels')
-    wrong = (self.labels < 0) | (self.labels >= num_classes)
+    wrong = (self.labels < -may_be_missing) | (self.labels >= num_classes)
     if not wrong.any():
       return
     count, fault = np.count_nonzero(wrong), 'outside the classes'
@@ -72,7 +80,9 @@ class Split:
         f'A conditional model needs one of the classes 0 to {num_classes - 1} '
         f'for each image. Labels that are {fault}: {count:,} of {len(wrong):,} '
         f'of {name}. Choose a split without them, another `label_key`, or a '
-        f'model without y. Received: num_classes={num_classes}, labels from '
+        'model without y; where y has a factor in q and in p, such as '
+        "`inference='y|x; z|x,y'` and `generative='z; y; x|z,y'`, labels may "
+        f'be missing. Received: num_classes={num_classes}, labels from '
         f'{self.labels.min()} to {self.labels.max()}')
 
   def rows(self, chosen: np.ndarray) -> 'Split':

@@ -10,6 +10,7 @@ import tensorflow_probability as tfp
 from tfvae.evaluation.ais.annealing import annealed_bounds
 from tfvae.evaluation.ais.annealing import check_annealing
 from tfvae.evaluation.bounds import Estimate
+from tfvae.evaluation.running.classes import class_rows
 from tfvae.evaluation.running.compiled import compiled
 from tfvae.evaluation.running.examples import examples
 from tfvae.evaluation.running.examples import weights_of
@@ -45,7 +46,9 @@ def annealed_importance_sampling(
   keeps the step sizes fixed, so that E[w] = p(x). Each dimension moves in
   proportion to its width under q(z|x) and p₀. An example takes
   2 (num_leapfrog_steps + 1) · num_steps · num_chains forward and backward
-  passes through the decoder.
+  passes through the decoder. Where the graph infers the label, an example with
+  y has chains to p(x, y, z); in a batch where one has none, each example has
+  those of every class, and their weights are added up to p(x).
 
   Args:
     model: Trained model with any graph and posterior.
@@ -71,11 +74,13 @@ def annealed_importance_sampling(
   anneal = _compiled_bounds(
       model, num_steps, num_chains, num_leapfrog_steps, start, jit_compile)
   title = f'log p(x), {num_steps} annealing steps'
-  return Estimate(np.concatenate([
-      anneal(inputs, tf.constant([seed, index])).numpy()
-      for index, inputs in examples(
-          model, dataset, title, verbose, with_target=True)]),
-                  weights_of(dataset))
+  bounds = []
+  for index, inputs in examples(
+      model, dataset, title, verbose, with_target=True):
+    rows = class_rows(model, inputs)
+    bounds.append(rows.log_sum(
+        anneal(rows.batch, tf.constant([seed, index])).numpy()))
+  return Estimate(np.concatenate(bounds), weights_of(dataset))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +128,9 @@ def bidirectional_bounds(
 
   Grosse, Ghahramani and Adams, Sandwiching the Marginal Likelihood Using
   Bidirectional Monte Carlo, 2015. A small gap means that the number of steps
-  is sufficient for this model, on data like those that it simulates.
+  is sufficient for this model, on data like those that it simulates. Where the
+  graph infers the label, y is drawn as well, and the bounds are those of
+  log p(x, y).
 
   Args:
     model: Trained model.
@@ -132,7 +139,8 @@ def bidirectional_bounds(
     num_chains: C; the reverse chains of an example all start at its z.
     num_leapfrog_steps: Leapfrog steps of each transition.
     start: Start of the path, 'prior' or 'posterior'.
-    labels: Labels y of a conditional model, one-hot `[n, classes]`.
+    labels: Labels y of a conditional model, one-hot `[n, classes]`; None where
+      the graph infers the label.
     batch_size: Examples in a batch.
     seed: Seed of the data and of the chains.
     jit_compile: Whether to compile with XLA.
@@ -143,7 +151,8 @@ def bidirectional_bounds(
 
   Raises:
     ValueError: If a number is too small, `start` is unknown, or the number of
-      labels differs from `num_examples`.
+      labels differs from `num_examples`, or there are labels and the model
+      draws them.
   """
   anneal = _compiled_bounds(
       model, num_steps, num_chains, num_leapfrog_steps, start, jit_compile)
@@ -170,8 +179,13 @@ def _simulate(model, num_examples, labels, seed):
   if labels is not None and len(labels) != num_examples:
     raise ValueError('`labels` must have a row for each example. Received: '
                      f'num_examples={num_examples}, {len(labels)} labels')
+  if labels is not None and model.graph.infers_label:
+    raise ValueError('A model in which y has factors draws its labels; leave '
+                     f'`labels` out. Received: {len(labels)} labels')
   seeds = tfp.random.split_seed([seed, -1], n=2)  # No batch has number −1.
   given = None if labels is None else {'y': tf.constant(labels, tf.float32)}
   latents = model.sample_prior(num_examples, seeds[0], given)
+  if model.graph.infers_label:
+    given = {'y': latents.pop('y')}
   x = model.decode(latents, given).sample(seed=seeds[1])
   return (given | {'x': x} if given else x), latents

@@ -86,10 +86,12 @@ class AnnealedMeasure(Measure):
     bound = importance_weighted_nll(  # Of the same examples.
         subject.model, subject.test.first(count), self.importance_samples,
         self.chunk_size, subject.seed)
+    labels = (None if subject.model.graph.infers_label
+              else subject.test.conditions(count))
     bounds = bidirectional_bounds(
-        subject.model, count, self.steps, self.chains,
-        labels=subject.test.conditions(count), seed=subject.seed,
-        jit_compile=subject.jit_compile, verbose=subject.verbose)
+        subject.model, count, self.steps, self.chains, labels=labels,
+        seed=subject.seed, jit_compile=subject.jit_compile,
+        verbose=subject.verbose)
     return {
         'ais_nll': -nll.mean, 'ais_nll_standard_error': nll.standard_error,
         'iwae_nll': bound.mean, 'iwae_samples': self.importance_samples,

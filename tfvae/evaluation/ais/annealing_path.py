@@ -31,7 +31,8 @@ class AnnealingPath:
     Args:
       model: Model of p(x, z), the end of the path.
       inputs: Batch as `fit` takes it: x, a dictionary of 'x' and 'y', or a pair
-        with a target, which is then the x of p(x, z).
+        with a target, which is then the x of p(x, z). Where the graph infers
+        the label, y is complete, and the end of the path is p(x, y, z).
       start: Start of the path p₀, one of `STARTS`.
       seed: Int tensor `[2]`, the seed of those draws.
     """
@@ -79,7 +80,9 @@ class AnnealingPath:
     parts = tf.split(z, list(self._sizes.values()), axis=-1)
     latents = dict(zip(self._sizes, parts, strict=True))
     log_prior = self._model.log_prior(latents, self._inputs)
-    log_likelihood = self._model.log_likelihood(latents, self._x, self._inputs)
+    log_likelihood = self._model.log_likelihood(
+        latents, self._x, self._inputs) + self._model.log_label(
+            latents, self._inputs)
     if self._start == 'prior':
       return log_prior, log_likelihood
     log_posterior = self._model.log_posterior(latents, self._inputs)

@@ -46,6 +46,8 @@ class CalibrationMeasure(Measure):
 
   def why_not(self, subject: Subject) -> str | None:
     """Returns why y cannot be simulated, or None."""
+    if subject.model.graph.infers_label:
+      return None
     if subject.conditions('inference') and not subject.conditions('generative'):
       return ('y is a parent in q and nowhere in p, so simulated examples have '
               'no label to infer from')
@@ -54,7 +56,8 @@ class CalibrationMeasure(Measure):
   def run(self, subject: Subject) -> dict[str, Any]:
     """Returns p-values, coverages, verdict and rank histograms."""
     inputs = None
-    if subject.model.graph.is_conditional:
+    graph = subject.model.graph
+    if graph.is_conditional and not graph.infers_label:
       classes = subject.test.spec['y'].shape[-1]
       inputs = {'y': np.eye(classes, dtype=np.float32)[
           np.arange(self.simulations) % classes]}

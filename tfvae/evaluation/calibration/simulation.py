@@ -42,7 +42,7 @@ def simulation_based_calibration(
     num_draws: Number of draws L; `num_bins` must divide L + 1.
     num_bins: Number of bins of the rank histograms, at least 2.
     inputs: Dictionary with 'y' of a conditional model, a row for each
-      simulation.
+      simulation; None where the graph infers the label, which is then drawn.
     batch_size: Simulations in a batch.
     seed: Seed of the draws.
     jit_compile: Whether to compile with XLA, which takes seconds and saves
@@ -84,6 +84,8 @@ def _simulate(model: LatentVariableModel, n: int, given: Any,
   """Returns z̃ by name, `[n, size]`, and x̃ as `infer` takes it."""
   z_seed, x_seed = tfp.random.split_seed(seed, n=2)
   z = model.sample_prior(n, z_seed, given)
+  if 'y' in z:  # The graph infers the label.
+    given = {'y': z.pop('y')}
   x = model.decode(z, given).sample(seed=x_seed)
   return z, x if given is None else dict(given) | {'x': x}
 
@@ -99,7 +101,7 @@ def _count_below(model: LatentVariableModel, z: Mapping[str, tf.Tensor],
 
 def _check_graph(model: LatentVariableModel):
   graph = model.graph
-  if graph.is_conditional and not any(
+  if graph.is_conditional and not graph.infers_label and not any(
       'y' in factor.parents for factor in graph.generative):
     raise ValueError(
         'Calibration draws z, x and y from their joint distribution, which '

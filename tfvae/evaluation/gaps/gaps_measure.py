@@ -3,6 +3,8 @@
 import dataclasses
 from typing import Any
 
+import numpy as np
+
 from tfvae.evaluation.ais.annealed_measure import CHAINS
 from tfvae.evaluation.ais.annealed_measure import EXAMPLES
 from tfvae.evaluation.ais.annealed_measure import log_evidence
@@ -56,6 +58,10 @@ class GapsMeasure(Measure):
         return (f'the posterior of {name} is a {kind.__name__}, which has no '
                 'parameters to optimize for each example; Gaussian posteriors '
                 'do')
+    if subject.model.graph.infers_label:
+      y = subject.test.conditions(self.examples)
+      if y is None or not np.nan_to_num(y).any(axis=1).all():
+        return ('it searches for q(z|x, y), and a test example has no label')
     return None
 
   def run(self, subject: Subject) -> dict[str, Any]:

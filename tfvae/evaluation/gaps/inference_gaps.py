@@ -10,10 +10,12 @@ import tensorflow as tf
 from tfvae.evaluation.bounds import Estimate
 from tfvae.evaluation.gaps.per_datum_inference import fold_in
 from tfvae.evaluation.gaps.per_datum_inference import PerDatumInference
+from tfvae.evaluation.running.classes import is_missing
 from tfvae.evaluation.running.compiled import kept
 from tfvae.evaluation.running.examples import check
 from tfvae.evaluation.running.examples import examples
 from tfvae.evaluation.running.examples import weights_of
+from tfvae.inference import unpack_batch
 from tfvae.models import LatentVariableModel
 
 
@@ -90,7 +92,8 @@ def inference_gaps(
   Args:
     model: Trained model whose posteriors are Gaussian.
     dataset: Batches as `fit` takes them, or arrays; see `examples.as_dataset`.
-      Each pass must yield the same examples in the same order. Each example is
+      Where the graph infers the label, all have y, and p(x) is p(x, y). Each
+      pass must yield the same examples in the same order. Each example is
       decoded about 2 · num_steps · draws_per_step times, so use a few hundred.
     log_evidence: Estimate of log p(x) for each example, in that order. A lower
       bound makes the approximation gap too small.
@@ -108,8 +111,9 @@ def inference_gaps(
     An `InferenceGaps`, in nats and seconds.
 
   Raises:
-    ValueError: If a number is out of range, a posterior is not Gaussian, or
-      `log_evidence` does not have a value for each example.
+    ValueError: If a number is out of range, a posterior is not Gaussian, a
+      label is missing, or `log_evidence` does not have a value for each
+      example.
   """
   _check(num_steps=num_steps, draws_per_step=draws_per_step,
          num_samples=num_samples, learning_rate=learning_rate)
@@ -121,6 +125,7 @@ def inference_gaps(
   seconds = dict.fromkeys(names, 0.0)
   for index, inputs in examples(
       model, dataset, 'Inference gaps', verbose, with_target=True):
+    _check_label(model, inputs)
     keys = [fold_in(fold_in([seed, 0], index), k) for k in range(3)]
     answers = _answers(search, inputs, num_steps, keys[:2])
     for name, (offset, taken) in answers.items():
@@ -162,6 +167,14 @@ def _check(**settings: float):
   for name, value in settings.items():
     if not value > 0:
       raise ValueError(f'`{name}` must be above 0. Received: {name}={value}')
+
+
+def _check_label(model: LatentVariableModel, batch: Any):
+  if model.graph.infers_label and is_missing(
+      model, unpack_batch(batch)[0]).any():
+    raise ValueError(
+        'The search is for q(z|x, y), and so needs the label y of each '
+        'example; leave out those without one. Received: a missing label')
 
 
 def _check_length(log_evidence: Estimate, dataset: Any):

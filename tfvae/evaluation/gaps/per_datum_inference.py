@@ -100,7 +100,8 @@ class PerDatumInference:
                  if len(posteriors) > 1
                  else {name: draw(q) for name, q in posteriors.items()})
       return (self._model.log_likelihood(latents, x, inputs)
-              + self._model.log_prior(latents, inputs) - draw.log_density)
+              + self._model.log_prior(latents, inputs)
+              + self._model.log_label(latents, inputs) - draw.log_density)
 
     return log_ratio
 

@@ -126,7 +126,9 @@ def chunks(model: LatentVariableModel, data: Any, num_draws: int, title: str,
     title: Title of the progress bar.
     verbose: Whether to show it.
   """
-  size = max(1, _CHUNK_VALUES // (num_draws * math.prod(model.event_shape)))
+  classes = model.num_classes if model.graph.infers_label else 1
+  size = max(1, _CHUNK_VALUES // (
+      classes * num_draws * math.prod(model.event_shape)))
   for _, batch in examples(model, data, title, verbose):
     for start in range(0, len(tf.nest.flatten(batch)[0]), size):
       yield tf.nest.map_structure(

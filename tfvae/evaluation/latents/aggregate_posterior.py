@@ -87,7 +87,7 @@ def _log_sums(model: LatentVariableModel, latents: Mapping[str, tf.Tensor],
       name: tf.broadcast_to(
           z[:, tf.newaxis], tf.concat([shape, z.shape[-1:]], axis=0))
       for name, z in latents.items()}
-  log_densities = model.log_posterior(pairs, inputs)
+  log_densities = model.log_posterior(pairs, model.completed(inputs))
   return [
       tf.reduce_logsumexp(tf.where(
           tf.math.is_finite(log_weight), log_densities + log_weight, -math.inf),

@@ -37,7 +37,8 @@ def latent_space(
 
   See `LatentSpace` and `Latent` for the definitions. It takes two passes over
   the data, one for each posterior by itself and one for their mixture, which
-  evaluates m N densities; the memory holds the latents of the data.
+  evaluates m N densities; the memory holds the latents of the data. A missing
+  label is the most probable class.
 
   Args:
     model: Trained model.
@@ -134,6 +135,7 @@ def _first_pass(model, dataset, batch_values, seed, verbose) -> dict[str, Any]:
 def _batch_values(model: LatentVariableModel, num_samples: int, inputs: Any,
                   seed: tf.Tensor) -> dict[str, Any]:
   """Returns the values of each example's own posterior, tensors `[b, …]`."""
+  inputs = model.completed(inputs)
   inference = model.infer(inputs, layers.SeededSample(seed, num_samples))
   batch_size = tf.nest.flatten(inputs)[0].shape[0]
   prior = model.sample_prior(batch_size, seed + [0, 1], inputs)

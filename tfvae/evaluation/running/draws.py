@@ -122,14 +122,20 @@ def log_likelihood(
 
   Args:
     model: Model of p(x|z).
-    latents: Tensors `[n, b, size]` by name.
+    latents: Tensors `[n, b, size]` by name, or `[classes, n, b, size]`.
     target: x that p(x|z) explains, `[b, *event_shape]`.
     inputs: Batch of x, or a dictionary of 'x' and 'y'.
     chunk_size: Draws of each example to decode at a time, at most.
 
   Returns:
-    A tensor `[n, b]`, in nats.
+    A tensor `[n, b]` or `[classes, n, b]`, in nats.
   """
+  shape = next(iter(latents.values())).shape
+  if shape.rank == 4:  # The classes are draws of their own.
+    parts = log_likelihood(
+        model, {name: tf.reshape(z, [shape[0] * shape[1], *_sizes(z)[2:]])
+                for name, z in latents.items()}, target, inputs, chunk_size)
+    return tf.reshape(parts, [*shape[:2], _sizes(parts)[1]])
   n = next(iter(latents.values())).shape[0]
   num_chunks = -(-n // chunk_size)
   if num_chunks == 1:
@@ -144,3 +150,9 @@ def log_likelihood(
       lambda chunk: model.log_likelihood(chunk, target, inputs), chunks,
       parallel_iterations=1, fn_output_signature=tf.float32)
   return tf.reshape(parts, [num_chunks * size, tf.shape(parts)[2]])[:n]
+
+
+def _sizes(values: tf.Tensor) -> list[Any]:
+  """Returns the shape; a tensor for each size that is unknown."""
+  return [tf.shape(values)[axis] if size is None else size
+          for axis, size in enumerate(values.shape)]

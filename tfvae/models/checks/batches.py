@@ -23,7 +23,7 @@ from tfvae.layers.likelihoods.likelihood import Likelihood
 
 def check_batch(data: Any, shapes: Shapes,
                 event_shape: tuple[int, ...] | None, needs_target: bool = True,
-                allow_missing: bool = False):
+                infers_label: bool = False, allow_missing: bool = False):
   """Raises unless a batch has the structure and shapes of a model's data.
 
   Args:
@@ -32,6 +32,7 @@ def check_batch(data: Any, shapes: Shapes,
       where it is unknown.
     event_shape: Shape of one example of p(x|z); None where it is unknown.
     needs_target: Whether p(x|z) is evaluated at the target.
+    infers_label: Whether 'y' may be left out.
     allow_missing: Whether elements of x may be missing, so that a dictionary
       may have a 'mask'.
 
@@ -45,6 +46,8 @@ def check_batch(data: Any, shapes: Shapes,
       getattr(weights, 'shape', None)).is_compatible_with([None]):
     raise ValueError('`sample_weight` must have a number for each example, '
                      f'shape [b]. Received: {received}')
+  if infers_label and (not isinstance(x, dict) or 'y' not in x):
+    shapes = {'x': shapes['x']}
   if 'y' in shapes and not isinstance(x, dict):
     raise ValueError(
         f'A conditional model takes {expected(shapes)}: pass labels as '
@@ -65,7 +68,7 @@ def check_batch(data: Any, shapes: Shapes,
     _check_target(target, values['x'], shapes, event_shape, received)
 
 
-def check_values(data: Any, likelihood: Any):
+def check_values(data: Any, likelihood: Any, infers_label: bool = False):
   """Raises unless a batch is finite and in the support of the likelihood.
 
   Where the likelihood allows missing values, a NaN is one.
@@ -73,6 +76,7 @@ def check_values(data: Any, likelihood: Any):
   Args:
     data: Batch as `fit` takes it, of tensors or arrays.
     likelihood: Last layer of the decoder.
+    infers_label: Whether rows of 'y' may be NaN.
 
   Raises:
     ValueError: If it is not; the message shows the first wrong value.
@@ -83,7 +87,8 @@ def check_values(data: Any, likelihood: Any):
     if isinstance(likelihood, Likelihood):
       likelihood.check_data(np.asarray(target), allow_missing=allow_missing)
     for name, value in _named({'target': target, 'inputs': inputs}):
-      _check_finite(name, np.asarray(value), allow_missing and name != 'y')
+      if not (infers_label and name == 'y'):
+        _check_finite(name, np.asarray(value), allow_missing and name != 'y')
     _check_weights(sample_weights(data))
   except ValueError as error:
     raise ValueError(

@@ -19,13 +19,13 @@ def check_free_bits(graph: GraphicalModel,
       controls.get('free_bits_per') != 'dimension'):
     return
   names = [name for name in graph.latent_names
-           if not graph.allows_exact_kl(name)
+           if graph.infers_label or not graph.allows_exact_kl(name)
            or not posteriors[name].is_diagonal_normal]
   if names:
     raise ValueError(
         f'The KL of {", ".join(names)} has no part for each dimension in '
-        f'{graph} with these posteriors: that needs diagonal normals and an '
-        "exact KL. Use `free_bits_per='latent'`. Received: "
+        f'{graph} with these posteriors: that needs diagonal normals, an exact '
+        "KL and no factor of y. Use `free_bits_per='latent'`. Received: "
         f'kl_controls={dict(controls)}')
 
 

@@ -39,7 +39,9 @@ def encoder_model(model: LatentVariableModel) -> tf_keras.Model:
     A functional model from x to a dictionary of 'loc' and 'scale_diag',
     `[b, size]`, and for a full covariance L Lᵀ also 'scale_tril', L,
     `[b, size, size]`; with several latents 'z1_loc', 'z1_scale_diag', …. Where
-    q depends on the label it takes a dictionary of 'x' and 'y'.
+    q depends on the label it takes a dictionary of 'x' and 'y', which must be
+    complete; where the graph infers the label, 'y_probabilities' is q(y|x),
+    `[b, classes]`.
 
   Raises:
     ValueError: If a network does not end in a layer of `tfvae.layers`, or was
@@ -128,6 +130,11 @@ def encoder_of_graph(
   outputs = {}
   for name in graph.inference_order:
     factor = factors[name]
+    if name == 'y':
+      outputs['y_probabilities'] = layers.Softmax(
+          dtype='float32', name='y_probabilities')(
+              _parameters(factor, values, seen[name]))
+      continue
     params = [_parameters(factor, values, seen[name])]
     if len(seen[name]) < len(graph.parents('inference', name)):
       params.append(_parameters(

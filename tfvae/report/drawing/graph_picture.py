@@ -1,8 +1,9 @@
 """A picture of the inference and the generative graph, side by side.
 
 It follows the conventions of plate notation: observed variables are shaded,
-latents are open and show their space, a plate encloses what is repeated for
-each of the N data, and the factorization is above. Both graphs have the same
+latents are open and show their space, a label that may be missing is shaded on
+one half, a plate encloses what is repeated for each of the N data, and the
+factorization is above. Both graphs have the same
 layout, with the datum below and every generative parent above its children, so
 that only the arrows differ.
 """
@@ -73,7 +74,7 @@ def draw_graph(graph: GraphicalModel) -> Figure:
 
 def _place(graph):
   """Centers `{name: [2]}`: a row above its children in p, `x` at the bottom."""
-  row = {'x': 0}
+  row = {'x': 0} | ({'y': 0} if graph.infers_label else {})
   for factor in reversed(graph.generative):  # Children before their parents.
     for parent in factor.parents:
       row[parent] = max(row.get(parent, 0), row[factor.variable] + 1)
@@ -163,9 +164,15 @@ def _draw_side(axes: Axes, graph, side, centers, bends):
   for name in sorted(_nodes(graph, side)):
     column, row = centers[name]
     latent = name in graph.latent_names
+    is_partly_observed = name == 'y' and graph.infers_label
     circles[name] = axes.add_patch(patches.Circle(
-        centers[name], _RADIUS, facecolor='white' if latent else _SHADE,
+        centers[name], _RADIUS,
+        facecolor='white' if latent or is_partly_observed else _SHADE,
         edgecolor=_INK, linewidth=1.2, zorder=2, gid=f'{side}.{name}'))
+    if is_partly_observed:
+      axes.add_patch(patches.Wedge(
+          centers[name], _RADIUS - 0.012, 90, 270, facecolor=_SHADE,
+          linewidth=0, zorder=2))
     axes.text(column, row + 0.11 * latent, f'${_symbol(name)}$', ha='center',
               va='center', fontsize=min(16, 80 / len(name)), **_MATH)
     if latent:
@@ -196,9 +203,12 @@ def _terms(graph, side):
     given = r'\mid ' + ','.join(map(_symbol, parents)) if parents else ''
     return f"{density}({','.join(map(_symbol, variables))}{given})"
 
-  label = {'y'} & _nodes(graph, side)
-  joint = (term(graph.latent_names, ['x', *label]) if side == 'inference' else
-           term(['x', *graph.latent_names], label))
+  given = {'y'} & _nodes(graph, side)
+  names = graph.latent_names
+  if graph.infers_label:
+    given, names = [], ['y', *names]
+  joint = (term(names, ['x', *given]) if side == 'inference' else
+           term(['x', *names], given))
   return [f'{joint} =', *(term([factor.variable], factor.parents)
                           for factor in getattr(graph, side))]
 

@@ -45,7 +45,8 @@ class LatentWalk:
 
   Attributes:
     model: Trained model.
-    inputs: Examples x, `[n, ...]`, or a dictionary of 'x' and one-hot 'y'.
+    given: Examples x, `[n, ...]`, or a dictionary of 'x' and one-hot 'y'.
+    inputs: The same with the most probable class for each missing label.
     x: Pictures of x, in [0, 1] with 1 or 3 channels; see `Display`.
     top: Name of the top latent.
     means: Posterior means E[z|x] by name, `[n, size]`.
@@ -58,7 +59,12 @@ class LatentWalk:
   def __init__(self, model: LatentVariableModel, inputs: Any, seed: int = 0):
     """Infers the latents."""
     x = np.asarray(observed(inputs)['x'])
-    self.model, self.inputs, self.seed = model, inputs, seed
+    self.model, self.given, self.seed = model, inputs, seed
+    if model.graph.infers_label:
+      inputs = tf.nest.map_structure(
+          lambda *parts: np.concatenate(parts),
+          *(model.completed(rows) for rows in batches(inputs)))
+    self.inputs = inputs
     self.columns = columns_of(model.likelihood_layer())
     self._to_show = Display(x)
     self.x = self._to_show(x)
@@ -203,7 +209,7 @@ class LatentWalk:
     inputs = {'y': rows['y']} if 'y' in rows else None
     known = {name: row for name, row in rows.items() if name != 'y'}
     for name in self.model.graph.generative_order[:-1]:
-      if name not in known:
+      if name not in known and name != 'y':
         given, _ = self.model.prior_distribution(inputs).sample_distributions(
             seed=[self.seed, 0], **known)
         known[name] = getattr(given, name).mean()
@@ -225,4 +231,4 @@ def batches(rows: Any) -> Iterator[Any]:
 
 def _roots(graph):
   return [name for name in graph.generative_order[:-1]
-          if not set(graph.parents('generative', name)) - {'y'}]
+          if name != 'y' and not set(graph.parents('generative', name)) - {'y'}]

@@ -62,7 +62,8 @@ def estimated_figures(model: LatentVariableModel, inputs: Any,
   parts = []
   # A few batches, which take less time without a traced function.
   for index, rows in enumerate(batches(inputs)):
-    inference = model.infer(rows, SeededSample(tf.constant([seed, index])))
+    inference = model.infer_classes(
+        rows, SeededSample(tf.constant([seed, index])))
     parts.append(inference.elbo_parts(model.log_likelihood(
         inference.latents, tf.constant(observed(rows)['x']), rows)))
   joined = tf.nest.map_structure(

@@ -26,8 +26,9 @@ tfd = tfp.distributions
 
 def reconstruct(model: LatentVariableModel, **inputs) -> Tensors:
   """Returns the mean of p(x|z) at the posterior mean."""
-  latents, _ = model.draw_posterior(_given(inputs), tfd.Distribution.mean)
-  return {'mean': _likelihood(model, latents, inputs).mean()}
+  given = model.completed(_given(inputs))
+  latents, _ = model.draw_posterior(given, tfd.Distribution.mean)
+  return {'mean': _likelihood(model, latents, given).mean()}
 
 
 def encode(model: LatentVariableModel, **inputs) -> Tensors:
@@ -44,17 +45,25 @@ def encode(model: LatentVariableModel, **inputs) -> Tensors:
   return outputs
 
 
+def classify(model: LatentVariableModel, **inputs) -> Tensors:
+  """Returns q(y|x) of each class, and the number of the most probable one."""
+  logits = model.label_posterior(_given(inputs)).logits_parameter()
+  return {'probabilities': tf.nn.softmax(logits),
+          'label': tf.argmax(logits, axis=-1, output_type=tf.int32)}
+
+
 def decode(model: LatentVariableModel, **inputs) -> Tensors:
   """Returns the mean of p(x|z)."""
   latents = {name: z for name, z in inputs.items() if name != 'y'}
-  return {'mean': _likelihood(model, latents, inputs).mean()}
+  given = _given({name: y for name, y in inputs.items() if name == 'y'})
+  return {'mean': _likelihood(model, latents, given).mean()}
 
 
 def generate(model: LatentVariableModel, seed: tf.Tensor, **inputs) -> Tensors:
   """Returns the mean of p(x|z) and a draw from it, for z ~ p(z)."""
   draw = RowSeededSample(seed)
   latents = model.draw_prior(draw, _given(inputs))
-  likelihood = _likelihood(model, latents, inputs)
+  likelihood = _likelihood(model, latents, _given(inputs))
   return {'mean': likelihood.mean(), 'sample': draw(likelihood)}
 
 
@@ -63,7 +72,7 @@ def score(model: LatentVariableModel, seed: tf.Tensor, **inputs) -> Tensors:
   layer = model.likelihood_layer()
   if model.checks_data and isinstance(layer, Likelihood):
     inputs['x'] = request_checks.checked_support(inputs['x'], layer)
-  inference = model.infer(_given(inputs), RowSeededSample(seed))
+  inference = model.infer_classes(_given(inputs), RowSeededSample(seed))
   with conversion.convert_with(tfd.Distribution.mean):
     reconstruction = model.log_likelihood(
         inference.latents, inputs['x'], _given(inputs))
@@ -151,8 +160,8 @@ def _given(inputs: Tensors) -> Any:
 
 
 def _likelihood(model: LatentVariableModel, latents: Tensors,
-                inputs: Tensors) -> tfd.Distribution:
+                given: Any) -> tfd.Distribution:
   # The layer also converts the distribution to a tensor, which is not used. The
   # mean is chosen because a draw would be an operation without a seed.
   with conversion.convert_with(tfd.Distribution.mean):
-    return model.decode(latents, _given(inputs))
+    return model.decode(latents, given)

@@ -18,14 +18,18 @@ rows, fails.
   impute         x, seed   mean: E[x|x_obs], sample: a draw of p(x|x_obs),
                            lower, upper: ends of the 95 % interval of each
                            value, effective_sample_size: of the draws
+  classify       x         probabilities: q(y|x), label: its largest, int32
   parse_example  examples  mean: as reconstruct, x as floats of a `tf.Example`
   parse_image    image     x: of the contents of image files
   encode_image   image     loc, scale_diag: as encode, of image files
 
 `serving_default` is `reconstruct`. The last two exist where an `ImageInput`
 describes the images, `impute` where a NaN in x may be a missing value. A
-conditional model also takes y. Outputs of several latents have their names,
-such as `z1_loc`; each latent is computed from the means of its parents.
+conditional model also takes y. `classify` exists where the graph infers the
+label: there a row of zeros in y is a missing label, which is the most probable
+class in `reconstruct` and `encode`, a draw from p(y) in `generate`, and summed
+out in `score`. Outputs of several latents have their names, such as `z1_loc`;
+each latent is computed from the means of its parents.
 
 Where x is the row of a table, there is an input for each column in place of x,
 a float32, string or bool `[b]`, and an output for each column in place of mean
@@ -57,7 +61,8 @@ _DTYPES = {'seed': tf.int32, 'examples': tf.string, 'image': tf.string}
 _FUNCTIONS = {
     'reconstruct': functions.reconstruct, 'encode': functions.encode,
     'decode': functions.decode, 'generate': functions.generate,
-    'score': functions.score, 'impute': functions.impute}
+    'score': functions.score, 'impute': functions.impute,
+    'classify': functions.classify}
 
 
 class ServedModel(tf.Module):
@@ -97,7 +102,8 @@ def signatures(
   Returns:
     Functions of keyword tensors that return tensors by name: `reconstruct`,
     also as `serving_default`, `encode`, `decode`, `generate`, `score`,
-    `parse_example` and, if x may have missing values, `impute`. They use the
+    `parse_example` and, if x may have missing values, `impute`, and of an
+    inferred label `classify`. They use the
     variables of the model, which must be kept.
 
   Raises:
@@ -164,12 +170,17 @@ def input_shapes(model: LatentVariableModel) -> dict[str, Shapes]:
   x = {'x': _shape_of(model.inference_network())} | (
       y if graph.is_conditional else {})
   z = {name: (sizes[name],) for name in graph.parents('generative', 'x')}
-  given = y if any('y' in f.parents for f in graph.generative) else {}
+  given = y if graph.infers_label or any(
+      'y' in f.parents for f in graph.generative) else {}
   seed = {'seed': (2,)}
-  return {'serving_default': x, 'reconstruct': x, 'encode': x, 'decode': z,
-          'generate': seed | given, 'score': x | seed,
-          'parse_example': {'examples': ()}} | (
-              {'impute': x | seed} if model.allow_missing else {})
+  found = {'serving_default': x, 'reconstruct': x, 'encode': x, 'decode': z,
+           'generate': seed | given, 'score': x | seed,
+           'parse_example': {'examples': ()}}
+  if model.allow_missing:
+    found['impute'] = x | seed
+  if graph.infers_label:
+    found['classify'] = {'x': x['x']}
+  return found
 
 
 def _shape_of(network: tf_keras.Model) -> tuple[int, ...]:

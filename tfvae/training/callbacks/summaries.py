@@ -89,9 +89,10 @@ class RowSummaries:
 
   def _values_of_rows(self, model) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns nats by column, E[x|z] at the posterior means, and draws of x."""
+    inputs = model.completed(self._inputs)
     inference = model.infer(
-        self._inputs, SeededSample(tf.constant([self._seed, 0])))
-    likelihood = model.decode(inference.latents, self._inputs)
+        inputs, SeededSample(tf.constant([self._seed, 0])))
+    likelihood = model.decode(inference.latents, inputs)
     x = observed(self._inputs)['x']
     nats = log_prob_by_column(likelihood, x)
     # A missing code has 0 nats.

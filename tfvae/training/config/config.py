@@ -94,11 +94,13 @@ class Config:
                          if group else kind(**own))
     object.__setattr__(self, 'model', _model_of_data(self.model, self.data))
     object.__setattr__(
-        self, 'evaluation', _evaluation_of_data(self.evaluation, self.data))
+        self, 'evaluation', _evaluation_of_data(
+            self.evaluation, self.data, self.model.graph().infers_label))
     self.model.make_objective().check_batch_size(self.training.batch_size)
     _check_cache(self)
     _check_strategy(self)
     _check_weights(self)
+    _check_labels(self)
 
   def flat(self) -> dict[str, Any]:
     """Returns the value of each setting by name, without the groups."""
@@ -151,13 +153,20 @@ def _model_of_data(model: ModelConfig, source: DataConfig) -> ModelConfig:
       f'dataset={source.dataset}')
 
 
-def _evaluation_of_data(evaluation: EvaluationConfig,
-                        source: DataConfig) -> EvaluationConfig:
-  """Returns the evaluation with that of columns, by default, for a table."""
+def _evaluation_of_data(evaluation: EvaluationConfig, source: DataConfig,
+                        infers_label: bool) -> EvaluationConfig:
+  """Returns the evaluation with further measures by default.
+
+  They are that of columns for a table, and that of the classifier where the
+  model infers the label.
+  """
   default = FIELDS['evaluations'].default
-  if evaluation.evaluations != default or not names_table(source.dataset):
+  more = [name for name, applies in (
+      ('columns', names_table(source.dataset)),
+      ('classification', infers_label)) if applies]
+  if evaluation.evaluations != default or not more:
     return evaluation
-  return dataclasses.replace(evaluation, evaluations=(*default, 'columns'))
+  return dataclasses.replace(evaluation, evaluations=(*default, *more))
 
 
 def _check_strategy(config: Config):
@@ -193,6 +202,21 @@ def _check_weights(config: Config):
         f'`{settings}` depends on whole batches; leave one of them out. '
         f'Received: weight_key={config.data.weight_key}, '
         f'{settings}={getattr(model, settings)}')
+
+
+def _check_labels(config: Config):
+  """Raises for a choice of labels that has no effect."""
+  data = config.data
+  if data.num_labels is not None and not config.model.graph().infers_label:
+    raise ValueError(
+        '`num_labels` has no effect where y has no factors, so that its labels '
+        'cannot be missing; leave it out, or give y factors, as in '
+        "`inference='y|x; z|x,y'` and `generative='z; y; x|z,y'`. Received: "
+        f'num_labels={data.num_labels}, {config.model.graph()}')
+  if data.label_seed is not None and data.num_labels is None:
+    raise ValueError(
+        '`label_seed` has no effect without `num_labels`; leave it out, or set '
+        f'`num_labels`. Received: label_seed={data.label_seed}')
 
 
 def _check_cache(config: Config):

@@ -51,6 +51,13 @@ class DataConfig:
       'label', 'name of the label feature, for models with y; of a .npz file, '
       'by default y; of a table, a column, which is then not part of x; of a '
       '.h5ad file, a column of obs')
+  num_labels: int | None = setting(
+      None, 'number of training labels to keep, the same of each class; the '
+      'others count as missing, for models in which y has factors; by default '
+      'all', at_least=1)
+  label_seed: int | None = setting(
+      None, 'seed of the choice of these labels; by default `eval_seed`',
+      at_least=0, below=2**31)
   weight_key: str | None = setting(
       None, 'name of the sample weights, an array of a .npz file or a column '
       'of a table, which is then not part of x; they weigh the objective of '

@@ -21,7 +21,8 @@ class EvaluationConfig:
   evaluations: tuple[str, ...] = setting(
       ('importance_weighted', 'latent_space', 'representation'),
       'measures to compute in addition to the ELBO, separated by commas; those '
-      'that do not apply to the data are left out; for a table also columns',
+      'that do not apply to the data are left out; for a table also columns, '
+      'and where y has factors classification',
       choices=('all', MEASURES))
   eval_seed: int = setting(
       0, 'seed of the evaluation: binary pixels of the validation and test '

@@ -108,8 +108,10 @@ class ModelConfig:
                        f'kl_capacity={self.kl_capacity}')
     objective = self.make_objective()
     posterior = POSTERIORS[self.posterior]
+    objective.check_label(self.graph())
     objective.check_model(
         self.graph(), {name: posterior for name in self.graph().latent_names})
+    _check_classification(self)
     if self.kl_warm_up != 'none' and not objective.uses_kl_schedule:
       raise ValueError(
           '`kl_warm_up` has no effect with an objective without the KL; leave '
@@ -127,3 +129,15 @@ class ModelConfig:
     chosen = PRESETS[self.preset] if self.preset else {'latents': 'z:16'}
     return GraphicalModel.parse(**chosen | {
         side: text for side, text in given.items() if text is not None})
+
+
+def _check_classification(config: ModelConfig):
+  """Raises for a weight of the classifier in a graph without one."""
+  weight = config.classification_weight
+  default = OBJECTIVES.settings()['classification_weight'][0].default
+  if weight != default and not config.graph().infers_label:
+    raise ValueError(
+        '`classification_weight` has no effect where y has no factors; leave '
+        "it out, or give y factors, as in `inference='y|x; z|x,y'` and "
+        "`generative='z; y; x|z,y'`. Received: "
+        f'classification_weight={weight}, {config.graph()}')

@@ -201,10 +201,14 @@ def weights_of_split(images: data.ImageData, split: str) -> np.ndarray | None:
 
 def labels_where_needed(images: data.ImageData, split: str,
                         config: Config) -> np.ndarray | None:
-  """Returns one-hot labels if the graphical model has y, else None."""
-  if not config.model.graph().is_conditional:
+  """Returns one-hot labels if the graphical model has y, else None.
+
+  Rows of missing labels are zeros.
+  """
+  graph = config.model.graph()
+  if not graph.is_conditional:
     return None
-  return getattr(images, split).one_hot(images.num_classes)
+  return getattr(images, split).one_hot(images.num_classes, graph.infers_label)
 
 
 def as_counts(config: Config) -> bool:

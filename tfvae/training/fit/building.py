@@ -31,7 +31,8 @@ def compiled_model(config: Config, image_shape: Sequence[int],
                    batch_fn: BatchFn | None = None,
                    moments: tuple[Any, Any] | None = None,
                    columns: Sequence[Column] = (),
-                   missing: np.ndarray | None = None) -> LatentVariableModel:
+                   missing: np.ndarray | None = None,
+                   labeled_fraction: float = 1.0) -> LatentVariableModel:
   """Returns a new model with the optimizer and objective of the settings.
 
   Args:
@@ -43,6 +44,7 @@ def compiled_model(config: Config, image_shape: Sequence[int],
     moments: Argument of `image_vae`.
     columns: Columns of a table.
     missing: Argument of `image_vae`.
+    labeled_fraction: Fraction of the training examples that have a label.
 
   Raises:
     ValueError: If the batch cannot be divided among the replicas.
@@ -57,7 +59,8 @@ def compiled_model(config: Config, image_shape: Sequence[int],
   model = build_model(config.model, image_shape, num_classes,
                       config.training.seed, config.training.precision,
                       moments, columns, missing)
-  compile_model(model, config, num_examples, batch_fn=batch_fn)
+  compile_model(model, config, num_examples, batch_fn=batch_fn,
+                labeled_fraction=labeled_fraction)
   return model
 
 
@@ -97,7 +100,8 @@ def build_model(config: ModelConfig, image_shape: Sequence[int],
 
 def compile_model(model: LatentVariableModel, config: Config,
                   num_examples: int, optimizer: Any = None,
-                  batch_fn: BatchFn | None = None):
+                  batch_fn: BatchFn | None = None,
+                  labeled_fraction: float = 1.0):
   """Compiles a model with the optimizer and objective of the settings.
 
   Args:
@@ -106,8 +110,12 @@ def compile_model(model: LatentVariableModel, config: Config,
     num_examples: Number of training examples.
     optimizer: Optimizer; by default a new one.
     batch_fn: Argument of `compile`.
+    labeled_fraction: Fraction of the training examples that have a label.
   """
   training = config.training
+  objective = config.model.make_objective().for_training_set(num_examples)
+  if model.graph.infers_label:
+    objective = objective.for_labeled_fraction(labeled_fraction)
   steps = data.steps_per_epoch(num_examples, training.batch_size)
   # XLA does not reach weights that are on another machine.
   is_local = not strategies.is_asynchronous(model.distribute_strategy)
@@ -115,7 +123,7 @@ def compile_model(model: LatentVariableModel, config: Config,
       optimizer or make_optimizer(training, training.epochs * steps),
       jit_compile=is_local and execution.uses_jit(training, model),
       batch_fn=batch_fn,
-      objective=config.model.make_objective().for_training_set(num_examples),
+      objective=objective,
       kl_schedule=make_kl_schedule(config.model, steps),
       steps_per_execution=execution.steps_per_execution(training, steps))
 

@@ -25,6 +25,7 @@ from tfvae.training.fit.building import compile_model
 from tfvae.training.fit.building import compiled_model
 from tfvae.training.fit.building import initialize_priors
 from tfvae.training.fit.images import elements_with_holes
+from tfvae.training.fit.images import labeled_fraction
 from tfvae.training.fit.images import training_columns
 from tfvae.training.fit.images import training_moments
 
@@ -56,7 +57,7 @@ def build(config: Config, images: data.ImageData,
   model = compiled_model(
       config, images.image_shape, len(images.train.images), images.num_classes,
       batch_fn, training_moments(config, images), training_columns(images),
-      elements_with_holes(config, images))
+      elements_with_holes(config, images), labeled_fraction(images))
   initialize_priors(model, images.train.images)
   return model
 
@@ -133,7 +134,8 @@ def best(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
   if strategy.num_replicas_in_sync > 1 or strategies.is_asynchronous(strategy):
     model = build(config, images)
   else:
-    compile_model(model, config, len(images.train.images), model.optimizer)
+    compile_model(model, config, len(images.train.images), model.optimizer,
+                  labeled_fraction=labeled_fraction(images))
   model.set_weights(checkpoint.best_weights())
   return model
 

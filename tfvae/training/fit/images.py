@@ -1,6 +1,7 @@
 """Images of a run, checked against its model."""
 
 from collections.abc import Iterator, Sequence
+import dataclasses
 
 import numpy as np
 
@@ -18,7 +19,8 @@ def load_images(config: Config) -> data.ImageData:
   _check_support(config, images)
   if config.model.graph().is_conditional:
     check_labels(config, images)
-  return images
+  return images if config.data.num_labels is None else (
+      _with_few_labels(config, images))
 
 
 def read_data(config: Config) -> data.ImageData:
@@ -36,7 +38,28 @@ def read_data(config: Config) -> data.ImageData:
       channels=source.channels, background=source.background,
       skip_corrupt=source.skip_corrupt, schema=source.schema,
       missing=source.missing, weight_key=source.weight_key,
-      mask_key=source.mask_key)
+      mask_key=source.mask_key,
+      missing_labels=config.model.graph().infers_label)
+
+
+def _with_few_labels(config: Config, images: data.ImageData) -> data.ImageData:
+  """Returns the data with `num_labels` of the training labels."""
+  source, seed = config.data, config.data.label_seed
+  labels = data.kept_labels(
+      images.train.labels, images.num_classes, source.num_labels,
+      config.evaluation.eval_seed if seed is None else seed)
+  return dataclasses.replace(
+      images, train=dataclasses.replace(images.train, labels=labels))
+
+
+def labeled_fraction(images: data.ImageData) -> float:
+  """Returns the fraction of the training examples that have a label.
+
+  It is 1 if there are no labels: no example then has their part of an
+  objective.
+  """
+  labels = images.train.labels
+  return 1.0 if labels is None else float(np.mean(labels >= 0)) or 1.0
 
 
 def has_image_files(config: Config, shape: Sequence[int]) -> bool:
@@ -120,7 +143,7 @@ def training_columns(images: data.ImageData) -> tuple[Column, ...]:
 
 
 def check_labels(config: Config, images: data.ImageData):
-  """Raises a ValueError unless every image has a class."""
+  """Raises a ValueError unless every image has a class, if it must."""
   if not images.num_classes:
     raise ValueError(
         "The graphical model has the label 'y', and the data set has no "
@@ -131,7 +154,8 @@ def check_labels(config: Config, images: data.ImageData):
     name = 'train_split' if is_carved else f'{part}_split'
     getattr(images, part).check_labels(
         images.num_classes,
-        f'the {part} images (`{name}={getattr(config.data, name)!r}`)')
+        f'the {part} images (`{name}={getattr(config.data, name)!r}`)',
+        config.model.graph().infers_label)
 
 
 def _check_support(config: Config, images: data.ImageData):

@@ -44,7 +44,8 @@ def open_annotated(path: str) -> Any:
 
 def annotated_data(name: str, adata: Any, image_key: str = 'image',
                    label_key: str | None = 'label',
-                   missing: str = 'refuse') -> ArrayData:
+                   missing: str = 'refuse',
+                   missing_labels: bool = False) -> ArrayData:
   """Returns the rows of an `anndata.AnnData` as a data set.
 
   Args:
@@ -55,6 +56,7 @@ def annotated_data(name: str, adata: Any, image_key: str = 'image',
     label_key: Column of `adata.obs` with the labels, or None. The default,
       'label', may be missing.
     missing: Treatment of rows with missing values, one of `MISSING`.
+    missing_labels: Whether labels may be missing; see `checked_labels`.
 
   Raises:
     ValueError: If there is no such layer or column, or a label is missing.
@@ -72,13 +74,14 @@ def annotated_data(name: str, adata: Any, image_key: str = 'image',
                      f'{", ".join(adata.layers) or "none"}')
   arrays = {'x': _rows(x)}
   if label_key in adata.obs:
-    arrays['y'] = _labels(name, adata.obs[label_key], label_key)
+    arrays['y'] = label_values(adata.obs[label_key], True) if (
+        missing_labels) else _labels(name, adata.obs[label_key], label_key)
   elif label_key not in (None, 'label'):
     raise ValueError(
         'There is no such column of `adata.obs`. Set `label_key` to one of '
         f'{", ".join(map(str, adata.obs))}. Received: '
         f'label_key={label_key!r} for {name!r}')
-  return ArrayData(name, arrays, missing=missing)
+  return ArrayData(name, arrays, missing=missing, missing_labels=missing_labels)
 
 
 def _rows(x: Any) -> Any:

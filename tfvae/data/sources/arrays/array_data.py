@@ -31,7 +31,7 @@ class ArrayData(DataSet):
   def __init__(self, name: str, arrays: Mapping[str, Any],
                image_key: str = 'image', label_key: str | None = 'label',
                weight_key: str | None = None, missing: str = 'refuse',
-               mask_key: str | None = None):
+               mask_key: str | None = None, missing_labels: bool = False):
     """Initializes the data set.
 
     Arrays with the suffixes '_train', '_validation' (or '_val') and '_test' are
@@ -51,6 +51,7 @@ class ArrayData(DataSet):
       missing: Treatment of rows with missing values, one of `MISSING`.
       mask_key: Name of the array that is true where x is observed, or None; see
         `checked_mask`.
+      missing_labels: Whether labels may be missing; see `checked_labels`.
 
     Raises:
       ValueError: If an array is missing, has no numbers, or the arrays do not
@@ -70,7 +71,7 @@ class ArrayData(DataSet):
     xs = _x(name, {part: (array, arrays[array]) for part, array in parts_of(
         arrays, key).items()}, masks)
     ys = {} if y_key is None else {
-        part: checked_labels(name, array, arrays[array])
+        part: checked_labels(name, array, arrays[array], missing_labels)
         for part, array in parts_of(arrays, y_key).items()}
     _check_lengths(name, xs, ys, 'label', 'label_key')
     _check_lengths(name, xs, ws, 'weight', 'weight_key')
@@ -85,7 +86,8 @@ class ArrayData(DataSet):
     self.treat_missing(missing, found)
     self._key, self._arrays = key, list(xs.values())
     self._label, self._labels = numbered_classes(
-        y_key, [ys[part] for part in xs]) if ys else (None, None)
+        y_key, [ys[part] for part in xs], missing_labels) if ys else (
+            None, None)
     self.weights = np.concatenate([ws[part] for part in xs]) if ws else None
 
   def source(self, split: str, rows: np.ndarray) -> ArraySource:

@@ -24,7 +24,8 @@ _NAME = 'dataset'
 def stored_stream(dataset: tf.data.Dataset, image_key: str = 'image',
                   label_key: str | None = 'label',
                   directory: str | None = None,
-                  missing: str = 'refuse') -> ArrayData:
+                  missing: str = 'refuse',
+                  missing_labels: bool = False) -> ArrayData:
   """Reads the examples once, into a temporary file.
 
   Args:
@@ -34,6 +35,7 @@ def stored_stream(dataset: tf.data.Dataset, image_key: str = 'image',
     directory: Directory of the file, which has no name and vanishes with the
       data set; by default that of the caches.
     missing: Treatment of examples with missing values, one of `MISSING`.
+    missing_labels: Whether labels may be missing; see `checked_labels`.
 
   Raises:
     ValueError: If it is not such a data set, or the file cannot be written.
@@ -58,14 +60,16 @@ def stored_stream(dataset: tf.data.Dataset, image_key: str = 'image',
         "them again in each pass, with `cache='none'`. Received: "
         f'cache_dir={directory!r}') from error
   return ArrayData(_NAME, {'x': x} | (
-      {'y': np.concatenate(labels)} if labels else {}), missing=missing)
+      {'y': np.concatenate(labels)} if labels else {}), missing=missing,
+                   missing_labels=missing_labels)
 
 
 class StreamData(DataSet):
   """Examples that are read again in each pass."""
 
   def __init__(self, dataset: tf.data.Dataset, image_key: str = 'image',
-               label_key: str | None = 'label', missing: str = 'refuse'):
+               label_key: str | None = 'label', missing: str = 'refuse',
+               missing_labels: bool = False):
     """Reads the examples twice, to check that the passes agree.
 
     Args:
@@ -73,6 +77,7 @@ class StreamData(DataSet):
       image_key: Name of x in a dictionary.
       label_key: Name of the label, or None.
       missing: Treatment of examples with missing values, 'refuse' or 'allow'.
+      missing_labels: Whether labels may be missing; see `checked_labels`.
 
     Raises:
       ValueError: If it is not such a data set, or two passes differ, or if
@@ -86,10 +91,11 @@ class StreamData(DataSet):
           'Received: missing=drop, cache=none for a `tf.data.Dataset`')
     self._examples = Examples(dataset, image_key, label_key)
     found = MissingValues(self._examples.shape)
-    count, y, digests, _ = _pass(self._examples, found=found)
+    count, y, digests, _ = _pass(
+        self._examples, found=found, missing_labels=missing_labels)
     _check_count(count)
     # The digests of arrays begin with their shapes.
-    _, _, again, content = _pass(self._examples, count, y)
+    _, _, again, content = _pass(self._examples, count, y, missing_labels)
     if digests != again:
       raise ValueError(
           'Two passes over the data set give different examples or another '
@@ -100,7 +106,7 @@ class StreamData(DataSet):
     super().__init__(_NAME, {'train': np.arange(count)}, content)
     self.treat_missing(missing, {'train': found})
     self._label, self._labels = (None, None) if y is None else numbered_classes(
-        'y', [checked_labels(_NAME, 'y', y)])
+        'y', [checked_labels(_NAME, 'y', y, missing_labels)], missing_labels)
 
   def source(self, split: str, rows: np.ndarray) -> StreamSource:
     """Returns some of the rows as a source."""
@@ -110,7 +116,7 @@ class StreamData(DataSet):
 
 
 def _pass(examples: Examples, count: int = 0, y: np.ndarray | None = None,
-          found: MissingValues | None = None
+          found: MissingValues | None = None, missing_labels: bool = False
           ) -> tuple[int, np.ndarray | None, list[str], dict[str, str]]:
   """Reads the examples.
 
@@ -119,6 +125,7 @@ def _pass(examples: Examples, count: int = 0, y: np.ndarray | None = None,
     count: Number of examples, if it is known.
     y: Labels, if they are known.
     found: Missing values, to which those of x are added.
+    missing_labels: Whether labels may be missing.
 
   Returns:
     The number of examples, their labels, digests of what was read, and the
@@ -140,7 +147,7 @@ def _pass(examples: Examples, count: int = 0, y: np.ndarray | None = None,
     joined = np.concatenate(labels)
     digests.append(hashlib.blake2b(joined.tobytes()).hexdigest())
     if y is not None:
-      checked = checked_labels(_NAME, 'y', y)
+      checked = checked_labels(_NAME, 'y', y, missing_labels)
       header = array_header(checked.dtype, checked.shape)
       content['y of train'] = _hash(header + checked.tobytes()).hexdigest()
   return count, joined, digests, content

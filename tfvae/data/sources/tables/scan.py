@@ -27,7 +27,7 @@ class Scan:
 
   def __init__(self, name: str, part: str, groups: Sequence[Rows],
                used: Sequence[str], label_key: str | None, missing: str,
-               weight_key: str | None = None):
+               weight_key: str | None = None, missing_labels: bool = False):
     """Reads the rows.
 
     Args:
@@ -39,6 +39,7 @@ class Scan:
       missing: Treatment of incomplete rows, one of `MISSING`. Labels and
         weights must not be missing with 'allow'.
       weight_key: Column of the sample weights, or None.
+      missing_labels: Whether labels may be missing, in complete rows too.
 
     Raises:
       ValueError: If values are missing and that is refused, or nothing is left,
@@ -56,13 +57,17 @@ class Scan:
       kept = 0
       for frame in group.chunks(used):
         holes = frame.isna().to_numpy()
+        if missing_labels and label_key is not None:
+          holes[:, list(used).index(label_key)] = False
         incomplete = found.add(holes[:, :size])
         lacking = required.add(holes[:, size:])
         keep = ~(lacking if missing == 'allow' else incomplete)
         kept += int(keep.sum())
         if label_key is not None and keep.any():
           labels = checked_labels(
-              name, label_key, label_values(frame[label_key][keep]))
+              name, label_key,
+              label_values(frame[label_key][keep], missing_labels),
+              missing_labels)
           values, places = np.unique(labels, return_inverse=True)
           self.labels.append(
               (values, places.astype(np.min_scalar_type(len(values)))))

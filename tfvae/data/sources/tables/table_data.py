@@ -43,7 +43,7 @@ class TableData(DataSet):
   def __init__(self, name: str, parts: Mapping[str, Sequence[Rows]],
                content: Mapping[str, str], schema: Schema | None = None,
                label_key: str | None = None, missing: str = 'refuse',
-               weight_key: str | None = None):
+               weight_key: str | None = None, missing_labels: bool = False):
     """Initializes the data set.
 
     Args:
@@ -57,6 +57,7 @@ class TableData(DataSet):
       missing: 'refuse' for an error if a value is missing, 'drop' to leave
         such rows out, or 'allow' to keep them, with NaN as codes.
       weight_key: Column of the sample weights, which is not part of x, or None.
+      missing_labels: Whether labels may be missing; see `checked_labels`.
 
     Raises:
       ValueError: If a column is missing, or values are missing or do not fit
@@ -73,13 +74,16 @@ class TableData(DataSet):
       schema = schema.without(key)
     used = [c.name for c in schema.modeled] + others
     scans = {part: Scan(
-        name, part, groups, used, label_key, missing, weight_key)
+        name, part, groups, used, label_key, missing, weight_key,
+        missing_labels)
              for part, groups in parts.items()}
     for column in schema:
       _LOGGER.info('%s, column %s: %s%s.', name, column.name, column.kind,
                    f', {len(column.categories)} categories'
                    if column.categories else '')
     self.allows_missing = missing == 'allow'
+    if missing_labels:  # A row is complete without its label.
+      used = [key for key in used if key != label_key]
     self._groups = [CodedRows(group, schema, used, self.allows_missing)
                     for groups in parts.values() for group in groups]
     self._sizes = [size for scan in scans.values() for size in scan.sizes]
@@ -102,14 +106,16 @@ class TableData(DataSet):
                  if scan.dropped})
     self._label, self._labels = (None, None) if label_key is None else (
         merged_classes(label_key, [
-            found for scan in scans.values() for found in scan.labels]))
+            found for scan in scans.values() for found in scan.labels],
+                       missing_labels))
     self.weights = None if weight_key is None else np.concatenate(
         [part for scan in scans.values() for part in scan.weights])
 
   @classmethod
   def open(cls, path: str, schema: str | None = None,
            label_key: str | None = None, missing: str = 'refuse',
-           weight_key: str | None = None) -> 'TableData':
+           weight_key: str | None = None,
+           missing_labels: bool = False) -> 'TableData':
     """Opens files.
 
     Args:
@@ -118,6 +124,7 @@ class TableData(DataSet):
       label_key: See the class.
       missing: See the class.
       weight_key: See the class.
+      missing_labels: See the class.
     """
     name = os.path.splitext(os.path.basename(os.path.normpath(path)))[0]
     files = table_files(path)
@@ -127,12 +134,13 @@ class TableData(DataSet):
         {os.path.relpath(file, root or '.'): digest(file)
          for paths in files.values() for file in paths},
         None if schema is None else Schema.load(schema), label_key, missing,
-        weight_key)
+        weight_key, missing_labels)
 
   @classmethod
   def of(cls, frame: pd.DataFrame, schema: str | None = None,
          label_key: str | None = None, missing: str = 'refuse',
-         weight_key: str | None = None) -> 'TableData':
+         weight_key: str | None = None,
+         missing_labels: bool = False) -> 'TableData':
     """Opens a data frame; see `open`."""
     frame = frame.rename(columns=str)
     check_names('table', list(frame.columns), len(frame) > 0)
@@ -141,7 +149,7 @@ class TableData(DataSet):
                {'frame': hashlib.blake2b(
                    hashes.tobytes(), digest_size=16).hexdigest()},
                None if schema is None else Schema.load(schema), label_key,
-               missing, weight_key)
+               missing, weight_key, missing_labels)
 
   def source(self, split: str, rows: np.ndarray) -> Source:
     """Returns some of the rows as a source."""
