@@ -481,6 +481,11 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(lower[top:top + 2, :5, 0][known],
                           x[0, :2, :, 0][known])
     self.assertAllInSet(np.round(lower[20:24, :5, 0], 2), [0., 1.])
+    # Of a run that hides values, the known ones are the originals.
+    page = self._check(self._write(model, x, known=np.nan_to_num(x)))
+    [*_, shown] = [_pixels(image['src']) for image in page.of('img')
+                   if image['alt'].endswith('and imputations.')]
+    self.assertAllClose(shown[:4, :5, 0], np.nan_to_num(x)[0, ..., 0])
     self.assertNotIn('Inpainting', self._check(self._write(
         _model(), np.nan_to_num(x))).text)
 

@@ -55,6 +55,7 @@ class Content:
   data: Mapping[str, Any] | None = None
   first_batch: Sequence[np.ndarray] = ()
   batch_caption: str = ''
+  known: Any = None
 
   @functools.cached_property
   def walk(self) -> LatentWalk:
@@ -173,7 +174,9 @@ class Content:
     """Imputations of hidden pixels by mask; none unless a model can see NaN."""
     if not self.walk.is_image or not self.model.allow_missing:
       return {}
-    return inpaintings(self.walk, self.examples)
+    return inpaintings(
+        self.walk, self.inputs if self.known is None else self.known,
+        self.examples)
 
   def title_of(self, index: int) -> str:
     """Returns the caption of an image."""

@@ -70,6 +70,7 @@ def write_report(
     data: Mapping[str, Any] | None = None,
     first_batch: Sequence[np.ndarray] = (),
     batch_caption: str = '',
+    known: Any = None,
 ):
   """Writes a page with pictures, charts and figures of a trained model.
 
@@ -109,6 +110,8 @@ def write_report(
       the first section.
     first_batch: Forms of x of the first training batch, `[n, ...]` each.
     batch_caption: Sentence about that batch.
+    known: Inputs with the values that a run hides at random from the model, of
+      which the pictures of inpainting hide others; by default the inputs.
 
   Raises:
     ValueError: If inputs or labels are not as described, or an array does not
@@ -118,7 +121,7 @@ def write_report(
   content = Content(
       model, inputs, labels, graph, history, metrics or {}, title, command,
       warnings, kl_per_dimension or {}, active or {}, rank_histograms or {},
-      class_names, seed, data, first_batch, batch_caption)
+      class_names, seed, data, first_batch, batch_caption, known)
   sizes = {name: z.shape[1] for name, z in content.walk.means.items()}
   check_by_latent('kl_per_dimension', content.kl_per_dimension, sizes)
   check_by_latent('active', content.active, sizes)

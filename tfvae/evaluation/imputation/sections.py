@@ -37,7 +37,7 @@ def warnings_of(block: Mapping[str, Any]) -> list[str]:
           f'{low:.0%} of the examples is below {LOW_SAMPLE_SIZE} of '
           f'{block["draws"]} draws, so their intervals are unreliable. Raise '
           '`eval_imputation_draws`, or train q longer, for example with '
-          '`--objective=iwae`.')
+          'the objective `iwae`.')
     coverage = part.get('coverage_95')
     if coverage is not None and part['cells'] >= _FEW_CELLS and not (
         _COVERAGE[0] <= coverage <= _COVERAGE[1]):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 import dataclasses
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -29,22 +30,23 @@ class Inpainting:
   hidden: float
 
 
-def inpaintings(walk: LatentWalk, examples: list[int]
+def inpaintings(walk: LatentWalk, inputs: Any, examples: list[int]
                 ) -> Mapping[str, Inpainting]:
   """Returns inpaintings by the name of the mask.
 
   Args:
     walk: Latents of a model of images that takes missing values.
-    examples: Indices of the images.
+    inputs: Images, `[n, ...]`, or a dictionary of 'x' and one-hot 'y'.
+    examples: Indices of the images to show.
   """
   chosen = {name: np.asarray(part)[examples]
-            for name, part in observed(walk.inputs).items()}
+            for name, part in observed(inputs).items()}
   x = np.float32(chosen['x'])
   found = {}
   for name, mask in masks.hidden(x, FRACTION, walk.seed):
     given = np.where(mask, np.float32(np.nan), x)
-    inputs = chosen | {'x': given} if 'y' in chosen else given
-    imputed = impute(walk.model, tf.nest.map_structure(np.float32, inputs),
+    data = chosen | {'x': given} if 'y' in chosen else given
+    imputed = impute(walk.model, tf.nest.map_structure(np.float32, data),
                      num_imputations=IMPUTATIONS, seed=walk.seed)
     rows = [x, given, imputed.mean, *imputed.imputations]
     found[name] = Inpainting(

@@ -40,7 +40,8 @@ def write_report(run: Run, metrics: dict[str, Any], workdir: str):
   """
   directory = os.path.join(workdir, 'report')
   os.makedirs(directory, exist_ok=True)
-  batch = next(iter(run.subject.test.first().unbatch().batch(_IMAGES)))
+  test = run.subject.test
+  batch = _first(test.first())
   inputs, _ = unpack_batch(batch)
   report.save_figure(
       os.path.join(directory, 'graph.png'),
@@ -62,7 +63,14 @@ def write_report(run: Run, metrics: dict[str, Any], workdir: str):
       command=command(run.config, workdir),
       class_names=run.images.label_names or (),
       seed=run.config.evaluation.eval_seed,
+      known=unpack_batch(_first(test.first_known()))[0]
+      if test.known_batches else None,
       **data_facts(run.config, run.images))
+
+
+def _first(batches: tf.data.Dataset) -> Any:
+  """Returns a batch of the examples of the report."""
+  return next(iter(batches.unbatch().batch(_IMAGES)))
 
 
 def command(config: Config, workdir: str) -> str:
