@@ -18,11 +18,14 @@ lower half. The model of MNIST is trained on images of which half of the pixels
 are hidden, new ones in each step; the baselines see complete training images.
 
 Each of `--rounds` has a split, holes, hidden values and initial weights of its
-own. The result has the block of the measure of each round.
+own. The result has the block of the measure of each round. A file that exists
+keeps the data sets that are not measured again.
 """
 
+import json
 import math
 import os
+import pathlib
 import tempfile
 from typing import Any
 
@@ -129,17 +132,19 @@ def measure(name: str, directory: str, seed: int) -> dict[str, Any]:
 def main(_):
   """Measures, prints and writes the result."""
   result = processes.result('imputation', {
-      'rounds': _ROUNDS.value, 'holes': _HOLES.value,
-      'settings': SETTINGS, 'table_settings': TABLE_SETTINGS,
-      'mnist_settings': MNIST_SETTINGS, 'imputation': []})
+      'holes': _HOLES.value, 'settings': SETTINGS,
+      'table_settings': TABLE_SETTINGS, 'mnist_settings': MNIST_SETTINGS})
+  path = pathlib.Path(_OUTPUT.value)
+  found = json.loads(path.read_text('utf-8'))['imputation'] if (
+      path.exists()) else []
   for name in dict.fromkeys(_DATA_SETS.value):
-    rounds = []
+    entry = {'data': name, 'by_round': []}
+    found = [other for other in found if other['data'] != name] + [entry]
     for seed in range(_ROUNDS.value):
       with tempfile.TemporaryDirectory() as directory:
-        rounds.append(measure(name, directory, seed))
-      _print(name, seed, rounds[-1]['imputation'])
-    result['imputation'].append({'data': name, 'by_round': rounds})
-    processes.write(_OUTPUT.value, result)
+        entry['by_round'].append(measure(name, directory, seed))
+      _print(name, seed, entry['by_round'][-1]['imputation'])
+      processes.write(_OUTPUT.value, result | {'imputation': found})
 
 
 def _print(name: str, seed: int, block: dict[str, Any]):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 import json
 import pathlib
 import re
+import statistics
 from typing import Any
 
 _ROOT = pathlib.Path(__file__).parents[1]
@@ -46,6 +47,15 @@ _METHODS = {
     'tvae_default': 'TVAE, 300 epochs',
     'independent': 'the training rows, columns shuffled',
 }
+# Methods that impute values, and the figures of each: the first key that a
+# block has, and its decimals.
+_IMPUTERS = {
+    'tfvae': '**tfvae**', 'iterative': '`IterativeImputer`',
+    'knn': '5 nearest neighbors', 'mean': 'mean, most frequent'}
+_ERRORS = (
+    (('normalized_rmse', 'rmse'), 3), (('normalized_crps', 'crps'), 3),
+    (('accuracy',), 3), (('coverage_50',), 2), (('coverage_80',), 2),
+    (('coverage_95',), 2), (('by_column',), 2), (('effective_sample_size',), 0))
 _MODELS = {'mlp': 'MLP', 'conv': 'convolutions'}
 
 # A table with fewer rounds or a higher load has a warning.
@@ -181,10 +191,51 @@ def table_samples(result: dict[str, Any]) -> str:
   return '\n'.join(lines)
 
 
+def imputation(result: dict[str, Any]) -> str:
+  """Returns a table of errors and coverages for each set of data and mask."""
+  lines = []
+  for entry in result['imputation']:
+    rounds = entry['by_round']
+    count = rounds[0]['rows']
+    title = entry['data'] + (
+        f', {count["train"]:,} training rows and {count["test"]:,} test rows'
+        if count else '')
+    rows = []
+    for mask in (name for name, part in rounds[0]['imputation'].items()
+                 if isinstance(part, dict) and 'cells' in part):
+      parts = [found['imputation'][mask] for found in rounds]
+      for method, name in _IMPUTERS.items():
+        own = parts if method == 'tfvae' else [
+            part['baselines'].get(method, {}) for part in parts]
+        rows.append([mask, name, *(
+            _median(own, keys, decimals) for keys, decimals in _ERRORS)])
+    lines.append(f'{title}; {len(rounds)} trainings:\n\n' + _table(
+        ['hidden', '', 'RMSE', 'CRPS', 'accuracy', 'in 50 %', 'in 80 %',
+         'in 95 %', 'in 95 %, by column', 'effective draws'], rows))
+  return '\n'.join(lines)
+
+
+def _median(parts: Sequence[dict[str, Any]], keys: Sequence[str],
+            decimals: int) -> str:
+  """Returns median and range of the first key that the parts have."""
+  if keys == ('by_column',):
+    found = [column['coverage_95'] for part in parts
+             for column in part.get('by_column', {}).values()
+             if 'coverage_95' in column]
+    return f'{min(found):.2f} to {max(found):.2f}' if found else '–'
+  for key in keys:
+    found = [part[key] for part in parts if key in part]
+    if found:
+      median = f'{statistics.median(found):.{decimals}f}'
+      return median if len(found) < 2 else (
+          f'{median} ({min(found):.{decimals}f}-{max(found):.{decimals}f})')
+  return '–'
+
+
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     function.__name__: function
     for function in (training, training_settings, scaling, resume, selection,
-                     table_samples)}
+                     table_samples, imputation)}
 
 
 def load(name: str) -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ GRAPHS = {name: GraphicalModel.parse('z:1', *text) for name, text in {
     'label_from_latent': ('y|x; z|x,y', 'z; y|z; x|z,y'),
     'latent_from_label': ('y|x; z|x', 'y; z|y; x|z'),
     'label_as_leaf': ('z|x; y|z', 'z; y|z; x|z'),
+    'clusters': ('z|x; y|z', 'y; z|y; x|z'),
 }.items()}
 EVERY_GRAPH = [(name, name) for name in GRAPHS]
 

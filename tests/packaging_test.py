@@ -100,7 +100,7 @@ class InstalledTest(tf.test.TestCase):
 
   def test_wheel_holds_the_package_and_the_configs(self):
     configs = [f'tfvae/{path}' for path in _files('configs/*')]
-    self.assertLen(configs, 7)
+    self.assertLen(configs, 8)
     self.assertEqual(
         {name for name in self.files if '.dist-info/' not in name},
         {*_files('tfvae/**'), *configs})

@@ -16,7 +16,8 @@ from tfvae.training import parse_flags
 from tfvae.training.command_line import help_text
 
 _PACKAGED = ('digits.flags', 'fashion_mnist.flags', 'mnist.flags',
-             'mnist_conv.flags', 'patches.flags', 'penguins.flags')
+             'mnist_conv.flags', 'mnist_m2.flags', 'patches.flags',
+             'penguins.flags')
 
 
 def _parse(*arguments, program='train_main.py'):

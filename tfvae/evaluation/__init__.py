@@ -16,7 +16,6 @@ from tfvae.evaluation.bounds import importance_weighted_nll
 from tfvae.evaluation.bounds import with_errors
 from tfvae.evaluation.calibration.rank_statistics import Calibration
 from tfvae.evaluation.calibration.simulation import simulation_based_calibration
-from tfvae.evaluation.classification_measure import log_probabilities
 from tfvae.evaluation.evaluate import evaluate
 from tfvae.evaluation.evaluate import timed
 from tfvae.evaluation.factors.disentanglement import disentanglement_scores
@@ -59,6 +58,7 @@ from tfvae.evaluation.factors.representation_measure import (
     RepresentationMeasure,
 )
 from tfvae.evaluation.classification_measure import ClassificationMeasure
+from tfvae.evaluation.classification_measure import log_probabilities
 from tfvae.evaluation.ais.annealed_measure import AnnealedMeasure
 from tfvae.evaluation.gaps.gaps_measure import GapsMeasure
 from tfvae.evaluation.calibration.calibration_measure import CalibrationMeasure

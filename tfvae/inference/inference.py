@@ -62,7 +62,7 @@ class Inference:
     log_label: Values of log p(y|Pa_p(y)), in nats, where the graph infers the
       label.
     classes: Classes of y, if the inference is for all of them; the sample shape
-      then begins with their number.
+      of what depends on y then begins with their number.
   """
 
   latents: Mapping[str, tf.Tensor]
@@ -77,11 +77,14 @@ class Inference:
 
     Where the graph infers the label, it is log p(y, z) − log q(z|x, y).
     """
-    ratio = tf.add_n([
+    ratios = [
         prior.log_prob(self.latents[name])
         - self.posteriors[name].log_prob(self.latents[name])
-        for name, prior in self.priors.items()])
-    return ratio if self.log_label is None else ratio + self.log_label
+        for name, prior in self.priors.items()]
+    if self.log_label is None:
+      return tf.add_n(ratios)
+    # Some of them may be the same for all classes.
+    return functools.reduce(operator.add, ratios) + self.log_label
 
   def log_weights(self, log_likelihood: tf.Tensor) -> tf.Tensor:
     """Returns log w = log p(x, z) − log q(z|x) at the draw, in nats.

@@ -34,7 +34,9 @@ class LabelInference:
           inference.latents, target, inputs))
 
     is the sum over the classes of a missing y, and the value at a given one.
-    The decoder runs for all classes of all rows.
+    Latents that do not depend on y in q have no dimension for the classes. If
+    all parents of x are among them, the decoder runs once for each row, and
+    otherwise for all classes of all rows.
 
     Args:
       inputs: Inputs of `infer`; rows of 'y' that are zeros or NaN are missing,
@@ -53,8 +55,24 @@ class LabelInference:
         values['y'] = classes.y
       else:
         posteriors[name], values[name] = q, draw(q)
-    values |= {name: classes.expand(values[name]) for name in posteriors}
+    values |= {name: classes.with_known_shape(values[name])
+               for name in posteriors}
     return self._inference(values, posteriors, classes)
+
+  def parents_of_x(
+      self, latents: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns the latents that `decode` takes, all of one sample shape.
+
+    Without an inferred label these are all latents, unchanged.
+
+    Args:
+      latents: Latents of an `Inference`, and y among those of `infer_classes`.
+    """
+    if not self.graph.infers_label:
+      return dict(latents)
+    return labels.of_one_shape({
+        name: latents[name] for name in self.graph.parents('generative', 'x')
+        if name in latents})
 
   def label_posterior(self, inputs: Any) -> tfd.OneHotCategorical:
     """Returns q(y|Pa_q(y)), batch shape `[b]`, of a graph that infers y.

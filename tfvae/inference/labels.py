@@ -5,6 +5,7 @@ NaN. A sum over all classes has them in a leading dimension, in front of that of
 the draws, so that memory grows with the number of classes.
 """
 
+from collections.abc import Mapping
 import dataclasses
 from typing import Any
 
@@ -82,13 +83,35 @@ class ClassSum:
     return tf.reduce_logsumexp(tf.where(
         self.is_allowed, log_values, -float('inf')), axis=0)
 
-  def expand(self, z: tf.Tensor) -> tf.Tensor:
-    """Returns draws of a latent for each class, `[*y.shape[:-1], size]`."""
-    if z.shape.rank < self.y.shape.rank:
-      z = tf.broadcast_to(z, tf.concat(
-          [tf.shape(self.y)[:-1], tf.shape(z)[-1:]], axis=0))
-    # A sum with noise of unknown shape has lost the number of draws.
-    return tf.ensure_shape(z, [*self.y.shape[:-1], z.shape[-1]])
+  def with_known_shape(self, z: tf.Tensor) -> tf.Tensor:
+    """Returns draws of a latent, with the static shape that those of y have.
+
+    A mean plus noise of unknown shape has lost the number of draws.
+
+    Args:
+      z: Draws, `[classes, *sample_shape, b, size]` or `[*sample_shape, b,
+        size]`.
+    """
+    shape = self.y.shape[:-1][self.y.shape.rank - z.shape.rank:]
+    return tf.ensure_shape(z, [*shape, z.shape[-1]])
+
+
+def of_one_shape(latents: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+  """Returns draws by name, those without the classes repeated for each one.
+
+  Args:
+    latents: Draws by name, `[*shape, size]`, where a shape may lack the first
+      dimension of the others.
+  """
+  deepest = max(latents.values(), key=lambda z: z.shape.rank)
+  shape, static = tf.shape(deepest)[:-1], deepest.shape[:-1]
+
+  def expanded(z):
+    wide = tf.broadcast_to(z, tf.concat([shape, tf.shape(z)[-1:]], axis=0))
+    return tf.ensure_shape(wide, [*static, z.shape[-1]])
+
+  return {name: z if z.shape.rank == deepest.shape.rank else expanded(z)
+          for name, z in latents.items()}
 
 
 def is_label(y: tf.Tensor) -> tf.Tensor:

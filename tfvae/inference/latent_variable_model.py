@@ -297,6 +297,7 @@ class LatentVariableModel(LabelInference):
       inputs: Inputs of `infer`.
       training: Whether networks run in training mode.
     """
+    latents = self.parents_of_x(latents)
     shape = tf.shape(next(iter(latents.values())))[:-1]
     if next(iter(latents.values())).shape.rank > 2:
       copies = tf.reduce_prod(shape[:-1])

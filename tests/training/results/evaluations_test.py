@@ -64,10 +64,11 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_order_of_the_measures(self):
     names = ('importance_weighted', 'columns', 'latent_space', 'representation',
-             'annealed', 'gaps', 'calibration', 'disentanglement', 'imputation')
+             'classification', 'annealed', 'gaps', 'calibration',
+             'disentanglement', 'imputation')
     self.assertEqual(Config(evaluations=('all',)).evaluation.chosen(), names)
     self.assertEqual(Config(
-        evaluations=names[::-2]).evaluation.chosen(), names[::2])
+        evaluations=names[::-2]).evaluation.chosen(), names[1::2])
 
   def test_adds_all_others_without_losing_what_is_there(self):
     before = self._written()
@@ -90,7 +91,8 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(metrics['disentanglement'],
                      {'not_computed': 'the data set has no factors'})
     for name in set(added) - {
-        'importance_weighted', 'disentanglement', 'columns', 'imputation'}:
+        'importance_weighted', 'classification', 'disentanglement', 'columns',
+        'imputation'}:
       self.assertGreaterEqual(metrics[name]['seconds'], 0)
     gaps = metrics['gaps']
     self.assertAllClose(
@@ -261,7 +263,8 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
       metrics = evaluations.evaluate(Run(model, config, images), {})
     self.assertEqual(
         {name for name in metrics if 'not_computed' in metrics[name]},
-        {'representation', 'disentanglement', 'columns', 'imputation'})
+        {'representation', 'classification', 'disentanglement', 'columns',
+         'imputation'})
     self.assertIn('q has the parent y',
                   metrics['representation']['not_computed'])
     self.assertAllEqual(np.sum(

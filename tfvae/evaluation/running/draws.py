@@ -130,6 +130,7 @@ def log_likelihood(
   Returns:
     A tensor `[n, b]` or `[classes, n, b]`, in nats.
   """
+  latents = model.parents_of_x(latents)
   shape = next(iter(latents.values())).shape
   if shape.rank == 4:  # The classes are draws of their own.
     parts = log_likelihood(
