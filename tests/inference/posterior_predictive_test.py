@@ -1,5 +1,6 @@
 """The posterior predictive of a model that infers its label, by quadrature."""
 
+from absl.testing import parameterized
 import numpy as np
 from scipy import stats
 import tensorflow as tf
@@ -13,21 +14,25 @@ from tfvae.models import image_vae
 _CLASSES = 3
 
 
-class MissingLabelTest(tf.test.TestCase):
+class MissingLabelTest(parameterized.TestCase, tf.test.TestCase):
 
   def setUp(self):
     super().setUp()
+    self.model = self._make('y|x; z|x,y')
+
+  def _make(self, inference):
     tf_keras.utils.set_random_seed(0)
-    graph = GraphicalModel.parse('z:1', 'y|x; z|x,y', 'z; y; x|z,y')
-    self.model = image_vae(
+    graph = GraphicalModel.parse('z:1', inference, 'z; y; x|z,y')
+    model = image_vae(
         graph, (3,), likelihood='normal', num_classes=_CLASSES, missing=True,
         hidden_units=(8,))
     rng = np.random.default_rng(0)
-    for weight in self.model.trainable_weights:
+    for weight in model.trainable_weights:
       weight.assign_add(rng.normal(0, 0.3, weight.shape))
     self.x = np.float32(rng.normal(size=[6, 3]))
     self.x[:, 2] = np.nan
     self.x[3:, 0] = np.nan
+    return model
 
   def _by_quadrature(self, x):
     """Returns p(c|x_obs), `[classes]`, and E[x|x_obs], `[3]`, of one row."""
@@ -48,7 +53,11 @@ class MissingLabelTest(tf.test.TestCase):
       means.append(density @ mean)
     return np.array(masses) / sum(masses), np.sum(means, axis=0) / sum(masses)
 
-  def test_draws_of_all_classes_have_the_weights_of_the_posterior(self):
+  # In the second graph, the draws of z are those of all classes.
+  @parameterized.parameters('y|x; z|x,y', 'y|x; z|x')
+  def test_draws_of_all_classes_have_the_weights_of_the_posterior(
+      self, inference):
+    self.model = self._make(inference)
     found = posterior_predictive(
         self.model, {'x': self.x}, SeededSample(tf.constant([0, 1]), 4000))
     weights = tf.reduce_sum(

@@ -105,8 +105,11 @@ class MissingRunTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllEqual(filled['alcohol'][known], given['alcohol'][known])
 
   def test_two_replicas_train_as_one_device(self):
-    metrics = _train(self.config, os.path.join(self.directory, 'mirrored'),
-                     strategy='mirrored')
+    workdir = os.path.join(self.directory, 'mirrored')
+    metrics = _train(self.config, workdir, strategy='mirrored')
+    one, two = (pd.read_csv(os.path.join(path, 'history.csv'))
+                for path in (self.workdir, workdir))
+    self.assertAllClose(two['elbo_per_entry'], one['elbo_per_entry'], atol=1e-4)
     for part in ('elbo', 'reconstruction', 'kl'):
       self.assertNear(metrics['test'][part], self.metrics['test'][part], 1e-4)
 

@@ -163,10 +163,15 @@ def posterior_predictive(model: LatentVariableModel, inputs: Any,
         inference.classes.is_allowed, log_ratio, -float('inf'))
   # [K, b, size], or [classes, K, b, size], to [b K, size]
   k = math.prod(log_ratio.shape[:-1])
-  latents = {
-      name: tf.reshape(tf.transpose(
-          tf.reshape(z, [k, -1, z.shape[-1]]), [1, 0, 2]), [-1, z.shape[-1]])
-      for name, z in inference.latents.items()}
+
+  def by_example(z):
+    # A latent that does not depend on the class has no dimension of classes.
+    z = tf.broadcast_to(z, [*log_ratio.shape[:-1], tf.shape(z)[-2],
+                            z.shape[-1]])
+    return tf.reshape(tf.transpose(
+        tf.reshape(z, [k, -1, z.shape[-1]]), [1, 0, 2]), [-1, z.shape[-1]])
+
+  latents = {name: by_example(z) for name, z in inference.latents.items()}
   repeated = {name: tf.repeat(value, k, axis=0)
               for name, value in batches.observed(inputs).items()}
   x = repeated['x']

@@ -27,6 +27,7 @@ def _arrays(result):
   if isinstance(result, evaluation.InferenceGaps):
     result = [result.encoder_elbo, result.optimized_elbo]
   if isinstance(result, (evaluation.Elbo, evaluation.LatentSpace,
+                         evaluation.Imputation,
                          evaluation.BidirectionalBounds, Estimate)):
     result = vars(result)
   if isinstance(result, (dict, list)):
@@ -36,6 +37,12 @@ def _arrays(result):
     return _arrays(dict(result.ranks))
   return _arrays(vars(result)) if isinstance(result, evaluation.Latent) else [
       np.asarray(result)]
+
+
+def _taking_missing_values(model):
+  """Returns the model, in which a NaN is now a missing value."""
+  model.likelihood_layer().allow_missing = True
+  return model
 
 
 MEASURES = {
@@ -49,6 +56,8 @@ MEASURES = {
         model, data, jit_compile=False),
     'importance_weighted_nll': lambda model, data:
         evaluation.importance_weighted_nll(model, data, 3, jit_compile=False),
+    'impute': lambda model, data: evaluation.impute(
+        _taking_missing_values(model), data, 5),
     'inference_gaps': lambda model, data: evaluation.inference_gaps(
         model, data, Estimate(np.zeros(_N)), 2, 2, num_samples=2,
         jit_compile=False),
@@ -85,7 +94,8 @@ class EveryMeasureTest(tf.test.TestCase):
     """Each public function of a model."""
     functions = [
         name for name in evaluation.__all__
-        if name != 'evaluate'  # It calls the others.
+        # It calls the others; a graph that infers the label has its own test.
+        if name not in ('evaluate', 'log_probabilities')
         and inspect.isfunction(getattr(evaluation, name))
         and 'model' in inspect.signature(
             getattr(evaluation, name)).parameters]

@@ -80,7 +80,7 @@ class IndependentColumnsTest(parameterized.TestCase, tf.test.TestCase):
     p = self.layer.distribution(self.params)
     expected = np.array([_expected(*pair)
                          for pair in zip(_X, self.params, strict=True)])
-    self.assertAllClose(p.log_prob_by_column(_X), expected, rtol=2e-5,
+    self.assertAllClose(p.log_prob_of_elements(_X), expected, rtol=2e-5,
                         atol=5e-5)  # x itself is float32.
     self.assertAllClose(p.log_prob(_X), expected.sum(axis=1), rtol=2e-5)
     self.assertAllClose(tf.function(p.log_prob)(_X), expected.sum(axis=1),
@@ -90,7 +90,7 @@ class IndependentColumnsTest(parameterized.TestCase, tf.test.TestCase):
     x = self.layer.distribution(self.params[:1]).sample(
         20_000, seed=[0, 1]).numpy()[:, 0]
     log_density = self.layer.distribution(
-        np.repeat(self.params[:1], len(x), axis=0)).log_prob_by_column(x)
+        np.repeat(self.params[:1], len(x), axis=0)).log_prob_of_elements(x)
     self.assertTrue(np.isfinite(log_density).all())
     # Frequencies of codes, within 5 standard errors of exp(log p).
     for index in (1, 3, 4, 5, 7):
@@ -122,7 +122,7 @@ class IndependentColumnsTest(parameterized.TestCase, tf.test.TestCase):
         tf.float32)
     with tf.GradientTape() as tape:
       tape.watch(params)
-      log_prob = self.layer.distribution(params).log_prob_by_column(_X)
+      log_prob = self.layer.distribution(params).log_prob_of_elements(_X)
     self.assertTrue(np.isfinite(log_prob).all())
     self.assertTrue(np.isfinite(tape.gradient(log_prob, params)).all())
 

@@ -95,7 +95,8 @@ class StreamData(DataSet):
         self._examples, found=found, missing_labels=missing_labels)
     _check_count(count)
     # The digests of arrays begin with their shapes.
-    _, _, again, content = _pass(self._examples, count, y, missing_labels)
+    _, _, again, content = _pass(
+        self._examples, count, y, missing_labels=missing_labels)
     if digests != again:
       raise ValueError(
           'Two passes over the data set give different examples or another '
