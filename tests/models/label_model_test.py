@@ -66,7 +66,10 @@ class LabelModelTest(parameterized.TestCase, tf.test.TestCase):
     data = _data(20)
     values = []
     for strategy in (tf.distribute.OneDeviceStrategy('CPU:0'),
-                     tf.distribute.MirroredStrategy(['CPU:0', 'CPU:1'])):
+                     tf.distribute.MirroredStrategy(
+                         ['CPU:0', 'CPU:1'],
+                         # Collectives of two models in one process clash.
+                         tf.distribute.ReductionToOneDevice())):
       replicas = strategy.num_replicas_in_sync
 
       def batch_fn(batch, replica_id, size=20 // replicas):
