@@ -1,31 +1,25 @@
 """The report, read back from the page."""
 
-import base64
-import html.parser
-import io
 import json
 import os
 import re
 from unittest import mock
 
 from absl.testing import parameterized
-from matplotlib import image as matplotlib_image
 import numpy as np
-from scipy import special
 import tensorflow as tf
 
+from tests.report.report_case import IMAGE
+from tests.report.report_case import make_data
+from tests.report.report_case import make_model
+from tests.report.report_case import Page
+from tests.report.report_case import pixels_of
+from tests.report.report_case import ReportCase
 from tfvae import evaluation
-from tfvae import layers
-from tfvae import models
-from tfvae import tables
 from tfvae.graph import GraphicalModel
 from tfvae.graph import PRESETS
 from tfvae.report.html_report import write_report
 from tfvae.report.sections.explanations import explanations
-
-_IMAGE = (4, 5, 1)
-_N = 30
-_VOID = ('meta', 'img', 'input', 'link', 'br')
 
 _METRICS = {
     'test': {'elbo': -22.917, 'reconstruction': -17.5, 'kl': 5.36,
@@ -50,108 +44,17 @@ _HISTORY = [
      'kl': '5.0', 'val_kl': '5.1'} for e in range(1, 13)]
 
 
-def _model(latents='z:4', image=_IMAGE, **arguments):
-  graph = GraphicalModel.parse(latents) if isinstance(latents, str) else latents
-  return models.image_vae(graph, image, hidden_units=(8,), **arguments)
-
-
-def _data(image=_IMAGE):
-  rng = np.random.default_rng(0)
-  return (np.float32(rng.random((_N, *image)) < 0.5),
-          rng.integers(3, size=_N))
-
-
-def _table():
-  """Columns of a table, and codes of rows."""
-  rng = np.random.default_rng(0)
-  return (tables.Column('size', 'real', loc=5., scale=2.),
-          tables.Column('color', 'categorical', 'string', ('<red>', 'blue')),
-          tables.Column('day', 'date', 'string', loc=10_000., scale=50.)), (
-              np.float32(np.stack([
-                  rng.normal(5, 2, _N), rng.integers(1, 3, _N),
-                  rng.normal(10_000, 50, _N)], axis=1)))
-
-
-class _Page(html.parser.HTMLParser):
-  """The elements of a page `(tag, attributes)`, and its text."""
-
-  def __init__(self, text):
-    super().__init__()
-    self.elements, self.open, self.texts = [], [], []
-    self.feed(text)
-
-  def handle_starttag(self, tag, attrs):
-    self.elements.append((tag, dict(attrs)))
-    if tag not in _VOID:
-      self.open.append(tag)
-
-  def handle_startendtag(self, tag, attrs):
-    self.elements.append((tag, dict(attrs)))
-
-  def handle_endtag(self, tag):
-    assert self.open.pop() == tag, f'{tag} closes another'
-
-  def handle_data(self, data):
-    if not {'script', 'style'} & set(self.open):
-      self.texts.append(data)
-
-  def of(self, tag):
-    return [attributes for name, attributes in self.elements if name == tag]
-
-  @property
-  def text(self):
-    return ' '.join(' '.join(self.texts).split())
-
-
-def _pixels(uri):
-  """The values of a PNG in a data URI, `[h, w, c]` in [0, 1]."""
-  png = base64.b64decode(uri.removeprefix('data:image/png;base64,'))
-  return matplotlib_image.imread(io.BytesIO(png))
-
-
-class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
-
-  def _write(self, model, inputs, labels=None, **arguments):
-    path = os.path.join(self.create_tempdir().full_path, 'index.html')
-    write_report(path, model, inputs, labels, **arguments)
-    self.assertEqual(os.listdir(os.path.dirname(path)), ['index.html'])
-    with open(path, encoding='utf-8') as file:
-      return file.read()
-
-  def _check(self, text):
-    """Checks the properties of every report."""
-    page = _Page(text)
-    self.assertEmpty(page.open)
-    ids = [attributes['id'] for _, attributes in page.elements
-           if 'id' in attributes]
-    self.assertLen(set(ids), len(ids))
-    for picture in page.of('img'):
-      self.assertStartsWith(picture['src'], 'data:image/png;base64,')
-      self.assertNotEmpty(picture['alt'])
-    for _, attributes in page.elements:
-      if attributes.get('role') == 'img' and attributes.get('id') != 'decoding':
-        self.assertNotEmpty(attributes['aria-label'])
-      for key in ('href', 'xlink:href', 'for', 'aria-labelledby'):
-        if key in attributes:
-          self.assertIn(attributes[key].removeprefix('#'), ids)
-      self.assertNoCommonElements(attributes, ['onclick', 'srcset'])
-    self.assertNotRegex(text, r'(?i)https?:(?!//www\.w3\.org/)|@import')
-    self.assertNotRegex(text, r'url\((?!#)')
-    levels = [int(tag[1]) for tag, _ in page.elements
-              if re.fullmatch('h[1-6]', tag)]
-    self.assertEqual(levels[0], 1)
-    self.assertAllLess(np.diff(levels), 2)
-    return page
+class HtmlReportTest(ReportCase):
 
   def test_everything_given_is_there(self):
-    x, labels = _data()
-    text = self._write(
-        _model(), x, labels, history=_HISTORY, metrics=_METRICS,
+    x, labels = make_data()
+    text = self.write(
+        make_model(), x, labels, history=_HISTORY, metrics=_METRICS,
         title='Digits & <more>', command='python a.py --b="c"',
         warnings=['The posterior has collapsed.'],
         rank_histograms={'z': np.full([4, 10], 20)},
         class_names=['zero', '<one>', 'two'])
-    page = self._check(text)
+    page = self.check(text)
     self.assertEqual(
         [attributes['id'] for attributes in page.of('section')],
         ['warnings', 'graph', 'learning', 'elbo', 'reconstructions', 'samples',
@@ -178,12 +81,12 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
       self.assertLess(len(sentence), 160)
 
   def test_pictures_are_what_the_model_makes(self):
-    model = _model()
-    x, labels = _data()
-    page = _Page(self._write(model, x, labels))
+    model = make_model()
+    x, labels = make_data()
+    page = Page(self.write(model, x, labels))
     (picture,) = [attributes['src'] for attributes in page.of('img')
                   if 'reconstruction' in attributes['alt']]
-    pixels = _pixels(picture)
+    pixels = pixels_of(picture)
     means = model(x).mean().numpy()
     for column in range(10):
       left = 6 * column
@@ -192,9 +95,9 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
                           atol=0.51 / 255)
 
   def test_explorer_frames_are_decodings(self):
-    model = _model()
-    x, labels = _data()
-    text = self._write(model, x, labels)
+    model = make_model()
+    x, labels = make_data()
+    text = self.write(model, x, labels)
     data = json.loads(re.search(
         r'id="explorer-data">(.*?)</script>', text, re.DOTALL)[1])
     self.assertLen(data['dimensions'], 4)
@@ -202,8 +105,8 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
     base = data['bases'][1]  # The first image.
     mean = model.infer(x[:1], lambda q: q.mean()).latents['z'][0]
     steps = data['steps']
-    frames = _pixels(base['sprite']).reshape(-1, 4, steps, 5)
-    frames = frames.swapaxes(1, 2).reshape(-1, *_IMAGE)
+    frames = pixels_of(base['sprite']).reshape(-1, 4, steps, 5)
+    frames = frames.swapaxes(1, 2).reshape(-1, *IMAGE)
     rng = np.random.default_rng(0)
     for pair, a, b in rng.integers([6, steps, steps], size=(20, 3)):
       z = mean.numpy()
@@ -213,107 +116,18 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
       self.assertAllClose(frames[(pair * steps + a) * steps + b], expected,
                           atol=0.51 / 255)
 
-  def test_rows_of_a_table(self):
-    columns, x = _table()
-    model = _model(image=(3,), likelihood=layers.IndependentColumns(
-        columns=columns))
-    text = self._write(model, x)
-    page = self._check(text)
-    data = json.loads(re.search(
-        r'id="explorer-data">(.*?)</script>', text, re.DOTALL)[1])
-    base, steps = data['bases'][1], data['steps']
-    self.assertNotIn('sprite', base)
-    means = model.infer(x, lambda q: q.mean()).latents['z'].numpy()
-
-    def check(shown, z):
-      # The parameters: m and s of size, three logits of color, m and s of day.
-      size, _, *logits, day, _ = np.float64(
-          model.decoder.layers[0](z[np.newaxis])[0])
-      chances = special.softmax(logits)
-      self.assertAllClose(float(shown[0]), 5 + 2 * size, rtol=1e-3)
-      self.assertEqual(shown[1], ['other', '<red>', 'blue'][chances.argmax()])
-      # Near midnight, float32 may be on the other side of it.
-      self.assertIn(shown[2], [
-          str(np.datetime64('1970-01-01', 's') + round(
-              86400 * (10_000 + 50 * day) + seconds))[:10]
-          for seconds in (-120, 120)])
-      return chances.max()
-
-    rng = np.random.default_rng(0)
-    for pair, a, b in rng.integers([6, steps, steps], size=(5, 3)):
-      z = means[0].copy()
-      for slider, position in zip(data['pairs'][pair], (a, b), strict=True):
-        z[data['dimensions'][slider]] = base['values'][slider][position]
-      frame = (pair * steps + a) * steps + b
-      chance = check([column['texts'][column['values'][frame]]
-                      for column in base['columns']], z)
-      self.assertEqual(base['columns'][1]['percent'][frame],
-                       round(100 * chance))
-
-    rows = lambda name: re.findall(
-        r'<tr><th scope="row">(.*?)</th><td>(.*?)</td><td>(.*?)</td>'
-        r'<td>(.*?)</td></tr>', html.unescape(re.search(
-            f'<section id="{name}".*?</section>', text, re.DOTALL)[0]))
-    reconstructed = rows('reconstructions')
-    self.assertLen(reconstructed, 16)
-    for index, (name, *shown) in enumerate(reconstructed):
-      row = index // 2 * (len(x) - 1) // 7
-      if index % 2:
-        self.assertEqual(name, 'reconstruction')
-        check(shown, means[row])
-      else:
-        self.assertEqual(name, 'data')
-        self.assertAllClose(float(shown[0]), x[row, 0], rtol=1e-3)
-        self.assertEqual(shown[1], ['<red>', 'blue'][int(x[row, 1]) - 1])
-    sampled = rows('samples')
-    self.assertLen({row[1:] for row in sampled}, 16)
-    self.assertContainsSubset(
-        {row[2] for row in sampled}, {'other', '<red>', 'blue'})
-    order = np.argsort(-means.var(axis=0))
-    traversed = rows('traversals')
-    self.assertLen(traversed, 7 * min(4, len(order)))
-    for index, (name, *shown) in enumerate(traversed):
-      z, value = means[0].copy(), float(name.replace('−', '-'))
-      self.assertEqual(value, index % 7 - 3)
-      z[order[index // 7]] = value
-      check(shown, z)
-    farthest = np.linalg.norm(means - means[0], axis=1).argmax()
-    ends = [int(row) - 1 for row in re.findall(
-        r'<caption>From row (\d+) to row (\d+)<', text)[0]]
-    self.assertEqual(ends, [0, farthest])
-    for index, (name, *shown) in enumerate(rows('interpolations')[:7]):
-      (a, b), t = ends, index / 6
-      self.assertEqual(name, f'{t:.0%}')
-      check(shown, (1 - t) * means[a] + t * means[b])
-    self.assertEmpty(page.of('img'))
-    # The color is the first choice, and the page has it without the script.
-    self.assertEqual([option['value'] for option in page.of('option')],
-                     ['0', '1', '2'])
-    self.assertIn('Color by color size day', page.text)
-    self.assertLen([path for path in page.of('path')
-                    if path.get('class', '').startswith('dots c')
-                    and 'data-label' in path], 2)
-    self.assertIn('Show one value of color <red> blue', page.text)
-    self.assertIn('New rows', page.text)
-
-  def test_label_colors_a_table_first(self):
-    columns, x = _table()
-    text = self._write(_model(image=(3,), likelihood=layers.IndependentColumns(
-        columns=columns)), x, np.arange(len(x)) % 2)
-    self.assertIn('Color by label size color day', self._check(text).text)
-
   @parameterized.named_parameters(
       ('one_dimension', {'latents': 'z:1'}, (8, 8, 1)),
       ('two_dimensions', {'latents': 'z:2', 'prior': 'mixture'}, (8, 8, 1)),
       ('color_counts', {'likelihood': 'poisson'}, (4, 5, 3)),
-      ('flow', {'prior': 'realnvp'}, _IMAGE),
-      ('autoregressive', {'posterior': 'iaf'}, _IMAGE),
+      ('flow', {'prior': 'realnvp'}, IMAGE),
+      ('autoregressive', {'posterior': 'iaf'}, IMAGE),
       ('hierarchy', {'latents': GraphicalModel.parse(
-          **PRESETS['two_layer'] | {'latents': 'z1:5,z2:3'})}, _IMAGE))
+          **PRESETS['two_layer'] | {'latents': 'z1:5,z2:3'})}, IMAGE))
   def test_any_model(self, arguments, image):
-    x, _ = _data(image)
-    text = self._write(_model(image=image, **arguments), x)
-    page = self._check(text)
+    x, _ = make_data(image)
+    text = self.write(make_model(image=image, **arguments), x)
+    page = self.check(text)
     sections = {attributes['id'] for attributes in page.of('section')}
     self.assertContainsSubset(
         {'graph', 'elbo', 'samples', 'traversals', 'map', 'explorer'}, sections)
@@ -327,19 +141,19 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
                      not {'prior', 'posterior'} & set(arguments))
 
   def test_labels_of_any_kind(self):
-    model = _model()
-    x, labels = _data()
+    model = make_model()
+    x, labels = make_data()
     page, *others = [
-        self._write(model, x, given, class_names='abc') for given in (
+        self.write(model, x, given, class_names='abc') for given in (
             labels, np.eye(3)[labels], np.float32(labels),
             ['abc'[label] for label in labels])]
     for other in others:
       self.assertEqual(page, other)
 
   def test_unlabeled_images_have_no_class(self):
-    x, labels = _data()
+    x, labels = make_data()
     labels[[0, 4]] = -1
-    page = self._check(self._write(_model(), x, labels))
+    page = self.check(self.write(make_model(), x, labels))
     dots = {path['data-label']: path for path in page.of('path')
             if 'data-label' in path}
     self.assertEqual(dots['-1']['class'], 'dots unlabeled')
@@ -350,14 +164,14 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
     self.assertLen([b for b in page.of('button') if 'data-label' in b], 4)
 
   def test_figures_are_those_of_the_metrics(self):
-    x, _ = _data()
+    x, _ = make_data()
     metrics = {
         'test': {'elbo': -22.9, 'reconstruction': -17.5, 'kl': 5.4,
                  'examples': 360},
         'latent_space': {'active_units': 1, 'latents': {'z': {
             'variances': [0.5, 0.001, 0.002, None],
             'kl_per_dimension': [4.0, 1.0, 0.3, 0.1]}}}}
-    page = _Page(self._write(_model(), x, metrics=metrics))
+    page = Page(self.write(make_model(), x, metrics=metrics))
     alts = [svg.get('aria-label', '') for svg in page.of('svg')]
     self.assertIn('E[log p(x|z)] = −17.5 nats, less KL of z = 5.4 nats, is an '
                   'ELBO of −22.9 nats.', alts)
@@ -368,16 +182,16 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
     self.assertIn('0.5, 0.001, 0.002, not available', page.text)
 
   def test_one_elbo_and_one_count_of_active_dimensions(self):
-    x, _ = _data()
+    x, _ = make_data()
     # As of `evaluate`, without the number of images or parts by latent.
     test = {'elbo': -22.917, 'reconstruction': -17.5, 'kl': 5.4}
-    model, variances = _model(), [0.5, 0.011, 0.009, None]
+    model, variances = make_model(), [0.5, 0.011, 0.009, None]
     for extra, active in (
         ({'test': test | {'active_units': 3}}, 3),
         ({'test': test | {'active_units': 0}}, 0),
         ({'test': test, 'latent_space': {'active_units': 2, 'latents': {
             'z': {'active_units': 2, 'variances': variances}}}}, 2)):
-      page = _Page(self._write(model, x, metrics=extra, history=_HISTORY))
+      page = Page(self.write(model, x, metrics=extra, history=_HISTORY))
       alts = ' '.join(svg.get('aria-label', '') for svg in page.of('svg'))
       self.assertIn('Test ELBO −22.92 nats', page.text)
       self.assertIn('is an ELBO of −22.92 nats.', alts)
@@ -390,7 +204,7 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
                       if 'x' in bar and bar.get('class') == 'bar active'],
                      active)
     # The ELBO without its parts.
-    page = _Page(self._write(model, x, metrics={'test': {'elbo': -22.917}}))
+    page = Page(self.write(model, x, metrics={'test': {'elbo': -22.917}}))
     self.assertNotIn('elbo', [part['id'] for part in page.of('section')])
 
   def test_section_of_a_measure(self):
@@ -411,11 +225,11 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
       def warnings(self, block):
         return [f'It is {block["something"]}.']
 
-    x, _ = _data()
+    x, _ = make_data()
     with mock.patch.dict(evaluation.MEASURES._choices):
       evaluation.MEASURES.register('copy')(Mine)
-      page = self._check(self._write(
-          _model('z:30'), x, metrics={'copy': {'something': 42}}))
+      page = self.check(self.write(
+          make_model('z:30'), x, metrics={'copy': {'something': 42}}))
     self.assertEqual([part['id'] for part in page.of('section')][-2:],
                      ['figures', 'measure-copy'])
     for words in ('Errors & <more>', 'By <size>. The charts show 24', 'Growth',
@@ -436,87 +250,37 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
         return evaluation.Section('Errors', 'By column.', [evaluation.Table(
             'A <table>', ['', 'RMSE'], [['<a>', 1.23456], ['b', None]])])
 
-    x, _ = _data()
+    x, _ = make_data()
     with mock.patch.dict(evaluation.MEASURES._choices):
       evaluation.MEASURES.register('copy')(Mine)
-      page = self._check(self._write(_model(), x, metrics={'copy': {'a': 1}}))
+      page = self.check(self.write(make_model(), x, metrics={'copy': {'a': 1}}))
     self.assertIn('A <table> RMSE <a> 1.235 b not available', page.text)
 
-  def test_missing_values_of_a_table(self):
-    columns, x = _table()
-    x[np.random.default_rng(1).random(x.shape) < 0.3] = np.nan
-    model = _model(image=(3,), missing=True,
-                   likelihood=layers.IndependentColumns(columns=columns))
-    metrics = evaluation.evaluate(
-        model, x, ['columns', evaluation.ImputationMeasure(draws=20)],
-        evaluation.Examples.of(x))
-    page = self._check(self._write(model, x, metrics=metrics))
-    self.assertIn('data missing', page.text)
-    self.assertIn('Gray: missing.', page.text)
-    self.assertIn('Imputation of hidden values', page.text)
-    self.assertIn('CRPS, in standard deviations', page.text)
-    self.assertIn('Elbo per entry', page.text.replace('ELBO', 'Elbo'))
-    # Figures by column are in the section alone.
-    self.assertNotIn('by column', page.text)
-    self.assertNotIn('nan', page.text.lower().split())
-
-  def test_missing_pixels_and_inpainting(self):
-    x, _ = _data()
-    x[np.random.default_rng(1).random(x.shape) < 0.1] = np.nan
-    model = _model(missing=True)
-    page = self._check(self._write(model, x))
-    self.assertIn('Inpainting', page.text)
-    pictures = {image['alt']: _pixels(image['src']) for image in page.of('img')}
-    original = next(picture for alt, picture in pictures.items()
-                    if 'above its reconstruction' in alt)
-    self.assertAllClose(original[:4, :5, 0], np.where(
-        np.isnan(x[0, ..., 0]), 127 / 255, x[0, ..., 0]), atol=0.01)
-    halves = [picture for alt, picture in pictures.items()
-              if alt.endswith('and imputations.')]
-    self.assertLen(halves, 2)
-    lower = halves[1]
-    self.assertEqual(lower.shape[0], 8 * 5 - 1)
-    # The second row has the visible half, the others keep it.
-    self.assertAllClose(lower[5 + 2:5 + 4, :5, 0], np.full([2, 5], 0.5),
-                        atol=0.01)
-    known = ~np.isnan(x[0, :2, :, 0])
-    for top in (0, 10, 15, 35):
-      self.assertAllClose(lower[top:top + 2, :5, 0][known],
-                          x[0, :2, :, 0][known])
-    self.assertAllInSet(np.round(lower[20:24, :5, 0], 2), [0., 1.])
-    # Of a run that hides values, the known ones are the originals.
-    page = self._check(self._write(model, x, known=np.nan_to_num(x)))
-    [*_, shown] = [_pixels(image['src']) for image in page.of('img')
-                   if image['alt'].endswith('and imputations.')]
-    self.assertAllClose(shown[:4, :5, 0], np.nan_to_num(x)[0, ..., 0])
-    self.assertNotIn('Inpainting', self._check(self._write(
-        _model(), np.nan_to_num(x))).text)
-
   def test_several_latents_of_the_metrics(self):
-    model = _model(GraphicalModel.parse(
+    model = make_model(GraphicalModel.parse(
         **PRESETS['two_layer'] | {'latents': 'z1:5,z2:3'}))
-    x, _ = _data()
+    x, _ = make_data()
     test = {'elbo': -25.0, 'reconstruction': -20.0, 'kl': 5.0, 'examples': 9}
     by_latent = {'kl_by_latent': {
         'z1': 4.0, 'z1_standard_error': 0.25, 'z2': 1.0}}
     for given, words in (
         (test, 'KL of z1, z2 = 5.0 nats'),
         (test | by_latent, 'KL of z1 = 4.0, KL of z2 = 1.0 nats')):
-      page = _Page(self._write(model, x, metrics={'test': given}))
+      page = Page(self.write(model, x, metrics={'test': given}))
       self.assertTrue(any(
           f'{words}, is an ELBO of −25.0 nats' in svg.get('aria-label', '')
           for svg in page.of('svg')))
     self.assertIn('KL of z1 4.0 ± 0.25', page.text)
 
   def test_without_metrics_the_estimates_are_named(self):
-    x, _ = _data()
-    page = _Page(self._write(_model(), x))
+    x, _ = make_data()
+    page = Page(self.write(make_model(), x))
     self.assertIn('Estimated from 30 images', page.text)
     self.assertIn('Means over 30 images', page.text)
 
   def test_what_is_not_available_is_said(self):
-    x, _ = _data()
-    page = _Page(self._write(_model(), x, metrics={
+    x, _ = make_data()
+    page = Page(self.write(make_model(), x, metrics={
         'test': {'elbo': None, 'elbo_standard_error': None, 'kl': None,
                  'reconstruction': None, 'examples': 1, 'iwae_nll': 20.5,
                  'iwae_nll_standard_error': None},
@@ -529,25 +293,25 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_conditional_model(self):
     graph = GraphicalModel.parse('z:3', 'z|x,y', 'z|y; x|z,y')
-    x, labels = _data()
-    text = self._write(_model(graph, num_classes=3),
+    x, labels = make_data()
+    text = self.write(make_model(graph, num_classes=3),
                        {'x': x, 'y': np.eye(3, dtype=np.float32)[labels]})
-    page = self._check(text)
+    page = self.check(text)
     self.assertIn('a column for each label y: 0, 1, 2', page.text)
     # Also of the classes that no image has.
-    page = self._check(self._write(_model(graph, num_classes=3), {
+    page = self.check(self.write(make_model(graph, num_classes=3), {
         'x': x, 'y': np.eye(3, dtype=np.float32)[0 * labels]}))
     self.assertIn('a column for each label y: 0, 1, 2', page.text)
 
   @parameterized.parameters(1, 2)
   def test_few_images_will_do(self, n):
-    x, labels = _data()
-    page = self._check(self._write(_model(), x[:n], labels[:n]))
+    x, labels = make_data()
+    page = self.check(self.write(make_model(), x[:n], labels[:n]))
     self.assertEqual('interpolations' in page.text.lower(), n > 1)
 
   def test_a_collapsed_latent_is_no_missing_one(self):
-    x, _ = _data()
-    page = _Page(self._write(_model(), x, history=[
+    x, _ = make_data()
+    page = Page(self.write(make_model(), x, history=[
         {'epoch': 1, 'elbo': -9.0, 'kl': 0.0}, {'epoch': 2, 'elbo': -8.0,
                                                 'kl': 0.0}]))
     (alt,) = [picture['aria-label'] for picture in page.of('svg')
@@ -556,9 +320,9 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
     self.assertNotIn('best', page.text)
 
   def test_is_the_same_again(self):
-    model = _model()
-    x, labels = _data()
-    first, second = (self._write(model, x, labels) for _ in range(2))
+    model = make_model()
+    x, labels = make_data()
+    first, second = (self.write(model, x, labels) for _ in range(2))
     self.assertEqual(first, second)
 
   def test_a_mistake_leaves_the_last_report(self):
@@ -566,8 +330,8 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
     with open(path, 'w', encoding='utf-8') as file:
       file.write('the last')
     with self.assertRaisesRegex(ValueError, r'\[b, 4, 5, 1\].*\[3, 20\]'):
-      write_report(path, _model(), np.zeros([3, 20], np.float32))
-    x, labels = _data()
+      write_report(path, make_model(), np.zeros([3, 20], np.float32))
+    x, labels = make_data()
     for given, message in (
         ({'labels': labels / 2}, 'one label is 0.5'),
         ({'labels': labels[1:]}, 'there are 30 images'),
@@ -575,7 +339,7 @@ class HtmlReportTest(tf.test.TestCase, parameterized.TestCase):
         ({'kl_per_dimension': {'w': [1.0]}}, "kl_per_dimension.'w'"),
         ({'rank_histograms': {'z': [3] * 4}}, "rank_histograms.'z'")):
       with self.assertRaisesRegex(ValueError, message):
-        write_report(path, _model(), x, **given)
+        write_report(path, make_model(), x, **given)
     with open(path, encoding='utf-8') as file:
       self.assertEqual(file.read(), 'the last')
 

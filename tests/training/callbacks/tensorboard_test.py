@@ -323,15 +323,14 @@ class TensorBoardTest(tf.test.TestCase):
                         tf.make_ndarray(value.tensor))
             for event in _events(path) for value in event.summary.value}
 
-  def test_tables_have_columns(self):
-    """With weights of 0, p(x_c|z) is that of the training data."""
-    columns = (
-        tables.Column('size', 'real', loc=5., scale=2.),
-        tables.Column('kind | of', 'categorical', 'string', ('a', 'b')))
-    x = np.float32([[4, 1], [6.5, 2], [5, 0]])
+  def _run_on_table(self, columns, x, missing=None):
+    """Returns a workdir with the first epoch of a table, and the model.
+
+    With weights of 0, p(x_c|z) is that of the training data.
+    """
     workdir = self._workdir()
     model = models.image_vae(
-        'z:2', (2,), hidden_units=(4,),
+        'z:2', (2,), hidden_units=(4,), missing=missing,
         likelihood=layers.IndependentColumns(columns=columns))
     model.decoder.set_weights(
         [np.zeros_like(w) for w in model.decoder.get_weights()])
@@ -339,6 +338,14 @@ class TensorBoardTest(tf.test.TestCase):
     callback = TensorBoard(workdir, x, columns=columns)
     callback.set_model(model)
     callback.on_epoch_end(0, {'loss': 1.0})
+    return workdir, model
+
+  def test_tables_have_columns(self):
+    columns = (
+        tables.Column('size', 'real', loc=5., scale=2.),
+        tables.Column('kind | of', 'categorical', 'string', ('a', 'b')))
+    x = np.float32([[4, 1], [6.5, 2], [5, 0]])
+    workdir, model = self._run_on_table(columns, x)
     found = self._summaries(workdir, 'validation')
     self.assertEqual({tag: plugin for tag, (plugin, _) in found.items()}, {
         'columns/size': 'scalars', 'columns/kind | of': 'scalars',
@@ -366,16 +373,7 @@ class TensorBoardTest(tf.test.TestCase):
     columns = (tables.Column('size', 'real', loc=5., scale=2.),
                tables.Column('kind', 'categorical', 'string', ('a', 'b')))
     x = np.float32([[4, np.nan], [np.nan, 2], [5, 0]])
-    workdir = self._workdir()
-    model = models.image_vae(
-        'z:2', (2,), hidden_units=(4,), missing=True,
-        likelihood=layers.IndependentColumns(columns=columns))
-    model.decoder.set_weights(
-        [np.zeros_like(w) for w in model.decoder.get_weights()])
-    model.compile('sgd')
-    callback = TensorBoard(workdir, x, columns=columns)
-    callback.set_model(model)
-    callback.on_epoch_end(0, {'loss': 1.0})
+    workdir, model = self._run_on_table(columns, x, missing=True)
     found = self._summaries(workdir, 'validation')
     self.assertAllClose(found['columns/size'][1],
                         stats.norm.logpdf([4., 5.], 5, 2).mean(), rtol=1e-5)
