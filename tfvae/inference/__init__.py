@@ -1,5 +1,6 @@
 """Latent variable models as probability: q(z|x), p(z), p(x|z) and the ELBO."""
 
+from tfvae.inference.batches import num_observed
 from tfvae.inference.batches import observed
 from tfvae.inference.batches import sample_weights
 from tfvae.inference.batches import unpack_batch

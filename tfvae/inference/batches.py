@@ -34,6 +34,17 @@ def observed(inputs: Any) -> dict[str, Any]:
   return found
 
 
+def num_observed(x: Any) -> tf.Tensor:
+  """Returns the number of elements of each x that are not NaN, float32 `[b]`.
+
+  Args:
+    x: Batch of x, `[b, ...]`.
+  """
+  known = tf.logical_not(tf.math.is_nan(tf.cast(x, tf.float32)))
+  return tf.reduce_sum(tf.cast(known, tf.float32),
+                       axis=list(range(1, known.shape.rank)))
+
+
 def without_masked_arrays(data: Any) -> Any:
   """Returns nested data in which NaN marks the masked values of arrays.
 

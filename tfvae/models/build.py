@@ -124,8 +124,8 @@ def image_vae(
   if first:
     features = tf_keras.Sequential(
         [tf_keras.layers.Input(image_shape), *first, features], name='features')
-  in_pixels = (moments is None and head.input_layer() is None
-               and not head.kind_of_data().is_count)
+  in_pixels = not head.kind_of_data().is_count and all(
+      isinstance(layer, MissingInputs) for layer in first)
   data = image_shape, (0.0, 1.0) if in_pixels else None
   return GraphVAE(
       graph, features, tf_keras.Sequential([decoder, head], name='decoder'),

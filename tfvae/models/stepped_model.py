@@ -8,6 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfvae import objectives
+from tfvae.inference import num_observed
 from tfvae.inference import sample_weights
 from tfvae.inference import unpack_batch
 from tfvae.layers.base.noise import part_of_batch
@@ -115,7 +116,7 @@ class SteppedModel(CheckedModel):
         self, inputs, target, seed, kl_factor, training))
     nats = values.pop('objective')
     if self.allow_missing:
-      values['entries'] = _num_observed(target, nats.dtype)
+      values['entries'] = num_observed(target)
     count = tf.cast(tf.size(nats), nats.dtype)
     others = [tf.cast(part, nats.dtype) for part in self.losses]
     weights = sample_weights(batch)
@@ -190,20 +191,14 @@ class SteppedModel(CheckedModel):
       # Σ_i w_i ELBO_i / Σ_i w_i n_i, with n_i observed entries.
       weights[_PER_ENTRY] = tf.reduce_sum(weight * values['entries'])
       values[_PER_ENTRY] = tf.math.divide_no_nan(
-          tf.reduce_sum(weight * values['elbo']), weights[_PER_ENTRY])
+          tf.reduce_sum(weight * tf.cast(values['elbo'], tf.float32)),
+          weights[_PER_ENTRY])
     for name, tracker in vars(self._trackers).items():
       tracker.update_state(
           # Not by the weight alone: a NaN times 0 is a NaN.
           tf.where(is_taken, values[name], tf.zeros_like(values[name])),
           sample_weight=weights[name])
     return {tracker.name: tracker.result() for tracker in self.metrics}
-
-
-def _num_observed(x: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
-  """Returns the number of entries of each x that are not missing, `[b]`."""
-  observed = tf.logical_not(tf.math.is_nan(tf.cast(x, dtype)))
-  return tf.reduce_sum(
-      tf.cast(observed, dtype), axis=list(range(1, x.shape.rank)))
 
 
 class _Mean(tf_keras.metrics.Mean):

@@ -140,9 +140,8 @@ def export_run(config: Config, workdir: str) -> dict[str, Any]:
   Raises:
     ValueError: If no training is finished there, or its settings differ.
   """
-  config = workdir_lib.settled(config, workdir)
-  metrics = workdir_lib.trained_metrics(workdir, config)
-  _export(_load_model(workdir), config, workdir)
+  model, config, metrics = _finished(config, workdir)
+  _export(model, config, workdir)
   return metrics
 
 
@@ -159,9 +158,8 @@ def sample_run(config: Config, workdir: str) -> dict[str, Any]:
   Raises:
     ValueError: If no training is finished there, or its settings differ.
   """
-  config = workdir_lib.settled(config, workdir)
-  workdir_lib.trained_metrics(workdir, config)
-  write_samples(_load_model(workdir), config, workdir)
+  model, config, _ = _finished(config, workdir)
+  write_samples(model, config, workdir)
   return {}
 
 
@@ -180,9 +178,7 @@ def impute_run(config: Config, workdir: str) -> dict[str, Any]:
       file does not fit the model.
   """
   check_files(config)
-  config = workdir_lib.settled(config, workdir)
-  workdir_lib.trained_metrics(workdir, config)
-  write_imputation(_load_model(workdir), config)
+  write_imputation(*_finished(config, workdir)[:2])
   return {}
 
 
@@ -197,6 +193,15 @@ def _export(model: LatentVariableModel, config: Config, workdir: str):
       keep=serving.export_keep, image_input=image_input,
       imputation_draws=serving.imputation_draws)
   _LOGGER.info('Exported to %s.', path)
+
+
+def _finished(
+    config: Config, workdir: str,
+) -> tuple[LatentVariableModel, Config, dict[str, Any]]:
+  """Returns the model of a finished training, its settings and metrics."""
+  config = workdir_lib.settled(config, workdir)
+  metrics = workdir_lib.trained_metrics(workdir, config)
+  return _load_model(workdir), config, metrics
 
 
 def _trained(config: Config,

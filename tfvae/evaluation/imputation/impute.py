@@ -87,12 +87,12 @@ def impute(model: LatentVariableModel, data: Any,
   """
   check(model, num_draws, num_imputations, level)
   levels = (0.5 - level / 2, 0.5 + level / 2)
-  completed = compiled(
-      model, _completed, num_draws, num_imputations, levels, jit_compile=False)
+  function = compiled(
+      model, completed, num_draws, num_imputations, levels, jit_compile=False)
   parts = []
   for batch in chunks(model, data, num_draws, 'imputation', verbose):
     parts.append(tf.nest.map_structure(
-        np.array, completed(batch, tf.constant([seed, len(parts)]))))
+        np.array, function(batch, tf.constant([seed, len(parts)]))))
   found = {name: np.concatenate([part[name] for part in parts],
                                 axis=int(name == 'imputations'))
            for name in parts[0]}
@@ -154,9 +154,19 @@ def predictive(model: LatentVariableModel, inputs: Any, num_draws: int,
   return found, found.draws(SeededSample(x_seed))
 
 
-def _completed(model, num_draws, num_imputations, levels, inputs,
-               seed) -> dict[str, tf.Tensor]:
-  """Returns the arrays of an `Imputation` of a batch, by name."""
+def completed(model: LatentVariableModel, num_draws: int, num_imputations: int,
+              levels: tuple[float, float], inputs: Any,
+              seed: tf.Tensor) -> dict[str, tf.Tensor]:
+  """Returns the arrays of an `Imputation` of a batch, by name.
+
+  Args:
+    model: Model whose x may have missing values.
+    num_draws: Draws K of z for each example.
+    num_imputations: Draws of each missing value.
+    levels: Probabilities of the lower and the upper end of the interval.
+    inputs: Batch of x, or a dictionary.
+    seed: Stateless seed, int tensor `[2]`.
+  """
   found, draws = predictive(model, inputs, num_draws, seed)
   lower, upper = tf.unstack(found.quantiles(draws, levels))
   return {

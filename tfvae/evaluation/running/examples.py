@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from tfvae.evaluation.running import progress
 from tfvae.inference.batches import describe
+from tfvae.inference.batches import num_observed
 from tfvae.inference.batches import sample_weights
 from tfvae.inference.batches import unpack_batch
 from tfvae.models import LatentVariableModel
@@ -77,18 +78,16 @@ def weights_of(data: Any) -> np.ndarray | None:
 
 
 def observed_entries(data: Any) -> np.ndarray:
-  """Returns how many elements of each example are not missing, int `[n]`.
+  """Returns how many elements of each example are not missing, `[n]`.
 
   They are those of the target, if there is one, else of x.
 
   Args:
     data: Data set, or arrays; see `as_dataset`.
   """
-  counts = []
-  for batch in untuned(as_dataset(data)):
-    target = np.asarray(unpack_batch(batch)[1], np.float32)
-    counts.append(np.sum(~np.isnan(target.reshape(len(target), -1)), axis=1))
-  return np.concatenate(counts)
+  return np.concatenate([
+      num_observed(unpack_batch(batch)[1]).numpy()
+      for batch in untuned(as_dataset(data))])
 
 
 def as_dataset(data: Any) -> tf.data.Dataset:

@@ -10,8 +10,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_probability as tfp
 
-from tfvae.evaluation.imputation.impute import INTERVAL
-from tfvae.evaluation.imputation.impute import predictive
+from tfvae.evaluation.imputation import impute as imputation
 from tfvae.layers.base import conversion
 from tfvae.layers.likelihoods.likelihood import Likelihood
 from tfvae.models import LatentVariableModel
@@ -92,14 +91,10 @@ def impute(model: LatentVariableModel, num_draws: int, seed: tf.Tensor,
   def completed(elements):
     row = {name: value[tf.newaxis] for name, value in elements.items()}
     seed = row.pop('seed')[0]
-    found, draws = predictive(model, _given(row), num_draws, seed)
-    lower, upper = tf.unstack(found.quantiles(draws, INTERVAL))
-    sample = found.resampled(
-        draws, 1, tf.random.experimental.stateless_fold_in(
-            seed, 2, alg='philox'))[0]
-    return {'mean': found.mean()[0], 'sample': sample[0], 'lower': lower[0],
-            'upper': upper[0],
-            'effective_sample_size': found.effective_sample_size[0]}
+    found = imputation.completed(
+        model, num_draws, 1, imputation.INTERVAL, _given(row), seed)
+    found['sample'] = found.pop('imputations')[0]
+    return {name: value[0] for name, value in found.items()}
 
   # Row by row, so that neither memory nor results depend on the batch.
   with conversion.convert_with(tfd.Distribution.mean):
