@@ -161,7 +161,7 @@ class FitTest(parameterized.TestCase, tf.test.TestCase):
     for data in (incomplete, {'x': x, 'mask': mask},
                  np.ma.MaskedArray(x, ~mask)):
       model = table_vae()
-      model.compile('adam', jit_compile=True)
+      model.compile('adam', run_eagerly=True)
       history = model.fit(data, epochs=2, batch_size=16, verbose=0).history
       found.append((history, model.evaluate(data, verbose=0)))
       self.assertEqual(int(model.skipped_steps), 0)
