@@ -10,7 +10,8 @@ from tfvae.data.storage.stored_images import stored
 
 
 def read_array(path: str, image_key: str = 'image', mask_key: str | None = None,
-               label_key: str | None = None, as_counts: bool = False
+               label_key: str | None = None, as_counts: bool = False,
+               missing_labels: bool = False
                ) -> tuple[np.ndarray, np.ndarray | None]:
   """Reads all x of a file as a model sees them, and their labels.
 
@@ -20,21 +21,24 @@ def read_array(path: str, image_key: str = 'image', mask_key: str | None = None,
     mask_key: Name of the array that is true where x is observed, or None.
     label_key: Name of the array of labels, or None; see `load`.
     as_counts: Whether integers are counts, and not pixels.
+    missing_labels: Whether labels may be missing; see `load`.
 
   Returns:
     The x of all parts, float32 `[n, ...]`, NaN where a value is missing; and
-    names of their labels, `[n]`, or None where there are none.
+    names of their labels, `[n]`, '' where one is missing, or None where there
+    are none.
 
   Raises:
     ValueError: If the file cannot be read, or the arrays do not fit together.
   """
   found = ArrayData(path, load_arrays(path), image_key, label_key,
-                    missing='allow', mask_key=mask_key)
+                    missing='allow', mask_key=mask_key,
+                    missing_labels=missing_labels)
   source = found.source('all', np.concatenate(list(found.parts.values())))
   source.allows_missing = True
   split = split_in_memory(source)
   images = stored(split.images)
   x = images[:] if as_counts else unit_interval(images.full_range()[:]).numpy()
-  labels = None if source.label is None else np.array(
-      source.label.names)[split.labels]
+  labels = None if source.label is None else np.where(
+      split.labels < 0, '', np.array(source.label.names)[split.labels])
   return np.float32(x), labels

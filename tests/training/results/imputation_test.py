@@ -11,6 +11,8 @@ from tests.incomplete_rows import COLUMNS
 from tests.incomplete_rows import rows_of_table
 from tests.incomplete_rows import table_vae
 from tests.missing_linear_gaussian import MissingLinearGaussian
+from tfvae.graph import GraphicalModel
+from tfvae.models import image_vae
 from tfvae.tables import Schema
 from tfvae.training import Config
 from tfvae.training.results.imputation import check_files
@@ -91,6 +93,43 @@ class ArrayTest(tf.test.TestCase):
       self.assertEqual(found['imputations'].shape, (2, 10, 6))
       self.assertTrue((found['lower'] <= found['upper']).all())
       self.assertAllInRange(found['effective_sample_size'], 490, 500.1)
+
+
+class LabelTest(parameterized.TestCase, tf.test.TestCase):
+
+  def _write(self, graph, **arrays):
+    """Imputes an archive with a model of a graph; returns what is written."""
+    folder = self.create_tempdir().full_path
+    source, target = (os.path.join(folder, name) for name in ('x.npz', 'y.npz'))
+    _, x = MissingLinearGaussian().draw(12)
+    known = os.path.join(folder, 'data.npz')
+    np.savez(known, x=np.nan_to_num(x), y=np.arange(12) % 3)
+    np.savez(source, x=x, **arrays)
+    model = image_vae(GraphicalModel.parse(*graph), (6,), likelihood='normal',
+                      num_classes=3, hidden_units=(4,), missing=True)
+    write_imputation(model, Config(
+        dataset=known, latents=graph[0], inference=graph[1],
+        generative=graph[2], likelihood='normal', missing='allow', input=source,
+        output=target, num_imputations=1, imputation_draws=20))
+    with np.load(target) as found:
+      return dict(found)
+
+  def test_labels_may_be_missing_where_the_graph_infers_them(self):
+    graph = 'z:2', 'y|x; z|x,y', 'z; y; x|z,y'
+    labels = np.arange(12) % 3
+    found = [self._write(graph, **arrays) for arrays in (
+        {}, {'y': labels}, {'y': np.where(np.arange(12) < 6, labels, -1)})]
+    for part in found:
+      self.assertFalse(np.isnan(part['x']).any())
+    self.assertAllClose(found[2]['x'][:6], found[1]['x'][:6], atol=1e-5)
+    self.assertAllClose(found[2]['x'][6:], found[0]['x'][6:], atol=1e-5)
+    self.assertNotAllClose(found[1]['x'], found[0]['x'], atol=1e-5)
+
+  @parameterized.parameters(
+      ({}, 'file needs the labels'), ({'y': np.full(12, 7)}, 'Received: 7 in'))
+  def test_a_conditional_model_needs_the_labels(self, arrays, message):
+    with self.assertRaisesRegex(ValueError, message):
+      self._write(('z:2', 'z|x,y', 'z; x|z,y'), **arrays)
 
 
 class FilesTest(parameterized.TestCase, tf.test.TestCase):

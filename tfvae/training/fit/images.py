@@ -169,9 +169,6 @@ def _check_support(config: Config, images: data.ImageData):
     elif kind.is_count or split.images.dtype != np.uint8:
       first = 0
       for chunk in data.chunks(split.images):
-        holes = np.isnan(chunk)
-        if holes.any():
-          chunk = np.where(holes, 0, chunk)  # Each kind of data has 0.
-        check_support(
-            chunk, likelihood.support, config.model.likelihood, first)
+        check_support(chunk, likelihood.support, config.model.likelihood, first,
+                      allow_missing=config.data.missing == 'allow')
         first += len(chunk)

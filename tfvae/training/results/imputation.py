@@ -85,7 +85,8 @@ def write_imputation(model: LatentVariableModel, config: Config):
   else:
     x, labels = data.read_array(
         serving.input, config.data.image_key, config.data.mask_key,
-        config.data.label_key, as_counts(config))
+        config.data.label_key, as_counts(config),
+        model.graph.infers_label)
   inputs = _with_labels(model, config, x, labels)
   found = impute(model, inputs, serving.imputation_draws,
                  serving.num_imputations, seed=config.evaluation.eval_seed,
@@ -120,8 +121,12 @@ def _codes(columns: tuple[Column, ...], frame: pd.DataFrame,
 
 def _with_labels(model: LatentVariableModel, config: Config, x: np.ndarray,
                  labels: np.ndarray | None) -> Any:
-  """Returns x, with the one-hot labels of a conditional model."""
-  if not model.graph.is_conditional:
+  """Returns x, with the one-hot labels of a conditional model.
+
+  A missing label has a row of zeros, if the graph infers it.
+  """
+  infers = model.graph.infers_label
+  if not model.graph.is_conditional or (infers and labels is None):
     return x
   names = read_data(config).label_names
   if labels is None:
@@ -129,14 +134,19 @@ def _with_labels(model: LatentVariableModel, config: Config, x: np.ndarray,
         'The model is conditional, and the file needs the labels of its '
         f'examples. Received: input={config.serving.input} without '
         f'label_key={config.data.label_key}')
-  unknown = sorted(set(map(str, labels)) - set(names))
+  found = pd.Series(labels).astype(object)
+  found = found.where(found.notna() & ~found.isin(['', '-1', -1]), None)
+  missing = found.isna().to_numpy()
+  given = found[~missing].astype(str)
+  unknown = sorted(set(given) - set(names)) + (
+      ['a missing label'] * bool(missing.any() and not infers))
   if unknown:
     raise ValueError('Labels must be among the classes of the data set, '
                      f'{", ".join(names)}. Received: {", ".join(unknown)} in '
                      f'input={config.serving.input}')
-  place = {name: i for i, name in enumerate(names)}
-  return {'x': x, 'y': np.eye(len(names), dtype=np.float32)[
-      [place[str(label)] for label in labels]]}
+  y = np.zeros([len(x), len(names)], np.float32)
+  y[np.flatnonzero(~missing), [names.index(name) for name in given]] = 1
+  return {'x': x, 'y': y}
 
 
 def _values(columns: tuple[Column, ...],
