@@ -6,6 +6,7 @@ from absl.testing import parameterized
 import numpy as np
 import pandas as pd
 import tensorflow as tf
+import tf_keras
 
 from tests.incomplete_rows import COLUMNS
 from tests.incomplete_rows import rows_of_table
@@ -105,6 +106,7 @@ class LabelTest(parameterized.TestCase, tf.test.TestCase):
     known = os.path.join(folder, 'data.npz')
     np.savez(known, x=np.nan_to_num(x), y=np.arange(12) % 3)
     np.savez(source, x=x, **arrays)
+    tf_keras.utils.set_random_seed(0)
     model = image_vae(GraphicalModel.parse(*graph), (6,), likelihood='normal',
                       num_classes=3, hidden_units=(4,), missing=True)
     write_imputation(model, Config(
