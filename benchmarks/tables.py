@@ -197,7 +197,7 @@ def imputation(result: dict[str, Any]) -> str:
   for entry in result['imputation']:
     rounds = entry['by_round']
     count = rounds[0]['rows']
-    title = entry['data'] + (
+    title = f'**{entry["data"]}**' + (
         f', {count["train"]:,} training rows and {count["test"]:,} test rows'
         if count else '')
     rows = []
@@ -209,7 +209,8 @@ def imputation(result: dict[str, Any]) -> str:
             part['baselines'].get(method, {}) for part in parts]
         rows.append([mask, name, *(
             _median(own, keys, decimals) for keys, decimals in _ERRORS)])
-    lines.append(f'{title}; {len(rounds)} trainings:\n\n' + _table(
+    lines.append(f'{title}; {len(rounds)} training{"s"[:len(rounds) - 1]}, '
+                 f'`{entry["command"]}`:\n\n' + _table(
         ['hidden', '', 'RMSE', 'CRPS', 'accuracy', 'in 50 %', 'in 80 %',
          'in 95 %', 'in 95 %, by column', 'effective draws'], rows))
   return '\n'.join(lines)
@@ -258,7 +259,8 @@ def render(text: str) -> str:
 def _source(result: dict[str, Any]) -> str:
   versions, machine = result['versions'], result['machine']
   if 'rounds' not in result:  # A result without timings.
-    return f'`{result["command"]}`; TensorFlow {versions["tensorflow"]}.'
+    command = f'`{result["command"]}`; ' if 'command' in result else ''
+    return f'{command}TensorFlow {versions["tensorflow"]}.'
   is_trial = (result['rounds'] < _ROUNDS
               or machine['load_average_at_start'] > _IDLE_LOAD)
   return (_TRIAL * is_trial

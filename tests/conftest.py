@@ -30,6 +30,7 @@ def pytest_configure(config):
   from tensorflow.python.autograph.core import config as autograph_config
   autograph_config.CONVERSION_RULES = (
       autograph_config.Convert('tfvae.models.steps.compiled_execution'),
+      autograph_config.Convert('tfvae.models.steps.execution'),
       autograph_config.DoNotConvert('tfvae'),
       *autograph_config.CONVERSION_RULES)
   # The deletion of an iterator may wait a minute for the thread that tunes it;

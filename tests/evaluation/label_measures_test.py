@@ -49,16 +49,19 @@ class LabelMeasuresTest(parameterized.TestCase, tf.test.TestCase):
   def test_annealing(self, name):
     model = label_models.label_vae(name)
     data = {'x': EVERY_X, 'y': _MIXED}
-    found = evaluation.annealed_importance_sampling(model, data, 40, 1000)
-    self.assertAllClose(found.values, _exact(model, _MIXED), atol=0.05)
-    # Without a missing label there are chains of the given class alone.
     found = evaluation.annealed_importance_sampling(
-        model, data | {'y': _Y}, 40, 1000)
-    self.assertAllClose(found.values, _exact(model, _Y), atol=0.05)
+        model, data, 40, 1000, jit_compile=False)
+    self.assertAllClose(found.values, _exact(model, _MIXED), atol=0.05)
+    if name == 'label_first':
+      # Without a missing label there are chains of the given class alone.
+      found = evaluation.annealed_importance_sampling(
+          model, data | {'y': _Y}, 40, 1000, jit_compile=False)
+      self.assertAllClose(found.values, _exact(model, _Y), atol=0.05)
 
   def test_bidirectional_bounds_draw_the_label(self):
     model = label_models.label_vae('label_from_latent')
-    bounds = evaluation.bidirectional_bounds(model, 40, 40, 1000)
+    bounds = evaluation.bidirectional_bounds(
+        model, 40, 40, 1000, jit_compile=False)
     rows = bounds.inputs['x'] @ [4, 2, 1]
     joint = label_models.Reference(model).joint(EVERY_X)
     exact = np.sum(joint[:, rows.astype(int)] * bounds.inputs['y'].T, 0)

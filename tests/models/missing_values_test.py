@@ -128,7 +128,7 @@ class NothingMissingTest(parameterized.TestCase, tf.test.TestCase):
     histories = []
     for missing in (None, np.zeros(7, bool)):
       model = table_vae(missing)
-      model.compile('adam')
+      model.compile('adam', run_eagerly=True)
       history = model.fit(x, epochs=2, batch_size=16, verbose=0).history
       history.pop('elbo_per_entry', None)
       histories.append((history, model.get_weights()))
@@ -145,7 +145,7 @@ class NothingMissingTest(parameterized.TestCase, tf.test.TestCase):
       tf_keras.utils.set_random_seed(0)
       model = image_vae('z:2', (4, 4, 1), network='conv', hidden_units=(4,),
                         missing=missing)
-      model.compile('adam', objective=objective)
+      model.compile('adam', objective=objective, run_eagerly=True)
       model.fit(x, epochs=2, batch_size=16, verbose=0)
       histories.append(model.get_weights())
     for one, other in zip(*histories, strict=True):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from unittest import mock
 
 from absl.testing import parameterized
 import numpy as np
@@ -10,6 +11,7 @@ import tf_keras
 
 from tfvae.training import Config
 from tfvae.training import train
+from tfvae.training.fit import fitting
 from tfvae.training.fit.images import labeled_fraction
 from tfvae.training.fit.images import load_images
 
@@ -22,10 +24,12 @@ class FewLabelsTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_a_run(self):
     workdir = self.create_tempdir().full_path
-    config = Config(num_labels=50, label_seed=3, eval_importance_samples=5,
-                    **_GRAPH, **_TINY)
-    self.assertEqual(config.evaluation.evaluations[-1], 'classification')
-    metrics = train.train_and_evaluate(config, workdir)
+    self.assertEqual(
+        Config(**_GRAPH).evaluation.evaluations[-1], 'classification')
+    with mock.patch.object(fitting, 'TensorBoard'):
+      metrics = train.train_and_evaluate(Config(
+          num_labels=50, label_seed=3, evaluations=('classification',),
+          jit='false', **_GRAPH, **_TINY), workdir)
     self.assertEqual(metrics['classification']['labeled_train_examples'], 50)
     self.assertEqual(metrics['classification']['labeled_test_examples'], 360)
     self.assertEqual(metrics['test']['classification_error'],

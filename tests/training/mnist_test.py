@@ -62,19 +62,19 @@ class MnistTest(tf.test.TestCase):
     rows = np.column_stack([pixels, labels.astype(np.uint8)])
     return np.ascontiguousarray(rows).view('S785')[:, 0]
 
-  def test_two_epochs(self):
+  def test_an_epoch(self):
     with (mock.patch.object(fitting, 'TensorBoard'),
           mock.patch.object(evaluations, 'SPLITS', ('test',)),
           mock.patch.object(train, 'write_report')):
       metrics = train_and_evaluate(
           Config(dataset='mnist', data_dir=self.data_dir, latents='z:50',
-                 epochs=2, jit='false', evaluations=('importance_weighted',),
+                 epochs=1, jit='false', evaluations=('importance_weighted',),
                  eval_importance_samples=10, eval_importance_examples=200,
                  export=False),
           os.path.join(self.get_temp_dir(), 'run'))
-    # 140.8 when this was written; with the KL counted twice
-    # (--kl_weight=2), 148.3.
-    self.assertBetween(-metrics['test']['elbo'], 137, 145)
+    # 178.6 when this was written; with the KL counted twice
+    # (--kl_weight=2), 185.3.
+    self.assertBetween(-metrics['test']['elbo'], 175, 182)
     block = metrics['importance_weighted']['K=10']
     self.assertLess(block['iwae_nll'], -block['elbo'])
 

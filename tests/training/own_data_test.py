@@ -106,9 +106,10 @@ class VectorTest(parameterized.TestCase, tf.test.TestCase):
     x = rng.poisson(20, [100, 6])
     x = x > 20 if likelihood == 'bernoulli' else x
     workdir = self.create_tempdir().full_path
-    metrics = train_and_evaluate(
-        Config(dataset=self.save(x, np.arange(100) % 3), likelihood=likelihood,
-               **_SMALL | settings), workdir)
+    with mock.patch.object(fitting, 'TensorBoard'):
+      metrics = train_and_evaluate(
+          Config(dataset=self.save(x, np.arange(100) % 3),
+                 likelihood=likelihood, **_SMALL | settings), workdir)
     self.assertNotIn('not_computed', metrics)
     self.assertNotIn('report', metrics)
     self.assertTrue(np.isfinite(metrics['test']['elbo']))

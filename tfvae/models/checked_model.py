@@ -231,8 +231,13 @@ class CheckedModel(tf_keras.Model):
   def make_test_function(self, force: bool = False) -> StepFunction:
     """Makes the function of evaluation steps; see `tf_keras.Model`."""
     if self.test_function is None or force:
-      self.test_function = self._checked(super().make_test_function(force))
+      self.test_function = self._checked(
+          self._make_evaluation_function(force))
     return self.test_function
+
+  def _make_evaluation_function(self, force: bool) -> StepFunction:
+    """Returns the function of evaluation steps, without checks."""
+    return super().make_test_function(force)
 
   def make_predict_function(self, force: bool = False) -> StepFunction:
     """Makes the function of prediction steps; see `tf_keras.Model`."""

@@ -15,6 +15,7 @@ from tfvae.models.checks import keras_objects
 from tfvae.models.stepped_model import SteppedModel
 from tfvae.models.steps import global_batch
 from tfvae.models.steps.compiled_execution import compiled_execution
+from tfvae.models.steps.execution import execution
 
 tfd = tfp.distributions
 
@@ -201,12 +202,26 @@ class TrainableModel(LatentVariableModel, SteppedModel):
     """
     if self.built:
       self.optimizer.build(self.trainable_variables)
-    steps = 1
-    if self._batch_fn and self.jit_compile and not self.run_eagerly:
-      steps = self._steps_per_execution.numpy().item()
+    steps = self._num_steps_on_one_device()
     if steps == 1:
       return super()._make_step_function(force)
-    return compiled_execution(self, steps)
+    if self._batch_fn and self.jit_compile:
+      return compiled_execution(self, steps)
+    return execution(self, self.train_step, self._train_counter)
+
+  def _make_evaluation_function(self, force: bool) -> Any:
+    """Returns the function of evaluation steps."""
+    if self._num_steps_on_one_device() == 1:
+      return super()._make_evaluation_function(force)
+    return execution(self, self.test_step, self._test_counter)
+
+  def _num_steps_on_one_device(self) -> int:
+    """Returns `steps_per_execution`, 1 where Keras has to make the loop."""
+    if (self.run_eagerly or self.autotune_steps_per_execution
+        or self._steps_per_execution is None
+        or not global_batch.is_on_one_device(self.distribute_strategy)):
+      return 1
+    return self._steps_per_execution.numpy().item()
 
   def predict_step(self, data: Any) -> tf.Tensor:
     """Returns E[x|z] at the posterior mean of z, `[b, *event_shape]`."""

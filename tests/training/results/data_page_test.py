@@ -68,7 +68,7 @@ class DataPageTest(tf.test.TestCase):
     self.assertEqual(re.findall(r'<section id="(\w+)"', page),
                      ['splits', 'values', 'missing', 'batch'])
     self.assertIn('0.25 of the values are hidden', page)
-    self.assertIn('Missing pixels are orange', page)
+    self.assertIn('Missing pixels are gray', page)
     holes = ~mask | np.isnan(x)
     self.assertIn('examples without any value', page)
     with open(os.path.join(workdir, 'description.json'),

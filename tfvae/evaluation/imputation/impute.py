@@ -183,6 +183,5 @@ def _warn(sizes: np.ndarray, num_draws: int):
     _LOGGER.warning(
         'The importance weights of %d of %d examples have an effective sample '
         'size below %d of %d draws: their intervals and draws are unreliable. '
-        'Take more draws (`imputation_draws` in a run), or train longer, for '
-        "example with `objective='iwae'`.", low, len(sizes), LOW_SAMPLE_SIZE,
-        num_draws)
+        'Take more draws (`imputation_draws` in a run), or train longer.', low,
+        len(sizes), LOW_SAMPLE_SIZE, num_draws)

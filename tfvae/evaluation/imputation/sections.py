@@ -36,8 +36,7 @@ def warnings_of(block: Mapping[str, Any]) -> list[str]:
           f'Imputation of the mask {name}: the effective sample size of '
           f'{low:.0%} of the examples is below {LOW_SAMPLE_SIZE} of '
           f'{block["draws"]} draws, so their intervals are unreliable. Raise '
-          '`eval_imputation_draws`, or train q longer, for example with '
-          'the objective `iwae`.')
+          '`eval_imputation_draws`, or train longer.')
     coverage = part.get('coverage_95')
     if coverage is not None and part['cells'] >= _FEW_CELLS and not (
         _COVERAGE[0] <= coverage <= _COVERAGE[1]):

@@ -22,7 +22,6 @@ Facts = Mapping[str, Any]
 _FILES = 20  # Names of files.
 _SIZES = 8  # Sizes of files.
 _ELEMENTS = 100  # Columns with missing values.
-_MISSING_COLOR = (0.86, 0.44, 0.16)  # Of a pixel that is missing, RGB.
 # Pictures of the first batch: rows, columns of images and of profiles.
 _BATCH_ROWS, _IMAGE_COLUMNS, _PROFILE_COLUMNS = 4, 16, 8
 _MOST_PIXELS, _PICTURE_WIDTH = 256, 1024  # Of a side of an image, of a row.
@@ -307,25 +306,12 @@ def _first_batch(examples: Sequence[np.ndarray], caption: str) -> Part | None:
   columns = min(columns, forms.shape[1])
   rows = min(forms.shape[1] // columns, _BATCH_ROWS)
   forms = forms[:, :rows * columns]
-  pictures = _pictures(forms)
+  pictures = np.stack([Display(x)(x) for x in forms])
   pictures = pictures.reshape(len(forms), rows, columns, *pictures.shape[2:])
   return Part(
       'batch', 'First batch', 'First batch', html.escape(caption),
       figure(pictures.swapaxes(0, 1).reshape(-1, *pictures.shape[2:]),
              f'{rows * columns} training examples.', len(forms), css='wide'))
-
-
-def _pictures(forms: np.ndarray) -> np.ndarray:
-  """Returns pictures of x; missing pixels have a color, numbers no bar."""
-  holes = np.isnan(forms)
-  if not holes.any():
-    return np.stack([Display(x)(x) for x in forms])
-  # A mean is within the scale that the observed values fix.
-  count = np.maximum(1, (~holes).sum(axis=1, keepdims=True))
-  mean = np.where(holes, 0, forms).sum(axis=1, keepdims=True) / count
-  pictures = np.stack([Display(np.where(hole, center, x))(x) for x, hole, center
-                       in zip(forms, holes, mean, strict=True)])
-  return np.where(np.isnan(pictures), _MISSING_COLOR, pictures)
 
 
 def _share(counts: Sequence[int], place: int) -> float:

@@ -108,8 +108,8 @@ def _batch(config: Config, images: data.ImageData,
     hidden = (f' {config.data.hide_fraction:.4g} of the values are hidden, '
               'others in every epoch.')
   if np.isnan(seen).any():
-    hidden += (' Missing pixels are orange.' if seen.ndim == 4 else
-               ' Missing numbers have no bar.')
+    hidden += (' Missing pixels are gray.' if seen.ndim == 4 else
+               ' The columns of missing numbers are gray.')
   if binarization == 'none':
     scaled = ', divided by 255' if is_pixels and not as_counts(config) else ''
     return [seen], f'Training examples as the model sees them{scaled}.{hidden}'
