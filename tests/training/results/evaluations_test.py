@@ -50,7 +50,8 @@ class EvaluationsTest(tf.test.TestCase, parameterized.TestCase):
         eval_importance_examples=20,
         evaluations=('importance_weighted', 'latent_space'), export=False)
     cls.trained = cls().create_tempdir().full_path
-    cls.metrics = train_and_evaluate(cls.config, cls.trained)
+    with mock.patch.object(fitting, 'TensorBoard'):
+      cls.metrics = train_and_evaluate(cls.config, cls.trained)
 
   def setUp(self):
     super().setUp()
