@@ -209,8 +209,9 @@ def imputation(result: dict[str, Any]) -> str:
             part['baselines'].get(method, {}) for part in parts]
         rows.append([mask, name, *(
             _median(own, keys, decimals) for keys, decimals in _ERRORS)])
-    lines.append(f'{title}; {len(rounds)} training{"s"[:len(rounds) - 1]}, '
-                 f'`{entry["command"]}`:\n\n' + _table(
+    trainings = 'training' if len(rounds) == 1 else 'trainings'
+    lines.append(f'{title}; {len(rounds)} {trainings}, `{entry["command"]}`:'
+                 '\n\n' + _table(
         ['hidden', '', 'RMSE', 'CRPS', 'accuracy', 'in 50 %', 'in 80 %',
          'in 95 %', 'in 95 %, by column', 'effective draws'], rows))
   return '\n'.join(lines)
