@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 import contextlib
+import functools
+import hashlib
 import os
 import shutil
 
@@ -79,6 +81,13 @@ def rename(temporary: str, path: str | os.PathLike[str]) -> None:
   """
   os.replace(temporary, path)
   _sync(os.path.dirname(path) or os.curdir)
+
+
+def digest(path: str | os.PathLike[str]) -> str:
+  """Returns a digest of the content of a file."""
+  with open(path, 'rb') as file:
+    return hashlib.file_digest(
+        file, functools.partial(hashlib.blake2b, digest_size=16)).hexdigest()
 
 
 def _sync(path: str):

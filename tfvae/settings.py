@@ -42,7 +42,8 @@ def setting(default: Any, text: str, choices: Iterable[Any] | None = None,
       'bounds': {name.replace('_', ' '): b for name, b in bounds.items()}})
 
 
-def extended_by(**registries: Registry) -> Callable[[type], type]:
+def extended_by(changes_result: bool = True,
+                **registries: Registry) -> Callable[[type], type]:
   """Returns a decorator that declares the settings of choices as fields.
 
   ```python
@@ -58,6 +59,8 @@ def extended_by(**registries: Registry) -> Callable[[type], type]:
   last fields, and have no such condition.
 
   Args:
+    changes_result: Whether a run must not be resumed with other values of the
+      declared fields.
     **registries: Registry of the choices, by the name of the field that chooses
       among them.
   """
@@ -68,7 +71,8 @@ def extended_by(**registries: Registry) -> Callable[[type], type]:
       declared[name] = kind
       if name in registries:
         is_single = kind is str
-        added = _fields_of(registries[name], name if is_single else None)
+        added = _fields_of(registries[name], name if is_single else None,
+                           changes_result)
         for field_name, (_, field) in added.items():
           setattr(cls, field_name, field)
         (declared if is_single else last).update(
@@ -110,12 +114,13 @@ def flag_text(value: Any) -> str:
   return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _fields_of(registry: Registry, chooser: str | None) -> dict[str, Any]:
+def _fields_of(registry: Registry, chooser: str | None,
+               changes_result: bool) -> dict[str, Any]:
   """Returns the annotation and the field of each setting of a registry."""
   return {name: (
       declared.kind | None if declared.default is None else declared.kind,
       setting(declared.default, declared.text, declared.choices,
-              only_with={chooser: choices} if chooser else None,
+              changes_result, {chooser: choices} if chooser else None,
               **declared.bounds))
           for name, (declared, choices) in registry.settings().items()}
 

@@ -19,11 +19,14 @@ from tfvae.data.loading import ImageData
 from tfvae.data.loading import load
 from tfvae.data.loading import load_images
 from tfvae.data.moments import moments
+from tfvae.data.ordered_rows import open_rows
+from tfvae.data.ordered_rows import OrderedRows
 from tfvae.data.reading import read_array
 from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.images.decoding import RESIZE_METHODS
 from tfvae.data.sources.missing import MISSING
 from tfvae.data.sources.opening import names_array
+from tfvae.data.sources.opening import names_folder
 from tfvae.data.sources.opening import names_table
 from tfvae.data.sources.tables.files import read_tables
 from tfvae.data.sources.tables.files import table_extension

@@ -9,9 +9,12 @@ from tfvae.training.config import Config
 from tfvae.training.config import DataConfig
 from tfvae.training.config import EvaluationConfig
 from tfvae.training.config import ModelConfig
+from tfvae.training.config import PredictionConfig
 from tfvae.training.config import ServingConfig
 from tfvae.training.config import TrainingConfig
 from tfvae.training.results.data_page import write_data_page
+from tfvae.training.results.predictions import encode_run
+from tfvae.training.results.predictions import score_run
 from tfvae.training.train import evaluate_run
 from tfvae.training.train import export_run
 from tfvae.training.train import impute_run
@@ -25,17 +28,20 @@ __all__ = [
     'DataConfig',
     'EvaluationConfig',
     'ModelConfig',
+    'PredictionConfig',
     'REQUEUE_EXIT_CODE',
     'ServingConfig',
     'TrainingConfig',
     'TrainingInterruptedError',
     'config_from_flags',
     'define_flags',
+    'encode_run',
     'evaluate_run',
     'export_run',
     'parse_flags',
     'report_run',
     'sample_run',
+    'score_run',
     'train_and_evaluate',
     'write_data_page',
     'write_schema',

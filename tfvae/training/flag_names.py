@@ -17,7 +17,7 @@ _FLAGFILE = re.compile(r'the settings in `([^`]*)`')
 # Flags of arguments, also of those with another name. A `Registry` names the
 # settings of its choices itself.
 _FLAGS: Mapping[str, str] = {
-    **{name: f'--{name}' for name in ('workdir', *FIELDS)},
+    **{name: f'--{name}' for name in ('workdir', 'model', 'mode', *FIELDS)},
     'train_and_evaluate': '--mode=train', 'evaluate_run': '--mode=evaluate',
     'report_run': '--mode=report', 'export_run': '--mode=export',
     'capacity': '--kl_capacity', 'base_path': '--export_dir',

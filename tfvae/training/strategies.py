@@ -49,6 +49,22 @@ def make_strategy(config: TrainingConfig) -> tf.distribute.Strategy:
   return tf.distribute.get_strategy()
 
 
+def devices_here(config: TrainingConfig) -> list[str | None]:
+  """Returns the devices of this machine on which a trained model is used.
+
+  They are those of `strategy='mirrored'`, and all GPUs if there are several and
+  the strategy is no other one of a single device. None is the default device.
+
+  Args:
+    config: Settings of the training.
+  """
+  if config.strategy == 'mirrored':
+    return list(make_strategy(config).extended.worker_devices)
+  gpus = [gpu.name for gpu in tf.config.list_logical_devices('GPU')]
+  is_single = config.strategy in ('default', 'one_device')
+  return [None] if is_single or len(gpus) < 2 else gpus
+
+
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
   """Returns whether this process writes the results."""
   resolver = strategy.cluster_resolver

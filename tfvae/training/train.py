@@ -26,6 +26,7 @@ from tfvae.training.results import evaluations
 from tfvae.training.results.imputation import check_files
 from tfvae.training.results.imputation import write_imputation
 from tfvae.training.results.json_files import plain
+from tfvae.training.results.predictions import label_names
 from tfvae.training.results.run_report import write_report
 from tfvae.training.results.samples import write_samples
 from tfvae.training.results.subject import Run
@@ -191,7 +192,8 @@ def _export(model: LatentVariableModel, config: Config, workdir: str):
   path = export_saved_model(
       model, serving.export_dir or os.path.join(workdir, EXPORT_DIRECTORY),
       keep=serving.export_keep, image_input=image_input,
-      imputation_draws=serving.imputation_draws)
+      imputation_draws=serving.imputation_draws,
+      label_names=label_names(config), settings=config.to_flags())
   _LOGGER.info('Exported to %s.', path)
 
 

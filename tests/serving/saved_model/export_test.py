@@ -22,8 +22,8 @@ import tfvae
 from tfvae import serving
 
 _WARM_UP = 'assets.extra/tf_serving_warmup_requests'
-_SIGNATURES = ('serving_default', 'reconstruct', 'encode', 'decode', 'generate',
-               'score', 'parse_example')
+_SIGNATURES = ('serving_default', 'reconstruct', 'encode', 'sample_posterior',
+               'decode', 'generate', 'score', 'parse_example')
 _KEEP = 2
 
 # For each line it reads has a process export, and kills it: after seconds, or

@@ -159,11 +159,13 @@ class InterfaceTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(
       (('z:2',), {
           'reconstruct': ('x', 'mean'), 'encode': ('x', 'loc scale_diag'),
+          'sample_posterior': ('x seed', 'z'),
           'decode': ('z', 'mean'), 'generate': ('seed', 'mean sample'),
           'score': ('x seed', 'elbo reconstruction kl'),
           'parse_example': ('examples', 'mean')}),
       (('z1:2,z2:2', 'z2|x; z1|z2,x', 'z2; z1|z2; x|z1,z2'), {
           'encode': ('x', 'z1_loc z1_scale_diag z2_loc z2_scale_diag'),
+          'sample_posterior': ('x seed', 'z1 z2'),
           'decode': ('z1 z2', 'mean')}),
       (('z1:2,z2:2', 'z1|x; z2|z1', 'z2; z1|z2; x|z1'), {
           'decode': ('z1', 'mean')}),

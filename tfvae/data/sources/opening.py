@@ -51,9 +51,10 @@ def open_data_set(
     name: Any, data_dir: str | None = None, image_key: str = 'image',
     label_key: str | None = 'label', form: ImageFormat = _DEFAULT_FORM,
     skip_corrupt: bool = False, rereads: bool = False,
-    schema: str | None = None, missing: str = 'refuse',
+    schema: str | Schema | None = None, missing: str = 'refuse',
     cache_dir: str | None = None, weight_key: str | None = None,
-    mask_key: str | None = None, missing_labels: bool = False) -> Opened:
+    mask_key: str | None = None, missing_labels: bool = False,
+    id_key: str | None = None) -> Opened:
   """Opens a data set.
 
   Args:
@@ -69,19 +70,20 @@ def open_data_set(
     rereads: Whether examples are read again in each pass. The images of a
       folder are then decoded now, as a check, and a `tf.data.Dataset` is not
       stored.
-    schema: Path of the schema of a table.
+    schema: Schema of a table, or its path.
     missing: Treatment of rows with missing values, one of `MISSING`.
     cache_dir: Directory in which a `tf.data.Dataset` is stored.
     weight_key: Name of the array or column of sample weights, or None.
     mask_key: Name of the array that is true where x is observed, or None.
     missing_labels: Whether labels of arrays and tables may be missing.
+    id_key: Column that names the rows of a table, or None.
 
   Raises:
     ValueError: If there is no such data set, or it cannot be read.
   """
   is_frame = isinstance(name, pd.DataFrame)
   is_path_of_table = names_table(name)
-  is_folder = not is_path_of_table and _is_directory(name)
+  is_folder = names_folder(name)
   if not is_folder:
     is_tfds = isinstance(name, str | os.PathLike) and not (
         is_path_of_table or names_array(name))
@@ -97,7 +99,7 @@ def open_data_set(
     _check_unused({'image_key': (image_key, 'image')},
                   'has no effect for a table, whose columns are x', name)
   else:
-    _check_unused({'schema': (schema, None)},
+    _check_unused({'schema': (schema, None), 'id_key': (id_key, None)},
                   'has an effect for a table only', name)
   if not (is_frame or is_path_of_table or _has_numbers(name)):
     _check_unused({'missing': (missing, 'refuse')}, 'has an effect for arrays, '
@@ -111,7 +113,7 @@ def open_data_set(
                   'has an effect for arrays only', name)
   if is_frame:
     return TableData.of(
-        name, schema, label_key, missing, weight_key, missing_labels)
+        name, schema, label_key, missing, weight_key, missing_labels, id_key)
   if isinstance(name, np.ndarray) or sparse.issparse(name):
     return ArrayData('array', {'x': name}, image_key, label_key, weight_key,
                      missing, mask_key)
@@ -143,7 +145,7 @@ def open_data_set(
   if is_path_of_table:
     _check_exists(path)
     return TableData.open(
-        path, schema, label_key, missing, weight_key, missing_labels)
+        path, schema, label_key, missing, weight_key, missing_labels, id_key)
   if path.startswith(('.', os.path.sep)):
     _check_exists(path)
   return TfdsDataSet(name, data_dir, image_key, label_key, form)
@@ -160,6 +162,11 @@ def names_table(name: Any) -> bool:
     return False
   path = os.path.expanduser(os.fspath(name))
   return (not os.path.isdir(path) or _is_directory(name)) and is_table(path)
+
+
+def names_folder(name: Any) -> bool:
+  """Returns whether this is the path of a folder of images."""
+  return not names_table(name) and _is_directory(name)
 
 
 def _is_arrays(name: Any) -> bool:

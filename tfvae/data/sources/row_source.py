@@ -53,17 +53,22 @@ class RowSource(Source):
     values = tf.io.decode_raw(records, tf.as_dtype(self.example.dtype))
     return {'images': tf.reshape(values, [-1, *self.example.shape])}
 
-  def pieces(self, image: bool = True) -> Iterator[dict[str, np.ndarray]]:
+  def pieces(self, image: bool = True, start: int = 0,
+             stop: int | None = None) -> Iterator[dict[str, np.ndarray]]:
     """Yields the rows in order; see `Source.pieces`."""
     if not image:
-      yield from super().pieces(image)
+      yield from super().pieces(image, start, stop)
       return
-    start = 0
-    for x in self._values():
+    for x in self._values(start, len(self) if stop is None else stop):
       self._check_numbers(x)
       yield {'images': x, 'integers': self.integers[start:start + len(x)]}
       start += len(x)
 
   @abc.abstractmethod
-  def _values(self) -> Iterator[np.ndarray]:
-    """Yields x of successive rows as the model takes them, `[b, ...]`."""
+  def _values(self, start: int, stop: int) -> Iterator[np.ndarray]:
+    """Yields x of successive rows as the model takes them, `[b, ...]`.
+
+    Args:
+      start: First row.
+      stop: Row after the last one.
+    """

@@ -173,11 +173,14 @@ class Source(abc.ABC):
       in the order of `integer_keys`; without what is not decoded or is empty.
     """
 
-  def pieces(self, image: bool = True) -> Iterator[dict[str, np.ndarray]]:
-    """Yields the decoded split in order, about 16 MiB at a time.
+  def pieces(self, image: bool = True, start: int = 0,
+             stop: int | None = None) -> Iterator[dict[str, np.ndarray]]:
+    """Yields decoded rows in order, about 16 MiB at a time.
 
     Args:
       image: Whether to decode the images.
+      start: First row.
+      stop: Row after the last one; by default that after the last of the split.
 
     Yields:
       Dictionaries as `decode` returns them.
@@ -186,13 +189,14 @@ class Source(abc.ABC):
       ValueError: If a number is not finite, or a floating pixel of an image
         lies outside [0, 1].
     """
+    stop = len(self) if stop is None else stop
     if not image and self.integers is not None:
-      yield {'integers': self.integers}
+      yield {'integers': self.integers[start:stop]}
       return
     count = self.piece_size if image else _PIECE_RECORDS
     batch_size = self.batch_size if image else _BATCH_RECORDS
-    start = 0
-    pieces = self.records(self.files()).batch(batch_size).map(
+    files = self.files().between(start, stop)
+    pieces = self.records(files).batch(batch_size).map(
         lambda _, records: self.decode(records, image),
         num_parallel_calls=tf.data.AUTOTUNE)
     for piece in untuned(
@@ -200,10 +204,17 @@ class Source(abc.ABC):
       if image:
         self._check_numbers(piece['images'])
         if self.integers is not None:
-          stop = start + len(piece['images'])
-          piece['integers'] = self.integers[start:stop]
-          start = stop
+          end = start + len(piece['images'])
+          piece['integers'] = self.integers[start:end]
+          start = end
       yield piece
+
+  def ids(self, start: int, stop: int) -> np.ndarray:
+    """Returns a name of each row from `start` to `stop`, integers or strings.
+
+    By default they are the numbers of the rows.
+    """
+    return np.arange(start, stop)
 
   @property
   def batch_size(self) -> int:

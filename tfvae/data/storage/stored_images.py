@@ -94,6 +94,11 @@ class StoredImages(abc.ABC):
     """
     return self.with_factor(255) if self._holds_bits else self
 
+  @property
+  def factor(self) -> int:
+    """The factor of every pixel when it is read, 1 or 255."""
+    return self._factor
+
   @functools.cached_property
   def _holds_bits(self) -> bool:
     """Whether no uint8 pixel is above 1; stops at the first larger one."""

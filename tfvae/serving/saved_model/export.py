@@ -1,6 +1,6 @@
 """Export of a model as a SavedModel for TF Serving."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 import os
 
 import numpy as np
@@ -13,6 +13,8 @@ from tfvae.serving.images.image_input import ImageInput
 from tfvae.serving.saved_model import lint
 from tfvae.serving.saved_model import publishing
 from tfvae.serving.saved_model import warm_up
+from tfvae.serving.saved_model.description import describe_model
+from tfvae.serving.saved_model.description import write_description
 from tfvae.serving.saved_model.signatures import input_shapes
 from tfvae.serving.saved_model.signatures import ServedModel
 from tfvae.serving.saved_model.signatures import signatures
@@ -24,7 +26,9 @@ def export_saved_model(model: LatentVariableModel,
                        keep: int | None = None,
                        batch_sizes: Iterable[int] | None = None,
                        image_input: ImageInput | None = None,
-                       imputation_draws: int = DRAWS.default) -> str:
+                       imputation_draws: int = DRAWS.default,
+                       label_names: Sequence[str] | None = None,
+                       settings: Mapping[str, str] | None = None) -> str:
   """Writes a model as the next version under a base path.
 
   The version has the functions of `signatures` and warm-up requests, has passed
@@ -47,6 +51,9 @@ def export_saved_model(model: LatentVariableModel,
       that take files, `parse_image` and `encode_image`.
     imputation_draws: Draws of z for each example of `impute`, where x may have
       missing values.
+    label_names: Names of the classes of a conditional model, for
+      `describe_model`.
+    settings: Settings of the run, for `describe_model`.
 
   Returns:
     The path of the version, `<base_path>/<N>`.
@@ -61,6 +68,7 @@ def export_saved_model(model: LatentVariableModel,
   model = in_float32(model)
   functions = signatures(model, image_input=image_input,
                          imputation_draws=imputation_draws)
+  description = describe_model(model, label_names, settings)
   module = ServedModel(model)
   values = TableRows.of(model).example()
   if image_input is not None:
@@ -71,6 +79,7 @@ def export_saved_model(model: LatentVariableModel,
     try:
       tf.saved_model.save(module, path, signatures=functions)
       lint.check_saved_model(path)
+      write_description(path, description)
       warm_up.write_warm_up_requests(path, warm_up.default_requests(
           path, batch_sizes, values))
     except tf.errors.OpError as error:  # From TensorFlow's file system.

@@ -44,6 +44,12 @@ def encode(model: LatentVariableModel, **inputs) -> Tensors:
   return outputs
 
 
+def sample_posterior(model: LatentVariableModel, seed: tf.Tensor,
+                     **inputs) -> Tensors:
+  """Returns a draw of each latent from q(z|x), by name."""
+  return model.draw_posterior(_given(inputs), RowSeededSample(seed))[0]
+
+
 def classify(model: LatentVariableModel, **inputs) -> Tensors:
   """Returns q(y|x) of each class, and the number of the most probable one."""
   logits = model.label_posterior(_given(inputs)).logits_parameter()

@@ -11,6 +11,7 @@ rows, fails.
   reconstruct    x         mean: of p(x|z) at the posterior mean
   encode         x         loc, scale_diag: mean and standard deviations of z
                            under q(z|x); of a full covariance L Lᵀ, scale_tril L
+  sample_posterior  x, seed  z: a draw from q(z|x), by the name of the latent
   decode         z         mean: of p(x|z)
   generate       seed      z ~ p(z), then mean: of p(x|z), sample: a draw of it
   score          x, seed   elbo, reconstruction = log p(x|z), kl: in nats, with
@@ -60,6 +61,7 @@ _DTYPES = {'seed': tf.int32, 'examples': tf.string, 'image': tf.string}
 # By signature; the others are computed from these.
 _FUNCTIONS = {
     'reconstruct': functions.reconstruct, 'encode': functions.encode,
+    'sample_posterior': functions.sample_posterior,
     'decode': functions.decode, 'generate': functions.generate,
     'score': functions.score, 'impute': functions.impute,
     'classify': functions.classify}
@@ -101,10 +103,10 @@ def signatures(
 
   Returns:
     Functions of keyword tensors that return tensors by name: `reconstruct`,
-    also as `serving_default`, `encode`, `decode`, `generate`, `score`,
-    `parse_example` and, if x may have missing values, `impute`, and of an
-    inferred label `classify`. They use the
-    variables of the model, which must be kept.
+    also as `serving_default`, `encode`, `sample_posterior`, `decode`,
+    `generate`, `score`, `parse_example` and, if x may have missing values,
+    `impute`, and of an inferred label `classify`. They use the variables of the
+    model, which must be kept.
 
   Raises:
     ValueError: If the model is of another class, the shape of its inputs is
@@ -173,7 +175,8 @@ def input_shapes(model: LatentVariableModel) -> dict[str, Shapes]:
   given = y if graph.infers_label or any(
       'y' in f.parents for f in graph.generative) else {}
   seed = {'seed': (2,)}
-  found = {'serving_default': x, 'reconstruct': x, 'encode': x, 'decode': z,
+  found = {'serving_default': x, 'reconstruct': x, 'encode': x,
+           'sample_posterior': x | seed, 'decode': z,
            'generate': seed | given, 'score': x | seed,
            'parse_example': {'examples': ()}}
   if model.allow_missing:

@@ -61,6 +61,11 @@ class TableRows:
         graph.latent_names, ['y'] if graph.is_conditional else []),
                model.allow_missing)
 
+  @property
+  def inputs(self) -> dict[str, str]:
+    """Name of the input and the output of each column, by its name."""
+    return dict(self._names)
+
   def shapes(self, shapes: Shapes) -> Shapes:
     """Returns the shapes of a signature's inputs, with columns for x."""
     if not self._columns or 'x' not in shapes:
@@ -117,7 +122,8 @@ class TableRows:
     values = raw_rows(self._columns, tf.constant([codes], tf.float32))
     # A category that is not among those of its column is valid, and NaN here.
     return {
-        name: np.nan_to_num(value) if value.dtype.kind == 'f' else value
+        name: np.nan_to_num(value.astype(np.float32))
+        if self._dtypes[column] == tf.float32 else value
         for column, name in self._names.items()
         for value in [values[column].numpy()[:1]]}
 

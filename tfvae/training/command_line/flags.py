@@ -11,6 +11,7 @@ from tfvae.settings import choices_of
 from tfvae.settings import flag_text
 from tfvae.training.command_line.flagfiles import packaged_data
 from tfvae.training.command_line.modes import MODE_HELP
+from tfvae.training.command_line.modes import MODEL_HELP
 from tfvae.training.command_line.modes import MODES
 from tfvae.training.command_line.modes import WORKDIR_HELP
 from tfvae.training.config import Config
@@ -21,6 +22,8 @@ from tfvae.training.flag_names import as_flags
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS):
   """Defines --workdir, --mode and a flag for each setting of a `Config`."""
   flags.DEFINE_string('workdir', None, WORKDIR_HELP, flag_values=flag_values)
+  flags.DEFINE_string('model', None, as_flags(MODEL_HELP),
+                      flag_values=flag_values)
   flags.DEFINE_enum('mode', 'train', list(MODES), as_flags(MODE_HELP),
                     flag_values=flag_values)
   for field in FIELDS.values():

@@ -9,6 +9,7 @@ from tfvae.settings import choices_of
 from tfvae.settings import flag_text
 from tfvae.training.command_line.flagfiles import packaged_flagfiles
 from tfvae.training.command_line.modes import MODE_HELP
+from tfvae.training.command_line.modes import MODEL_HELP
 from tfvae.training.command_line.modes import MODES
 from tfvae.training.command_line.modes import WORKDIR_HELP
 from tfvae.training.config import GROUPS
@@ -36,7 +37,8 @@ def help_text(path: str = 'train_main.py') -> str:
       f'  {program} --flagfile=configs/digits.flags',
       f'  {program} --workdir=runs/mine --dataset=mnist', '',
       'output:', *_entry('workdir', WORKDIR_HELP, 'required'),
-      *_entry('mode', MODE_HELP, 'default train', tuple(MODES))]
+      *_entry('mode', MODE_HELP, 'default train', tuple(MODES)),
+      *_entry('model', MODEL_HELP, '')]
   for name, group in GROUPS.items():
     lines += ['', f'{name}:']
     for field in dataclasses.fields(group):

@@ -6,11 +6,15 @@ import sys
 
 from absl import flags
 
+from tfvae.serving.saved_model.description import is_saved_model
+from tfvae.serving.saved_model.description import read_description
 from tfvae.training.command_line.flagfiles import with_packaged_flagfiles
 from tfvae.training.command_line.help import help_text
 from tfvae.training.command_line.help import program_name
 from tfvae.training.command_line.modes import DATA_MODE
 from tfvae.training.command_line.modes import FIRST_MODES
+from tfvae.training.command_line.modes import MODEL_MODES
+from tfvae.training.flag_names import as_flags
 from tfvae.training.workdir import FLAGS_FILE
 
 
@@ -45,17 +49,36 @@ def parse_flags(argv: Sequence[str],
 def _parse(argv: list[str], flag_values: flags.FlagValues) -> list[str]:
   """Parses the flags, on top of those of the run that the mode needs."""
   rest = flag_values(argv)
-  mode = flag_values.mode
-  if flag_values.workdir and (mode not in FIRST_MODES or mode == DATA_MODE):
+  mode, place = flag_values.mode, flag_values.workdir
+  if flag_values.model:
+    if mode not in MODEL_MODES:
+      raise flags.Error(
+          f'--model has no effect with --mode={mode}; leave it out, or use '
+          f'--mode={" or --mode=".join(MODEL_MODES)}')
+    place = flag_values.workdir = flag_values.model
+  if place and (mode not in FIRST_MODES or mode == DATA_MODE):
     # The flags of the run first, so that the command line overrides them.
-    path = os.path.join(flag_values.workdir, FLAGS_FILE)
+    path = os.path.join(place, FLAGS_FILE)
     if os.path.exists(path):
       rest = flag_values([argv[0], f'--flagfile={path}', *argv[1:]])
+    elif mode in MODEL_MODES and is_saved_model(place):
+      rest = flag_values([argv[0], *_flags_of_export(place), *argv[1:]])
     elif mode != DATA_MODE:
       raise flags.Error(
           f'--mode={mode} needs a finished run, and there is no {path}; '
-          'train one there first')
+          'train one there first'
+          + (', or name an exported version, such as runs/mnist/export/1'
+             if mode in MODEL_MODES else ''))
   if len(rest) > 1:
     raise flags.Error(f'unexpected arguments {rest[1:]}; a flag is written '
                       '--name=value')
   return rest
+
+
+def _flags_of_export(path: str) -> list[str]:
+  """Returns the flags of the run that was exported."""
+  try:
+    settings = read_description(path)['settings']
+  except ValueError as error:
+    raise flags.Error(as_flags(str(error))) from error
+  return [f'--{name}={text}' for name, text in settings.items()]

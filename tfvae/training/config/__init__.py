@@ -1,4 +1,4 @@
-"""Settings of a run, in five groups."""
+"""Settings of a run, in six groups."""
 
 from tfvae.training.config.config import Config
 from tfvae.training.config.config import FIELDS
@@ -6,6 +6,7 @@ from tfvae.training.config.config import GROUPS
 from tfvae.training.config.data import DataConfig
 from tfvae.training.config.evaluation import EvaluationConfig
 from tfvae.training.config.model import ModelConfig
+from tfvae.training.config.prediction import PredictionConfig
 from tfvae.training.config.serving import ServingConfig
 from tfvae.training.config.training import TrainingConfig
 
@@ -16,6 +17,7 @@ __all__ = [
     'FIELDS',
     'GROUPS',
     'ModelConfig',
+    'PredictionConfig',
     'ServingConfig',
     'TrainingConfig',
 ]

@@ -12,13 +12,15 @@ from tfvae.settings import flag_text
 from tfvae.training.config.data import DataConfig
 from tfvae.training.config.evaluation import EvaluationConfig
 from tfvae.training.config.model import ModelConfig
+from tfvae.training.config.prediction import PredictionConfig
 from tfvae.training.config.serving import ServingConfig
 from tfvae.training.config.training import TrainingConfig
 
 # Groups by the name that they have in `Config`, in the order of the help.
 GROUPS: Mapping[str, type] = {
     'data': DataConfig, 'model': ModelConfig, 'training': TrainingConfig,
-    'evaluation': EvaluationConfig, 'serving': ServingConfig}
+    'evaluation': EvaluationConfig, 'serving': ServingConfig,
+    'prediction': PredictionConfig}
 
 # Fields of all groups by name, which is also the name of the flag.
 FIELDS: Mapping[str, dataclasses.Field] = {
@@ -50,6 +52,7 @@ class Config:
     training: Optimization, devices and checkpoints.
     evaluation: Evaluations, their sizes and their seed.
     serving: Export of the trained model.
+    prediction: Use of the trained model.
   """
 
   data: DataConfig
@@ -57,12 +60,14 @@ class Config:
   training: TrainingConfig
   evaluation: EvaluationConfig
   serving: ServingConfig
+  prediction: PredictionConfig
 
   def __init__(self, *, data: DataConfig | None = None,
                model: ModelConfig | None = None,
                training: TrainingConfig | None = None,
                evaluation: EvaluationConfig | None = None,
-               serving: ServingConfig | None = None, **settings: Any):
+               serving: ServingConfig | None = None,
+               prediction: PredictionConfig | None = None, **settings: Any):
     """Initializes the settings.
 
     Args:
@@ -71,6 +76,7 @@ class Config:
       training: Settings of the training.
       evaluation: Settings of the evaluation.
       serving: Settings of the export.
+      prediction: Settings of the use.
       **settings: Settings of any group by name, in place of the group's.
 
     Raises:
@@ -82,7 +88,8 @@ class Config:
       if name not in FIELDS:
         raise TypeError(_unknown(name))
     given = {'data': data, 'model': model, 'training': training,
-             'evaluation': evaluation, 'serving': serving}
+             'evaluation': evaluation, 'serving': serving,
+             'prediction': prediction}
     for name, group in given.items():
       kind = GROUPS[name]
       if group is not None and not isinstance(group, kind):

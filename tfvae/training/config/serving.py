@@ -1,4 +1,4 @@
-"""Settings of the export, of samples and of imputation."""
+"""Settings of the export, of samples and of imputations."""
 
 import dataclasses
 
@@ -28,15 +28,6 @@ class ServingConfig:
   num_samples: int = setting(
       1000, 'number of samples that `mode=sample` writes to `workdir`, in the '
       'format of the data', changes_result=False, at_least=1)
-  input: str | None = setting(
-      None, 'file whose missing values `mode=impute` fills: a table with the '
-      'columns of the data set, or a .npz or .npy file of x',
-      changes_result=False)
-  output: str | None = setting(
-      None, 'file that `mode=impute` writes: a table like `input`, with means '
-      'and most probable categories, and next to it a table of the filled '
-      'cells with intervals and draws; or a .npz file of all of these',
-      changes_result=False)
   num_imputations: int = setting(
       5, 'draws of each missing value that `mode=impute` writes',
       changes_result=False, at_least=1)

@@ -32,7 +32,7 @@ def check_files(config: Config):
   Args:
     config: Settings of the run: `input`, `output` and `dataset`.
   """
-  source, target = config.serving.input, config.serving.output
+  source, target = config.prediction.input, config.prediction.output
   received = f'Received: input={source}, output={target}'
   if not source or not target:
     raise ValueError('`mode=impute` needs `input`, a file with missing values, '
@@ -76,15 +76,15 @@ def write_imputation(model: LatentVariableModel, config: Config):
     ValueError: If the file does not fit the model.
   """
   columns = columns_of(model.likelihood_layer())
-  serving = config.serving
+  use, serving = config.prediction, config.serving
   if columns:
-    frame = data.read_tables([serving.input])
-    x, labels = _codes(columns, frame, serving.input), None
+    frame = data.read_tables([use.input])
+    x, labels = _codes(columns, frame, use.input), None
     if config.data.label_key in frame:
       labels = frame[config.data.label_key].to_numpy()
   else:
     x, labels = data.read_array(
-        serving.input, config.data.image_key, config.data.mask_key,
+        use.input, config.data.image_key, config.data.mask_key,
         config.data.label_key, as_counts(config),
         model.graph.infers_label)
   inputs = _with_labels(model, config, x, labels)
@@ -93,17 +93,17 @@ def write_imputation(model: LatentVariableModel, config: Config):
                  verbose=True)
   missing = np.isnan(x)
   if columns:
-    _write(_filled(frame, columns, found.mean, missing), serving.output)
-    stem, extension = os.path.splitext(serving.output)
+    _write(_filled(frame, columns, found.mean, missing), use.output)
+    stem, extension = os.path.splitext(use.output)
     _write(_cells(columns, found, missing), f'{stem}_cells{extension}')
   else:
-    with replacing(serving.output) as path, open(path, 'wb') as file:
+    with replacing(use.output) as path, open(path, 'wb') as file:
       np.savez(
           file, x=found.mean, lower=found.lower, upper=found.upper,
           imputations=found.imputations, missing=missing,
           effective_sample_size=found.effective_sample_size)
   _LOGGER.info('%d of %d values were missing and are filled in %s.',
-               missing.sum(), missing.size, serving.output)
+               missing.sum(), missing.size, use.output)
 
 
 def _codes(columns: tuple[Column, ...], frame: pd.DataFrame,
@@ -132,7 +132,7 @@ def _with_labels(model: LatentVariableModel, config: Config, x: np.ndarray,
   if labels is None:
     raise ValueError(
         'The model is conditional, and the file needs the labels of its '
-        f'examples. Received: input={config.serving.input} without '
+        f'examples. Received: input={config.prediction.input} without '
         f'label_key={config.data.label_key}')
   found = pd.Series(labels).astype(object)
   found = found.where(found.notna() & ~found.isin(['', '-1', -1]), None)
@@ -143,7 +143,7 @@ def _with_labels(model: LatentVariableModel, config: Config, x: np.ndarray,
   if unknown:
     raise ValueError('Labels must be among the classes of the data set, '
                      f'{", ".join(names)}. Received: {", ".join(unknown)} in '
-                     f'input={config.serving.input}')
+                     f'input={config.prediction.input}')
   y = np.zeros([len(x), len(names)], np.float32)
   y[np.flatnonzero(~missing), [names.index(name) for name in given]] = 1
   return {'x': x, 'y': y}

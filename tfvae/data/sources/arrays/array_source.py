@@ -22,7 +22,8 @@ class ArraySource(RowSource):
 
   def __init__(self, name: str, full_name: str, split: str, key: str,
                arrays: Sequence[Rows], rows: np.ndarray,
-               label: LabelSpec | None, labels: np.ndarray | None):
+               label: LabelSpec | None, labels: np.ndarray | None,
+               ids: np.ndarray | None = None):
     """Initializes the source.
 
     Args:
@@ -34,6 +35,7 @@ class ArraySource(RowSource):
       rows: Row numbers, int64 `[n]`.
       label: Description of the classes, or None.
       labels: Class of each of the rows, int64 `[n]`, or None.
+      ids: Name of each of the rows, `[n]`, or None for their numbers.
     """
     super().__init__(
         name, full_name, split,
@@ -41,6 +43,7 @@ class ArraySource(RowSource):
         labels)
     self._arrays, self._numbers = arrays, rows
     self._starts = np.cumsum([0, *map(len, arrays)])
+    self._ids = ids
 
   def files(self) -> Files:
     """Returns blocks of rows, which take turns in a shuffled order."""
@@ -63,10 +66,15 @@ class ArraySource(RowSource):
     return parts.flat_map(block) if in_order else parts.interleave(
         block, cycle_length=_CYCLE_LENGTH, block_length=_BLOCK_LENGTH)
 
-  def _values(self) -> Iterator[np.ndarray]:
-    for start in range(0, len(self), self.piece_size):
+  def ids(self, start: int, stop: int) -> np.ndarray:
+    """Returns the names of rows, or their numbers."""
+    return super().ids(start, stop) if self._ids is None else (
+        self._ids[start:stop])
+
+  def _values(self, start: int, stop: int) -> Iterator[np.ndarray]:
+    for first in range(start, stop, self.piece_size):
       yield self._values_of(
-          np.arange(start, min(start + self.piece_size, len(self))))
+          np.arange(first, min(first + self.piece_size, stop)))
 
   def _bytes(self, rows: np.ndarray) -> np.ndarray:
     return np.array([row.tobytes() for row in self._values_of(rows)], object)

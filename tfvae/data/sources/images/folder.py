@@ -86,9 +86,9 @@ class ImageFolder(DataSet):
   def source(self, split: str, rows: np.ndarray) -> 'ImageFolderSource':
     """Returns the images of these rows as a source."""
     return ImageFolderSource(
-        self.name, f'{self.full_name}/{self.form}', split, self._paths[rows],
-        self._label, None if self._labels is None else self._labels[rows],
-        self.form)
+        self.name, f'{self.full_name}/{self.form}', split, self._folder,
+        self._paths[rows], self._label,
+        None if self._labels is None else self._labels[rows], self.form)
 
 
 class ImageFolderSource(Source):
@@ -96,15 +96,16 @@ class ImageFolderSource(Source):
 
   has_digest = True
 
-  def __init__(self, name: str, full_name: str, split: str, paths: np.ndarray,
-               label: LabelSpec | None, labels: np.ndarray | None,
-               form: ImageFormat):
+  def __init__(self, name: str, full_name: str, split: str, folder: str,
+               paths: np.ndarray, label: LabelSpec | None,
+               labels: np.ndarray | None, form: ImageFormat):
     """Initializes the source.
 
     Args:
       name: Name of the data set.
       full_name: Name that identifies the content.
       split: Split expression.
+      folder: Path of the folder.
       paths: Paths of the images, string `[n]`.
       label: Description of the classes, or None.
       labels: Classes, int64 `[n]`, or None.
@@ -114,7 +115,7 @@ class ImageFolderSource(Source):
         name, full_name, split,
         ExampleSpec('image', (*form.size, form.channels), np.uint8), label, {},
         cache_directory())
-    self._paths, self._form = paths, form
+    self._folder, self._paths, self._form = folder, paths, form
     self.integers = (np.zeros([len(paths), 0], np.int64) if labels is None
                      else labels[:, np.newaxis])
 
@@ -144,14 +145,20 @@ class ImageFolderSource(Source):
         stateful=False)
     return {'images': tf.ensure_shape(decoded, [None, *self.example.shape])}
 
-  def pieces(self, image: bool = True) -> Iterator[dict[str, np.ndarray]]:
+  def ids(self, start: int, stop: int) -> np.ndarray:
+    """Returns the paths of images, relative to the folder."""
+    return np.array([os.path.relpath(path, self._folder)
+                     for path in self._paths[start:stop]], object)
+
+  def pieces(self, image: bool = True, start: int = 0,
+             stop: int | None = None) -> Iterator[dict[str, np.ndarray]]:
     """Yields the decoded images in order; see `Source.pieces`.
 
     Raises:
       ValueError: If a file is cut off; the message names it.
     """
     try:
-      yield from super().pieces(image)
+      yield from super().pieces(image, start, stop)
     except tf.errors.OpError:
       paths = tuple(self._paths.tolist())
       looks = look_at('', paths, verify=True)

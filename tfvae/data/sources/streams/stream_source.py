@@ -63,7 +63,8 @@ class StreamSource(RowSource):
 
     return tf.data.Dataset.from_tensor_slices(tuple(files[1:])).flat_map(run)
 
-  def _values(self) -> Iterator[np.ndarray]:
-    for _, skip, take, _ in zip(*self._files, strict=True):
+  def _values(self, start: int, stop: int) -> Iterator[np.ndarray]:
+    for _, skip, take, _ in zip(
+        *self._files.between(start, stop), strict=True):
       run = self._x.skip(skip).take(take).batch(self.piece_size)
       yield from untuned(run.prefetch(1)).as_numpy_iterator()

@@ -1,8 +1,6 @@
 """Reading of tables, by pandas and pyarrow."""
 
 import csv
-import functools
-import hashlib
 import os
 
 import pandas as pd
@@ -111,13 +109,6 @@ def read_tables(paths: list[str]) -> pd.DataFrame:
   frames = [_read(path) for path in paths]
   _check_same(paths, [list(frame.columns) for frame in frames])
   return frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-
-
-def digest(path: str) -> str:
-  """Returns a digest of the content of a file."""
-  with open(path, 'rb') as file:
-    return hashlib.file_digest(
-        file, functools.partial(hashlib.blake2b, digest_size=16)).hexdigest()
 
 
 def _tables_in(folder: str) -> list[str]:

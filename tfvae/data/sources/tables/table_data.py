@@ -17,7 +17,6 @@ from tfvae.data.sources.source import Source
 from tfvae.data.sources.tables.chunks import FrameRows
 from tfvae.data.sources.tables.chunks import Rows
 from tfvae.data.sources.tables.files import check_names
-from tfvae.data.sources.tables.files import digest
 from tfvae.data.sources.tables.files import is_table
 from tfvae.data.sources.tables.files import opened_tables
 from tfvae.data.sources.tables.files import table_files
@@ -25,6 +24,7 @@ from tfvae.data.sources.tables.recognition import Recognition
 from tfvae.data.sources.tables.scan import Scan
 from tfvae.data.sources.tables.table_source import CodedRows
 from tfvae.data.sources.tables.table_source import TableSource
+from tfvae.files import digest
 from tfvae.tables import Schema
 
 _LOGGER = logging.getLogger(__name__)
@@ -43,7 +43,8 @@ class TableData(DataSet):
   def __init__(self, name: str, parts: Mapping[str, Sequence[Rows]],
                content: Mapping[str, str], schema: Schema | None = None,
                label_key: str | None = None, missing: str = 'refuse',
-               weight_key: str | None = None, missing_labels: bool = False):
+               weight_key: str | None = None, missing_labels: bool = False,
+               id_key: str | None = None):
     """Initializes the data set.
 
     Args:
@@ -58,6 +59,7 @@ class TableData(DataSet):
         such rows out, or 'allow' to keep them, with NaN as codes.
       weight_key: Column of the sample weights, which is not part of x, or None.
       missing_labels: Whether labels may be missing; see `checked_labels`.
+      id_key: Column that names the rows, which may be part of x, or None.
 
     Raises:
       ValueError: If a column is missing, or values are missing or do not fit
@@ -72,7 +74,13 @@ class TableData(DataSet):
     others = [key for key in (label_key, weight_key) if key is not None]
     for key in others:
       schema = schema.without(key)
-    used = [c.name for c in schema.modeled] + others
+    if id_key is not None:
+      _check_has(name, names, 'id_key', id_key)
+      others.append(id_key)
+    modeled = [column.name for column in schema.modeled]
+    # Labels and weights last, as `Scan` takes them.
+    used = modeled + [
+        key for key in reversed(others) if key not in modeled]
     scans = {part: Scan(
         name, part, groups, used, label_key, missing, weight_key,
         missing_labels)
@@ -87,11 +95,13 @@ class TableData(DataSet):
     self._groups = [CodedRows(group, schema, used, self.allows_missing)
                     for groups in parts.values() for group in groups]
     self._sizes = [size for scan in scans.values() for size in scan.sizes]
-    self._x = None
+    self._id_key, self._x = id_key, None
     if all(isinstance(group, FrameRows)
            for groups in parts.values() for group in groups):
       self._x = [np.concatenate(list(group.chunks()))
                  for group in self._groups]
+    self._ids = None if self._x is None or id_key is None else np.concatenate(
+        [group.values(id_key) for group in self._groups])
     self._counts = [sum(scan.sizes) for scan in scans.values()]
     ends = np.cumsum(self._counts)
     rows = np.split(np.arange(ends[-1]), ends[:-1])
@@ -112,19 +122,20 @@ class TableData(DataSet):
         [part for scan in scans.values() for part in scan.weights])
 
   @classmethod
-  def open(cls, path: str, schema: str | None = None,
+  def open(cls, path: str, schema: str | Schema | None = None,
            label_key: str | None = None, missing: str = 'refuse',
-           weight_key: str | None = None,
-           missing_labels: bool = False) -> 'TableData':
+           weight_key: str | None = None, missing_labels: bool = False,
+           id_key: str | None = None) -> 'TableData':
     """Opens files.
 
     Args:
       path: Path of a CSV, TSV or Parquet file, or of a folder of them.
-      schema: Path of a schema, or None to recognize it.
+      schema: Schema, or the path of one, or None to recognize it.
       label_key: See the class.
       missing: See the class.
       weight_key: See the class.
       missing_labels: See the class.
+      id_key: See the class.
     """
     name = os.path.splitext(os.path.basename(os.path.normpath(path)))[0]
     files = table_files(path)
@@ -133,14 +144,14 @@ class TableData(DataSet):
         name, {part: opened_tables(paths) for part, paths in files.items()},
         {os.path.relpath(file, root or '.'): digest(file)
          for paths in files.values() for file in paths},
-        None if schema is None else Schema.load(schema), label_key, missing,
-        weight_key, missing_labels)
+        _schema_of(schema), label_key, missing, weight_key, missing_labels,
+        id_key)
 
   @classmethod
-  def of(cls, frame: pd.DataFrame, schema: str | None = None,
+  def of(cls, frame: pd.DataFrame, schema: str | Schema | None = None,
          label_key: str | None = None, missing: str = 'refuse',
-         weight_key: str | None = None,
-         missing_labels: bool = False) -> 'TableData':
+         weight_key: str | None = None, missing_labels: bool = False,
+         id_key: str | None = None) -> 'TableData':
     """Opens a data frame; see `open`."""
     frame = frame.rename(columns=str)
     check_names('table', list(frame.columns), len(frame) > 0)
@@ -148,8 +159,8 @@ class TableData(DataSet):
     return cls('table', {'train': [FrameRows(frame)]},
                {'frame': hashlib.blake2b(
                    hashes.tobytes(), digest_size=16).hexdigest()},
-               None if schema is None else Schema.load(schema), label_key,
-               missing, weight_key, missing_labels)
+               _schema_of(schema), label_key, missing, weight_key,
+               missing_labels, id_key)
 
   def source(self, split: str, rows: np.ndarray) -> Source:
     """Returns some of the rows as a source."""
@@ -157,11 +168,17 @@ class TableData(DataSet):
     full_name = f'{self.full_name}/{"-".join(map(str, self._counts))}'
     labels = None if self._labels is None else self._labels[rows]
     if self._x is not None:
-      return ArraySource(self.name, full_name, split, 'columns', self._x, rows,
-                         self._label, labels)
+      return ArraySource(
+          self.name, full_name, split, 'columns', self._x, rows, self._label,
+          labels, None if self._ids is None else self._ids[rows])
     return TableSource(
         self.name, full_name, split, self._groups, self._sizes,
-        len(self.schema.modeled), rows, self._label, labels)
+        len(self.schema.modeled), rows, self._label, labels, self._id_key)
+
+
+def _schema_of(schema: str | Schema | None) -> Schema | None:
+  return Schema.load(schema) if isinstance(schema, str | os.PathLike) else (
+      schema)
 
 
 def _schema_digest(schema: Schema) -> str:

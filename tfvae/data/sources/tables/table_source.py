@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+import pandas as pd
 import tensorflow as tf
 
 from tfvae.data.sources.row_source import RowSource
@@ -45,6 +46,18 @@ class CodedRows:
       take: Rows after those; by default all.
       **options: Arguments of `Rows.chunks`.
     """
+    for frame in self._frames(skip, take, **options):
+      yield np.stack([coded(column, frame[column.name])
+                      for column in self._schema.modeled], axis=1)
+
+  def values(self, key: str, skip: int = 0,
+             take: int | None = None) -> np.ndarray:
+    """Returns the values of a used column; see `chunks`."""
+    return np.concatenate([frame[key].to_numpy()
+                           for frame in self._frames(skip, take)])
+
+  def _frames(self, skip: int, take: int | None,
+              **options) -> Iterator[pd.DataFrame]:
     first, stop = 0, np.inf if take is None else skip + take
     for frame in self._rows.chunks(self._used, **options):
       if first >= stop:
@@ -55,9 +68,7 @@ class CodedRows:
       front, end = max(0, skip - first), min(len(frame), stop - first)
       first += len(frame)
       if front < end:
-        frame = frame.iloc[front:int(end)]
-        yield np.stack([coded(column, frame[column.name])
-                        for column in self._schema.modeled], axis=1)
+        yield frame.iloc[front:int(end)]
 
 
 class TableSource(RowSource):
@@ -70,7 +81,7 @@ class TableSource(RowSource):
   def __init__(self, name: str, full_name: str, split: str,
                groups: Sequence[CodedRows], sizes: Sequence[int],
                num_columns: int, rows: np.ndarray, label: LabelSpec | None,
-               labels: np.ndarray | None):
+               labels: np.ndarray | None, id_key: str | None = None):
     """Initializes the source.
 
     Args:
@@ -83,12 +94,13 @@ class TableSource(RowSource):
       rows: Row numbers, int64 `[n]`.
       label: Description of the classes, or None.
       labels: Class of each of the rows, int64 `[n]`, or None.
+      id_key: Column that names the rows, or None for their numbers.
     """
     super().__init__(
         name, full_name, split,
         ExampleSpec('columns', (num_columns,), np.float32, is_image=False),
         rows, label, labels)
-    self._groups = groups
+    self._groups, self._id_key = groups, id_key
     self._files = Files.of_runs(rows, np.cumsum([0, *sizes])[:-1])
 
   def files(self) -> Files:
@@ -109,8 +121,18 @@ class TableSource(RowSource):
     return runs.flat_map(run) if in_order else runs.interleave(
         run, cycle_length=_CYCLE_LENGTH, block_length=_BLOCK_LENGTH)
 
-  def _values(self) -> Iterator[np.ndarray]:
-    for path, skip, take, _ in zip(*self._files, strict=True):
+  def ids(self, start: int, stop: int) -> np.ndarray:
+    """Returns the values of the column that names the rows, or numbers."""
+    if self._id_key is None:
+      return super().ids(start, stop)
+    parts = zip(*self._files.between(start, stop), strict=True)
+    return np.concatenate([
+        self._groups[int(path)].values(self._id_key, skip, take)
+        for path, skip, take, _ in parts])
+
+  def _values(self, start: int, stop: int) -> Iterator[np.ndarray]:
+    for path, skip, take, _ in zip(
+        *self._files.between(start, stop), strict=True):
       yield from self._groups[int(path)].chunks(skip, take)
 
   def _bytes(self, group: bytes, skip: int, take: int) -> Iterator[list[bytes]]:
