@@ -45,7 +45,7 @@ ROOMS = (
     ('__main__',), ('training',), ('report', 'serving'), ('evaluation',),
     ('models',), ('objectives',), ('inference',),
     ('priors', 'regularizers', 'losses'), ('layers',), ('graph', 'schedules'),
-    ('settings', 'tables'), ('registry', 'files', 'pipelines'))
+    ('settings', 'tables'), ('registry', 'files', 'streaming'))
 _COLUMN = 74  # Percent of the width.
 
 # CSS selector of the part of the report that each file shows.
