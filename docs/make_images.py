@@ -43,10 +43,9 @@ OVERVIEW = 'mnist.png'
 # of lower lines only: tests/architecture_test.py compares the imports.
 ROOMS = (
     ('__main__',), ('training',), ('report', 'prediction'), ('serving',),
-    ('evaluation',),
-    ('models',), ('objectives',), ('inference',),
+    ('evaluation',), ('models',), ('objectives',), ('inference',),
     ('priors', 'regularizers', 'losses'), ('layers',), ('graph', 'schedules'),
-    ('settings', 'tables'), ('registry', 'files', 'pipelines'))
+    ('settings', 'tables'), ('registry', 'files', 'streaming'))
 _COLUMN = 74  # Percent of the width.
 
 # CSS selector of the part of the report that each file shows.

@@ -34,10 +34,10 @@ def pytest_configure(config):
       autograph_config.DoNotConvert('tfvae'),
       *autograph_config.CONVERSION_RULES)
   # The deletion of an iterator may wait a minute for the thread that tunes it;
-  # `tfvae.pipelines` has the details. Keras makes iterators of its own.
+  # `tfvae.streaming` has the details. Keras makes iterators of its own.
   from tensorflow.python.data.ops import dataset_ops
 
-  from tfvae.pipelines import untuned
+  from tfvae.streaming import untuned
   dataset_ops.DatasetV2._apply_debug_options = untuned
   # `create_tempdir` reads a flag, and pytest does not parse absl's flags.
   flags.FLAGS.mark_as_parsed()

@@ -20,7 +20,7 @@ from tfvae.data.storage.stored_images import is_in_memory
 from tfvae.data.storage.stored_images import sliced
 from tfvae.data.storage.stored_images import stored
 from tfvae.data.storage.stored_images import StoredImages
-from tfvae.pipelines import untuned
+from tfvae.streaming import untuned
 
 # Bits of more pixels are drawn in each pass of an evaluation: at one byte each,
 # they take as much memory as the images.

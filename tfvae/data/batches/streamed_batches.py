@@ -23,7 +23,7 @@ from tfvae.data.binarization.hiding import hidden
 from tfvae.data.binarization.support import check_binarization
 from tfvae.data.sources.source import Files
 from tfvae.data.storage.streamed_images import StreamedImages
-from tfvae.pipelines import untuned
+from tfvae.streaming import untuned
 
 _BATCHES_AHEAD = 2
 

@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfvae.pipelines import untuned
+from tfvae.streaming import untuned
 
 # Size of the pieces in which a split is read in order: about one second of work
 # for small images, after which progress is logged.

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.data.storage.memory import as_tensor
-from tfvae.pipelines import untuned
+from tfvae.streaming import untuned
 
 # Size of the chunks of `chunks`.
 _CHUNK_BYTES = 2**24

@@ -12,7 +12,7 @@ from tfvae.inference.batches import num_observed
 from tfvae.inference.batches import sample_weights
 from tfvae.inference.batches import unpack_batch
 from tfvae.models import LatentVariableModel
-from tfvae.pipelines import untuned
+from tfvae.streaming import untuned
 
 # Batch size for arrays.
 _BATCH_SIZE = 200

@@ -7,7 +7,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
-from tfvae.pipelines import untuned
+from tfvae.streaming import untuned
 
 
 def batches(dataset: tf.data.Dataset, title: str,

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfvae.pipelines import untuned
+from tfvae.streaming import untuned
 
 _BATCH_BYTES, _BATCH_SIZE = 2**20, 1024
 

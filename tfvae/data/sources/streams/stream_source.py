@@ -10,7 +10,7 @@ from tfvae.data.sources.row_source import RowSource
 from tfvae.data.sources.source import Files
 from tfvae.data.sources.source import LabelSpec
 from tfvae.data.sources.streams.examples import Examples
-from tfvae.pipelines import untuned
+from tfvae.streaming import untuned
 
 _RECORDS = 64  # Records that are made at once.
 

@@ -27,7 +27,7 @@ from tfvae.data.sources.tfds.features import factor_names
 from tfvae.data.sources.tfds.features import image_form
 from tfvae.data.sources.tfds.features import image_spec
 from tfvae.data.sources.tfds.features import label_spec
-from tfvae.pipelines import untuned
+from tfvae.streaming import untuned
 
 # TFDS's own buffer of 8 MiB is large where sixteen files are open.
 _FILE_BUFFER_BYTES = 2**20

@@ -6,10 +6,10 @@ import tensorflow as tf
 
 from tests import numbered_images
 from tfvae import data
-from tfvae.pipelines import untuned
+from tfvae.streaming import untuned
 
 
-class PipelinesTest(parameterized.TestCase, tf.test.TestCase):
+class StreamingTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_only_the_tuning_is_changed(self):
     options = tf.data.Options()
