@@ -1,5 +1,6 @@
 """`mode=encode` and `mode=score` of runs and exports."""
 
+import dataclasses
 import os
 import pathlib
 import shutil
@@ -72,7 +73,9 @@ class PredictionsTest(parameterized.TestCase, tf.test.TestCase):
     config = self._config(
         self.images, input=self.images['config'].data.dataset,
         input_split='test')
-    score_run(config, self.images['workdir'])
+    score_run(dataclasses.replace(
+        config, outputs=('elbo', 'log_likelihood', 'contributions'),
+        eval_importance_samples=500), self.images['workdir'])
     frame = pd.read_parquet(self.output)
     self.assertAllEqual(frame['id'], np.arange(20))
     # The bits are the same, the draws of z are others.
@@ -82,6 +85,12 @@ class PredictionsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllClose(frame['kl'], expected.kl.values, rtol=1e-4)
     deviations = frame['elbo'] - expected.elbo.values
     self.assertNear(deviations.mean(), 0, 5 * deviations.std() / 20**0.5)
+    self.assertAllClose(np.stack(frame['contributions']).sum(axis=1),
+                        -frame['reconstruction'], rtol=1e-5)
+    nll = evaluation.importance_weighted_nll(
+        self.images['model'], batches, 2000)
+    self.assertNear(-frame['log_likelihood'].mean(), nll.mean, 0.1)
+    self.assertAllInRange(frame['effective_sample_size'], 1, 500.01)
 
   def test_table_of_another_file_by_the_program(self):
     new = self.frame.iloc[::-1].drop(columns='is dry').assign(**{

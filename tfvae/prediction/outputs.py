@@ -100,6 +100,35 @@ class Elbo(Output):
     return {name: outputs[name] for name in ('elbo', 'reconstruction', 'kl')}
 
 
+@OUTPUTS.register('log_likelihood')
+class LogLikelihood(Output):
+  """Estimate of log p(x) by importance samples, in nats, and their quality."""
+
+  signatures = ('log_likelihood',)
+
+  def columns(self, call: Call,
+              latents: Sequence[str]) -> dict[str, np.ndarray]:
+    """Returns `log_likelihood` and `effective_sample_size`, `[b]`."""
+    del latents
+    return dict(call('log_likelihood'))
+
+
+@OUTPUTS.register('contributions')
+class Contributions(Output):
+  """Terms −log p(x_d|z) of the reconstruction, one for each element, in nats.
+
+  Those of an image are one after the other.
+  """
+
+  signatures = ('contributions',)
+
+  def columns(self, call: Call,
+              latents: Sequence[str]) -> dict[str, np.ndarray]:
+    """Returns `contributions`, `[b, *event_shape]`, at the draw of `elbo`."""
+    del latents
+    return dict(call('contributions'))
+
+
 def _moments(outputs: Mapping[str, np.ndarray],
              latents: Sequence[str]) -> dict[str, np.ndarray]:
   """Returns mean and standard deviation of each latent by column."""

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from tfvae.evaluation.importance_weighted_measure import SAMPLES
 from tfvae.evaluation.imputation.impute import DRAWS
 from tfvae.models import LatentVariableModel
 from tfvae.models.networks.precision import in_float32
@@ -27,6 +28,7 @@ def export_saved_model(model: LatentVariableModel,
                        batch_sizes: Iterable[int] | None = None,
                        image_input: ImageInput | None = None,
                        imputation_draws: int = DRAWS.default,
+                       importance_samples: int = SAMPLES.default,
                        label_names: Sequence[str] | None = None,
                        settings: Mapping[str, str] | None = None) -> str:
   """Writes a model as the next version under a base path.
@@ -51,6 +53,7 @@ def export_saved_model(model: LatentVariableModel,
       that take files, `parse_image` and `encode_image`.
     imputation_draws: Draws of z for each example of `impute`, where x may have
       missing values.
+    importance_samples: K, draws of z for each example of `log_likelihood`.
     label_names: Names of the classes of a conditional model, for
       `describe_model`.
     settings: Settings of the run, for `describe_model`.
@@ -67,7 +70,8 @@ def export_saved_model(model: LatentVariableModel,
   """
   model = in_float32(model)
   functions = signatures(model, image_input=image_input,
-                         imputation_draws=imputation_draws)
+                         imputation_draws=imputation_draws,
+                         importance_samples=importance_samples)
   description = describe_model(model, label_names, settings)
   module = ServedModel(model)
   values = TableRows.of(model).example()

@@ -35,8 +35,10 @@ class PredictionConfig:
   outputs: tuple[str, ...] = setting(
       ('auto',), 'what is written of each example, separated by commas: '
       'posterior, means and standard deviations of the latents; draws of them; '
-      'elbo, with its parts; auto is posterior for `mode=encode` and elbo for '
-      '`mode=score`', choices=('auto', OUTPUTS), changes_result=False)
+      'elbo, with its parts; log_likelihood, by `eval_importance_samples`; '
+      'contributions of each column or pixel to the reconstruction; auto is '
+      'posterior for `mode=encode` and elbo for `mode=score`',
+      choices=('auto', OUTPUTS), changes_result=False)
   id_key: str | None = setting(
       None, 'column of the table `input` that names its rows; by default they '
       'have numbers, and images of a folder their paths', changes_result=False)

@@ -23,6 +23,8 @@ from tfvae.training.fit.images import read_data
 
 _LOGGER = logging.getLogger(__name__)
 
+# Settings that the outputs depend on.
+_SETTINGS = ('eval_importance_samples', 'num_draws')
 # Outputs of a mode by default.
 _AUTO = {'encode': ('posterior',), 'score': ('elbo',)}
 
@@ -65,7 +67,8 @@ def _predict(config: Config, path: str, mode: str) -> dict[str, Any]:
   rows = open_input(config, description)
   wrote = prediction.predict(
       rows, predictors, outputs, use.output,
-      {'model': _digest(path), 'outputs': list(names)},
+      {'model': _digest(path), 'outputs': list(names)} | {
+          name: config.flat()[name] for name in _SETTINGS},
       _one_hot(rows, description), config.evaluation.eval_seed,
       use.rows_per_file, verbose=True)
   _LOGGER.info('%s rows are in %s.' if wrote else
@@ -113,7 +116,9 @@ def load_predictors(config: Config, path: str,
         continue
       model = tf_keras.models.load_model(
           os.path.join(path, workdir_lib.MODEL_FILE))
-      found.append(prediction.Predictor.of_model(model, signatures, labels))
+      found.append(prediction.Predictor.of_model(
+          model, signatures, labels,
+          importance_samples=config.evaluation.eval_importance_samples))
   return found
 
 
