@@ -27,7 +27,8 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _PROGRAM = ['python', 'train_main.py']
 _NUM_IMAGES = 32
 _GUIDES = ('docs/data.md', 'docs/models.md', 'docs/evaluation.md',
-           'docs/serving.md', 'docs/reuse.md', 'docs/missing.md')
+           'docs/serving.md', 'docs/prediction.md', 'docs/reuse.md',
+           'docs/missing.md')
 _PAGES = ('README.md', *_GUIDES)
 # Without Python.
 _RUN_GUIDES = ('docs/training.md', 'docs/scaling.md')
@@ -165,8 +166,8 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
         flag_values, _ = _config([
             argument.replace('--flagfile=', f'--flagfile={_ROOT}/')
             for argument in arguments])
-        workdir = flag_values.workdir
-        self.assertIsNotNone(workdir)
+        workdir = flag_values.workdir or re.sub(
+            r'/export/\d+$', '', flag_values.model)
         if flag_values.mode in FIRST_MODES:
           self.assertNotIn(workdir, trained)  # None resumes another's run.
           trained.append(workdir)
