@@ -70,6 +70,8 @@ setup(
         'threadpoolctl>=3.5',  # Comes with scikit-learn.
     ],
     extras_require={
+        # Not in `dev`: its bounds exclude versions in constraints.txt.
+        'beam': ['apache-beam[tfrecord]>=2.77,<3'],
         'gpu': [f'tensorflow[and-cuda]{_TENSORFLOW}'],
         'test': _TEST,
         'docs': _DOCS,

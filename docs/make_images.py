@@ -42,8 +42,8 @@ OVERVIEW = 'mnist.png'
 # From the top to the bottom; `data` is drawn next to them. A room imports rooms
 # of lower lines only: tests/architecture_test.py compares the imports.
 ROOMS = (
-    ('__main__',), ('training',), ('report', 'prediction'), ('serving',),
-    ('evaluation',), ('models',), ('objectives',), ('inference',),
+    ('__main__', 'pipelines'), ('training',), ('report', 'prediction'),
+    ('serving',), ('evaluation',), ('models',), ('objectives',), ('inference',),
     ('priors', 'regularizers', 'losses'), ('layers',), ('graph', 'schedules'),
     ('settings', 'tables'), ('registry', 'files', 'streaming'))
 _COLUMN = 74  # Percent of the width.

@@ -14,7 +14,8 @@ from types import ModuleType
 # The program, but not the library, hides the start-up messages of TensorFlow
 # unless the variable is set. TensorFlow reads it once, in the imports below.
 if os.path.basename(sys.argv[0]) in ('train_main.py', 'tfvae-train') or (
-    sys.argv[0] == '-m' and 'tfvae' in sys.orig_argv):  # python -m tfvae
+    sys.argv[0] == '-m' and {'tfvae', 'tfvae.pipelines.encode'}.intersection(
+        sys.orig_argv)):  # python -m tfvae
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
 
 from tfvae import inference
