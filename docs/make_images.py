@@ -42,8 +42,8 @@ OVERVIEW = 'mnist.png'
 # From the top to the bottom; `data` is drawn next to them. A room imports rooms
 # of lower lines only: tests/architecture_test.py compares the imports.
 ROOMS = (
-    ('__main__',), ('training',), ('report', 'serving'), ('evaluation',),
-    ('models',), ('objectives',), ('inference',),
+    ('__main__',), ('training',), ('report', 'serving'), ('anomaly',),
+    ('evaluation',), ('models',), ('objectives',), ('inference',),
     ('priors', 'regularizers', 'losses'), ('layers',), ('graph', 'schedules'),
     ('settings', 'tables'), ('registry', 'files', 'pipelines'))
 _COLUMN = 74  # Percent of the width.
@@ -78,7 +78,7 @@ def make_graphs(directory: str | os.PathLike[str]):
 
 def make_architecture(directory: str | os.PathLike[str]):
   """Draws the rooms of docs/architecture.md, each above those it imports."""
-  axes = pyplot.figure(figsize=(7.4, 5.4)).add_axes((0, 0, 1, 1))
+  axes = pyplot.figure(figsize=(7.4, 5.8)).add_axes((0, 0, 1, 1))
   axes.set(xlim=(0, 100), ylim=(-len(ROOMS), 0))
   axes.axis('off')
   for line, rooms in enumerate(ROOMS):

@@ -2,8 +2,8 @@
 
 The import registers all layers, priors, regularizers, losses, schedules and
 models with `tf_keras`, so that `.keras` files load in safe mode. The rooms
-`tfvae.data`, `tfvae.evaluation`, `tfvae.report`, `tfvae.serving` and
-`tfvae.training` are imported at their first use.
+`tfvae.anomaly`, `tfvae.data`, `tfvae.evaluation`, `tfvae.report`,
+`tfvae.serving` and `tfvae.training` are imported at their first use.
 """
 
 import importlib
@@ -46,7 +46,8 @@ __all__ = [
     'schedules',
 ]
 
-_ON_DEMAND = ('data', 'evaluation', 'report', 'serving', 'training')
+_ON_DEMAND = ('anomaly', 'data', 'evaluation', 'report', 'serving',
+              'training')
 
 
 def __getattr__(name: str) -> ModuleType:

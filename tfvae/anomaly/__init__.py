@@ -1,0 +1,10 @@
+"""Anomaly detection with a false-alarm rate that holds."""
+
+from tfvae.anomaly.combination import COMBINATIONS
+from tfvae.anomaly.conformal import conformal_p_values
+from tfvae.anomaly.conformal import false_discovery_rate
+from tfvae.anomaly.conformal import FalseAlarms
+from tfvae.anomaly.conformal import required_rows
+from tfvae.registry import public_names
+
+__all__ = public_names(globals())
