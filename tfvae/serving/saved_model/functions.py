@@ -11,6 +11,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae.evaluation.imputation import impute as imputation
+from tfvae.inference.row_draws import RowSeededSample
 from tfvae.layers.base import conversion
 from tfvae.layers.likelihoods.likelihood import Likelihood
 from tfvae.models import LatentVariableModel
@@ -18,7 +19,6 @@ from tfvae.serving.images.image_input import ImageInput
 from tfvae.serving.saved_model import request_checks
 from tfvae.serving.saved_model.request_checks import Shapes
 from tfvae.serving.saved_model.request_checks import Tensors
-from tfvae.serving.saved_model.row_draws import RowSeededSample
 
 tfd = tfp.distributions
 

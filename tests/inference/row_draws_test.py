@@ -12,8 +12,8 @@ import tf_keras
 from tests import model_matrix
 from tfvae import layers
 from tfvae import priors
+from tfvae.inference.row_draws import RowSeededSample
 from tfvae.layers.posteriors.multivariate_normal_diag import NormalDiag
-from tfvae.serving.saved_model.row_draws import RowSeededSample
 from tfvae.tables import Column
 
 tfd = tfp.distributions
@@ -172,6 +172,47 @@ class RowSeededSampleTest(tf.test.TestCase, parameterized.TestCase):
     z = tf.function(lambda: tf.concat([draw(normal) for _ in range(3)], -1))()
     self.assertAllClose(
         np.corrcoef(z, rowvar=False), np.eye(3), atol=5 / 2000**0.5)
+
+
+  @parameterized.named_parameters(
+      (name, name) for name in ('normal_diag', 'iaf', 'mixture',
+                                'likelihood_bernoulli', 'columns'))
+  def test_a_draw_does_not_depend_on_their_number(self, case):
+    _, distribution_of = _sampler(case)
+    rows, seeds = np.arange(5), _seeds(5)
+    of_rows = RowSeededSample(seeds)
+    draws = {n: of_rows.draws(n, first)(distribution_of(rows)).numpy()
+             for n, first in ((None, 0), (1, 0), (4, 0), (2, 2))}
+    shape = distribution_of(rows).event_shape
+    self.assertEqual(draws[4].shape, (4, 5, *shape))
+    self.assertAllClose(draws[None], draws[4][0], rtol=1e-5, atol=1e-5)
+    self.assertAllClose(draws[1], draws[4][:1], rtol=1e-5, atol=1e-5)
+    self.assertAllClose(draws[2], draws[4][2:], rtol=1e-5, atol=1e-5)
+    self.assertNotAllClose(draws[4][1], draws[4][0])
+
+  def test_draws_given_drawn_parents(self):
+    """z2|z1 ~ N(z1, I) has a batch of draws; categories one by one."""
+    seeds, zero = _seeds(2000), tf.zeros([2000, 1])
+    draw = RowSeededSample(seeds, 3)
+    first = draw(NormalDiag(zero, zero + 1))
+    second = draw(NormalDiag(first, zero + 1)) - first
+    self.assertAllClose(
+        np.corrcoef(np.reshape([first, second], [6, 2000])), np.eye(6), rtol=0,
+        atol=5 / 2000**0.5)
+    logits = tf.tile(50. * tf.eye(4)[:3, tf.newaxis], [1, 7, 1])
+    of_class = RowSeededSample(seeds[:7], 3)(
+        tfd.OneHotCategorical(logits=logits))
+    self.assertAllEqual(of_class, tf.sign(logits))
+
+  def test_equal_under_xla(self):
+    seeds = _seeds(9)
+
+    def noise():
+      return RowSeededSample(seeds, 2)(NormalDiag(
+          tf.zeros([9, 5]), tf.ones([9, 5])))
+
+    self.assertAllClose(
+        tf.function(noise, jit_compile=True)(), noise(), rtol=1e-5, atol=1e-6)
 
 
 if __name__ == '__main__':
