@@ -70,7 +70,7 @@ def full_version(python: str) -> str:
 def export(case: dict[str, str], path: str) -> list[tuple[Request, Arrays]]:
   """Exports a model; returns requests and their expected outputs."""
   model, rows = served_case.make_model_and_rows(case)
-  functions = serving.signatures(model)
+  functions = serving.signatures(model, importance_samples=3)
   tf.saved_model.save(serving.ServedModel(model), path, signatures=functions)
   pairs = []
   for name, function in functions.items():

@@ -11,6 +11,7 @@ import tf_keras
 
 import tfvae
 from tfvae.layers import IndependentBernoulli
+from tfvae.losses import log_likelihood_of_elements
 
 tfd = tfp.distributions
 
@@ -35,6 +36,16 @@ class NegativeLogLikelihoodTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(
         tfvae.NegativeLogLikelihood().call(x, likelihood),
         -stats.norm(0, 2).logpdf(x).sum(axis=1), rtol=1e-5)
+
+  def test_elements_add_up(self):
+    x = np.linspace(-2, 2, 12).reshape(4, 3).astype(np.float32)
+    normal = tfd.Normal(tf.zeros([4, 3]), 2.)
+    self.assertAllClose(
+        log_likelihood_of_elements(x, tfd.Independent(normal, 1)),
+        stats.norm(0, 2).logpdf(x), rtol=1e-5)
+    joint = tfd.MultivariateNormalDiag(tf.zeros([4, 3]), tf.ones([3]))
+    with self.assertRaisesRegex(ValueError, 'are independent.*Received'):
+      log_likelihood_of_elements(x, joint)
 
   def test_config_round_trip(self):
     loss = tfvae.NegativeLogLikelihood(name='nll', reduction='sum')

@@ -7,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tfvae.layers.likelihoods.partly_observed import elements_of
 from tfvae.layers.likelihoods.support import is_inside
 from tfvae.layers.likelihoods.support import SUPPORTS
 
@@ -132,6 +133,42 @@ def log_likelihood(x: tf.Tensor, likelihood: tfd.Distribution) -> tf.Tensor:
     ValueError: If `likelihood` is no distribution, or the shape of x is not
       that of its draws, which would broadcast silently.
   """
+  x, likelihood = _checked(x, likelihood)
+  return likelihood.log_prob(x)
+
+
+def log_likelihood_of_elements(x: tf.Tensor,
+                               likelihood: tfd.Distribution) -> tf.Tensor:
+  """Returns log p(x_d|z) of each element, the summands of `log_likelihood`.
+
+  Args:
+    x: Data, `[b, *event_shape]`; integers and booleans are cast.
+    likelihood: p(x|z) = Π_d p(x_d|z), batch shape `[b]`, that a layer of
+      `tfvae.layers` emits.
+
+  Returns:
+    A tensor in nats, `[b, *event_shape]`; 0 where a value is missing.
+
+  Raises:
+    ValueError: As `log_likelihood` does, and if the likelihood has no summand
+      for each element.
+  """
+  x, likelihood = _checked(x, likelihood)
+  likelihood = getattr(likelihood, 'tensor_distribution', likelihood)
+  if hasattr(likelihood, 'log_prob_of_elements'):
+    return likelihood.log_prob_of_elements(x)
+  elements = elements_of(likelihood)
+  if elements is None:
+    raise ValueError(
+        'Log p(x|z) has a summand for each element only where the elements are '
+        'independent: a tfd.Independent, or a distribution with the method '
+        f'log_prob_of_elements. Received: likelihood={likelihood}')
+  return elements.log_prob(x)
+
+
+def _checked(x: tf.Tensor, likelihood: tfd.Distribution
+             ) -> tuple[tf.Tensor, tfd.Distribution]:
+  """Returns x in the dtype of a distribution, which has its shape."""
   received, likelihood = likelihood, getattr(
       likelihood, '_tfp_distribution', likelihood)
   if not isinstance(likelihood, tfd.Distribution):
@@ -147,4 +184,4 @@ def log_likelihood(x: tf.Tensor, likelihood: tfd.Distribution) -> tf.Tensor:
         'The data must have the batch and event shape of the likelihood. '
         f'Received: y_true.shape={x.shape}, likelihood batch and event '
         f'shape={expected}')
-  return likelihood.log_prob(x)
+  return x, likelihood

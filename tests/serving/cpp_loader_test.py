@@ -30,7 +30,7 @@ class CppLoaderTest(tf.test.TestCase, parameterized.TestCase):
   @parameterized.parameters(*served_case.COVERING_CASES[::2])
   def test_every_signature_equals_python_in_any_batch(self, **case):
     model, rows = served_case.make_model_and_rows(case)
-    functions = serving.signatures(model)
+    functions = serving.signatures(model, importance_samples=3)
     path = self.create_tempdir().full_path
     # `export_saved_model` adds to this, for seconds, what its own test shows.
     tf.saved_model.save(

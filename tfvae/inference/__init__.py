@@ -4,6 +4,8 @@ from tfvae.inference.batches import num_observed
 from tfvae.inference.batches import observed
 from tfvae.inference.batches import sample_weights
 from tfvae.inference.batches import unpack_batch
+from tfvae.inference.importance_sampling import importance_weighted
+from tfvae.inference.importance_sampling import LogLikelihood
 from tfvae.inference.inference import Draw
 from tfvae.inference.inference import ElboParts
 from tfvae.inference.inference import Inference

@@ -99,9 +99,15 @@ class Inference:
     return log_weights if self.classes is None else (
         self.classes.log_sum(log_weights))
 
-  def over_classes(self, nats: tf.Tensor) -> tf.Tensor:
-    """Returns Σ_c w_c nats_c over the classes of y, or nats without them."""
-    return nats if self.classes is None else self.classes.mean(nats)
+  def over_classes(self, nats: tf.Tensor, event_ndims: int = 0) -> tf.Tensor:
+    """Returns Σ_c w_c nats_c over the classes of y, or nats without them.
+
+    Args:
+      nats: Values `[*sample_shape, b, *event_shape]`.
+      event_ndims: Rank of the event shape, 0 for a value of each example.
+    """
+    return nats if self.classes is None else (
+        self.classes.mean(nats, event_ndims))
 
   def elbo_parts(self, log_likelihood: tf.Tensor) -> ElboParts:
     """Returns the parts of the ELBO at the draw.

@@ -65,14 +65,18 @@ class ClassSum:
         tf.logical_or(is_own > 0, ~is_given), is_given,
         -tf.reduce_sum(given * log_q, axis=-1))
 
-  def mean(self, nats: tf.Tensor) -> tf.Tensor:
-    """Returns Σ_c w_c nats_c, `[*sample_shape, b]`.
+  def mean(self, nats: tf.Tensor, event_ndims: int = 0) -> tf.Tensor:
+    """Returns Σ_c w_c nats_c, `[*sample_shape, b, *event_shape]`.
 
     Args:
-      nats: Values, `[classes, *sample_shape, b]`; trailing dimensions of that
-        shape are broadcast.
+      nats: Values, `[classes, *sample_shape, b, *event_shape]`; trailing
+        dimensions of that shape are broadcast.
+      event_ndims: Rank of the event shape.
     """
-    return tf.reduce_sum(self.weights * nats, axis=0)
+    weights = self.weights
+    for _ in range(event_ndims):
+      weights = weights[..., tf.newaxis]
+    return tf.reduce_sum(weights * nats, axis=0)
 
   def log_sum(self, log_values: tf.Tensor) -> tf.Tensor:
     """Returns log Σ_c exp(log_values_c) over the classes that y may be.

@@ -297,6 +297,29 @@ class LatentVariableModel(LabelInference):
       inputs: Inputs of `infer`.
       training: Whether networks run in training mode.
     """
+    return self._of_draws(
+        losses.log_likelihood, latents, target, inputs, training)
+
+  def log_likelihood_of_elements(
+      self, latents: Mapping[str, tf.Tensor], target: tf.Tensor,
+      inputs: Any = None, training: bool = False) -> tf.Tensor:
+    """Returns log p(x_d|z), the summands of `log_likelihood`.
+
+    Args:
+      latents: Tensors `[*sample_shape, b, size]` by name.
+      target: x that p(x|z) explains, `[b, *event_shape]`.
+      inputs: Inputs of `infer`.
+      training: Whether networks run in training mode.
+
+    Returns:
+      A tensor in nats, `[*sample_shape, b, *event_shape]`; 0 where a value is
+      missing.
+    """
+    return self._of_draws(
+        losses.log_likelihood_of_elements, latents, target, inputs, training)
+
+  def _of_draws(self, log_prob, latents, target, inputs, training):
+    """Returns `log_prob(target, p(x|z))` at draws of any sample shape."""
     latents = self.parents_of_x(latents)
     shape = tf.shape(next(iter(latents.values())))[:-1]
     if next(iter(latents.values())).shape.rank > 2:
@@ -306,7 +329,8 @@ class LatentVariableModel(LabelInference):
       inputs, target = tf.nest.map_structure(
           lambda rows: _repeat(rows, copies), (inputs, target))
     likelihood = self.decode(latents, inputs, training)
-    return tf.reshape(losses.log_likelihood(target, likelihood), shape)
+    nats = log_prob(target, likelihood)
+    return tf.reshape(nats, tf.concat([shape, tf.shape(nats)[1:]], axis=0))
 
   def kl_penalty(self, inference: Inference) -> tf.Tensor:
     """Returns Σ_j penalty(KL_j) of the regularizers, `[*sample_shape, b]`.

@@ -6,6 +6,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae.inference import threefry
+from tfvae.layers.likelihoods.partly_observed import elements_of
 
 tfd = tfp.distributions
 
@@ -83,9 +84,7 @@ class RowSeededSample:
     if isinstance(distribution, tfd.VectorDeterministic):
       return distribution.loc + tf.zeros(
           self._shape(distribution), distribution.dtype)
-    elements = distribution.distribution if isinstance(
-        distribution, tfd.Independent) else getattr(
-            distribution, 'elements', None)  # Of a `PartlyObserved`.
+    elements = elements_of(distribution)
     if isinstance(elements, tfd.Normal):
       return elements.loc + elements.scale * self._normal(
           distribution, position)

@@ -191,7 +191,8 @@ def _export(model: LatentVariableModel, config: Config, workdir: str):
   path = export_saved_model(
       model, serving.export_dir or os.path.join(workdir, EXPORT_DIRECTORY),
       keep=serving.export_keep, image_input=image_input,
-      imputation_draws=serving.imputation_draws)
+      imputation_draws=serving.imputation_draws,
+      importance_samples=config.evaluation.eval_importance_samples)
   _LOGGER.info('Exported to %s.', path)
 
 

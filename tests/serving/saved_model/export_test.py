@@ -23,7 +23,7 @@ from tfvae import serving
 
 _WARM_UP = 'assets.extra/tf_serving_warmup_requests'
 _SIGNATURES = ('serving_default', 'reconstruct', 'encode', 'decode', 'generate',
-               'score', 'parse_example')
+               'score', 'contributions', 'log_likelihood', 'parse_example')
 _KEEP = 2
 
 # For each line it reads has a process export, and kills it: after seconds, or
@@ -154,8 +154,9 @@ class SavedModelTest(tf.test.TestCase, parameterized.TestCase):
       functions = tf.saved_model.load(path).signatures
       self.assertCountEqual(functions, _SIGNATURES)
       self.assertAllClose(functions['reconstruct'](x=x)['mean'], mean)
-      self.assertCountEqual(
-          _warm_up_rows(path), itertools.product(_SIGNATURES, rows))
+      self.assertCountEqual(_warm_up_rows(path), [
+          (name, count) for name, count in itertools.product(_SIGNATURES, rows)
+          if name != 'log_likelihood' or count == min(rows)])
 
   def test_model_of_a_strategy(self):
     x = np.random.default_rng(0).random((5, 2, 3, 1), np.float32)

@@ -121,11 +121,12 @@ class RequestChecksTest(tf.test.TestCase, parameterized.TestCase):
     x = np.zeros([2, *_IMAGE], np.float32)
     x[1, 2, 3, 0] = value
     self._run('plain', 'reconstruct', 2, x=x)  # Has no use for p(x|z).
-    with self.assertRaisesRegex(
-        RuntimeError,
-        'INVALID_ARGUMENT.*score takes data that are 0 or 1, on which '
-        'IndependentBernoulli'):
-      self._run('plain', 'score', 2, x=x)
+    for signature in ('score', 'contributions', 'log_likelihood'):
+      with self.assertRaisesRegex(
+          RuntimeError,
+          f'INVALID_ARGUMENT.*{signature} takes data that are 0 or 1, on which '
+          'IndependentBernoulli'):
+        self._run('plain', signature, 2, x=x)
 
   def test_wrong_length_of_a_feature(self):
     for size in (0, 63, 65):

@@ -72,7 +72,9 @@ class MatrixTest(tf.test.TestCase, parameterized.TestCase):
     x, y = model_matrix.digits(case['likelihood'], _ROWS)
     self.model = model_matrix.make_model(case, _SHAPE)
     _randomize(self.model)
-    self.functions = signatures(self.model)
+    self.functions = signatures(self.model, (
+        'serving_default', 'reconstruct', 'parse_example', 'encode', 'decode',
+        'generate', 'score'))
     self.is_conditional = self.model.graph.is_conditional
     rng = np.random.default_rng(1)
     self.rows = {'x': x, 'seed': _seeds(_ROWS), **(
@@ -161,6 +163,8 @@ class InterfaceTest(tf.test.TestCase, parameterized.TestCase):
           'reconstruct': ('x', 'mean'), 'encode': ('x', 'loc scale_diag'),
           'decode': ('z', 'mean'), 'generate': ('seed', 'mean sample'),
           'score': ('x seed', 'elbo reconstruction kl'),
+          'contributions': ('x seed', 'contributions'),
+          'log_likelihood': ('x seed', 'log_likelihood effective_sample_size'),
           'parse_example': ('examples', 'mean')}),
       (('z1:2,z2:2', 'z2|x; z1|z2,x', 'z2; z1|z2; x|z1,z2'), {
           'encode': ('x', 'z1_loc z1_scale_diag z2_loc z2_scale_diag'),
@@ -170,7 +174,10 @@ class InterfaceTest(tf.test.TestCase, parameterized.TestCase):
       (('z:2', 'z|x,y', 'z; x|z,y'), {
           'reconstruct': ('x y', 'mean'), 'encode': ('x y', 'loc scale_diag'),
           'decode': ('z y', 'mean'), 'generate': ('seed y', 'mean sample'),
-          'score': ('x y seed', 'elbo reconstruction kl')}),
+          'score': ('x y seed', 'elbo reconstruction kl'),
+          'contributions': ('x y seed', 'contributions'),
+          'log_likelihood': (
+              'x y seed', 'log_likelihood effective_sample_size')}),
       (('z:2', 'z|x,y', 'z|y; x|z'), {
           'decode': ('z', 'mean'), 'generate': ('seed y', 'mean sample')}),
       (('z:2', 'z|x,y', 'z; x|z'), {
@@ -188,8 +195,9 @@ class InterfaceTest(tf.test.TestCase, parameterized.TestCase):
       functions = signatures(model, tuple(expected))
     taken = {'x': _IMAGE, 'y': (None, 3), 'seed': (None, 2),
              'examples': (None,)}
-    given = {'mean': _IMAGE, 'sample': _IMAGE} | dict.fromkeys(
-        ('elbo', 'reconstruction', 'kl'), (None,))
+    given = dict.fromkeys(('mean', 'sample', 'contributions'), _IMAGE) | (
+        dict.fromkeys(('elbo', 'reconstruction', 'kl', 'log_likelihood',
+                       'effective_sample_size'), (None,)))
     for name, (inputs, outputs) in expected.items():
       specs = functions[name].structured_input_signature[1]
       self.assertEqual({key: tuple(spec.shape) for key, spec in specs.items()},
@@ -396,7 +404,7 @@ class ErrorTest(tf.test.TestCase):
 
   def test_signature_that_there_is_not(self):
     with self.assertRaisesRegex(
-        ValueError, r"score, parse_example. Received: names=\('encoder',\)"):
+        ValueError, r"log_likelihood, parse_example. Received: names=.*'enc"):
       signatures(self._vae(input_shape=[3]), ['encoder'])
 
 

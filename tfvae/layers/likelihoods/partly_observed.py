@@ -101,3 +101,15 @@ def log_prob_of_observed(log_prob: Callable[[tf.Tensor], tf.Tensor],
   is_observed = tf.logical_not(tf.math.is_nan(x))
   nats = log_prob(tf.where(is_observed, x, tf.cast(fill, x.dtype)))
   return tf.where(is_observed, nats, tf.zeros([], nats.dtype))
+
+
+def elements_of(distribution: tfd.Distribution) -> tfd.Distribution | None:
+  """Returns the distribution of independent elements of x, or None.
+
+  Args:
+    distribution: Distribution of x, such as a `tfd.Independent`.
+  """
+  # By the attribute: `tfd.Independent` is not the class of all of its objects.
+  if hasattr(distribution, 'reinterpreted_batch_ndims'):
+    return distribution.distribution
+  return getattr(distribution, 'elements', None)

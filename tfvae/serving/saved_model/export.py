@@ -6,6 +6,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from tfvae.evaluation.importance_weighted_measure import SAMPLES
 from tfvae.evaluation.imputation.impute import DRAWS
 from tfvae.models import LatentVariableModel
 from tfvae.models.networks.precision import in_float32
@@ -24,7 +25,8 @@ def export_saved_model(model: LatentVariableModel,
                        keep: int | None = None,
                        batch_sizes: Iterable[int] | None = None,
                        image_input: ImageInput | None = None,
-                       imputation_draws: int = DRAWS.default) -> str:
+                       imputation_draws: int = DRAWS.default,
+                       importance_samples: int = SAMPLES.default) -> str:
   """Writes a model as the next version under a base path.
 
   The version has the functions of `signatures` and warm-up requests, has passed
@@ -47,6 +49,7 @@ def export_saved_model(model: LatentVariableModel,
       that take files, `parse_image` and `encode_image`.
     imputation_draws: Draws of z for each example of `impute`, where x may have
       missing values.
+    importance_samples: K, draws of z for each example of `log_likelihood`.
 
   Returns:
     The path of the version, `<base_path>/<N>`.
@@ -60,7 +63,8 @@ def export_saved_model(model: LatentVariableModel,
   """
   model = in_float32(model)
   functions = signatures(model, image_input=image_input,
-                         imputation_draws=imputation_draws)
+                         imputation_draws=imputation_draws,
+                         importance_samples=importance_samples)
   module = ServedModel(model)
   values = TableRows.of(model).example()
   if image_input is not None:

@@ -11,7 +11,8 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae.evaluation.imputation import impute as imputation
-from tfvae.inference.row_draws import RowSeededSample
+from tfvae.inference import importance_weighted
+from tfvae.inference import RowSeededSample
 from tfvae.layers.base import conversion
 from tfvae.layers.likelihoods.likelihood import Likelihood
 from tfvae.models import LatentVariableModel
@@ -68,14 +69,45 @@ def generate(model: LatentVariableModel, seed: tf.Tensor, **inputs) -> Tensors:
 
 def score(model: LatentVariableModel, seed: tf.Tensor, **inputs) -> Tensors:
   """Returns the ELBO of each example and its parts, for z ~ q(z|x)."""
-  layer = model.likelihood_layer()
-  if model.checks_data and isinstance(layer, Likelihood):
-    inputs['x'] = request_checks.checked_support(inputs['x'], layer)
+  inputs = _checked(model, inputs, 'score')
   inference = model.infer_classes(_given(inputs), RowSeededSample(seed))
   with conversion.convert_with(tfd.Distribution.mean):
     reconstruction = model.log_likelihood(
         inference.latents, inputs['x'], _given(inputs))
   return inference.elbo_parts(reconstruction).per_example()
+
+
+def contributions(model: LatentVariableModel, seed: tf.Tensor,
+                  **inputs) -> Tensors:
+  """Returns −log p(x_d|z) of each element, for the z of `score`.
+
+  The sum over the elements is −reconstruction. A missing value has 0 nats.
+  """
+  inputs = _checked(model, inputs, 'contributions')
+  inference = model.infer_classes(_given(inputs), RowSeededSample(seed))
+  with conversion.convert_with(tfd.Distribution.mean):
+    nats = model.log_likelihood_of_elements(
+        inference.latents, inputs['x'], _given(inputs))
+  return {'contributions': -inference.over_classes(
+      nats, inputs['x'].shape.rank - 1)}
+
+
+def log_likelihood(model: LatentVariableModel, num_samples: int,
+                   seed: tf.Tensor, **inputs) -> Tensors:
+  """Returns log p(x) of each example, estimated by importance sampling.
+
+  Args:
+    model: Model.
+    num_samples: Importance samples K for each example.
+    seed: Seeds, int32 `[b, 2]`.
+    **inputs: x, and y of a conditional model.
+  """
+  inputs = _checked(model, inputs, 'log_likelihood')
+  with conversion.convert_with(tfd.Distribution.mean):
+    found = importance_weighted(
+        model, _given(inputs), num_samples, RowSeededSample(seed))
+  return {'log_likelihood': found.nats,
+          'effective_sample_size': found.effective_sample_size}
 
 
 def impute(model: LatentVariableModel, num_draws: int, seed: tf.Tensor,
@@ -146,6 +178,16 @@ def encode_image(parse: Callable[..., Tensors],
     **inputs: Other inputs.
   """
   return function(x=parse(image=image)['x'], **inputs)
+
+
+def _checked(model: LatentVariableModel, inputs: Tensors,
+             signature: str) -> Tensors:
+  """Returns inputs whose use depends on a check of x, unless it is disabled."""
+  layer = model.likelihood_layer()
+  if not model.checks_data or not isinstance(layer, Likelihood):
+    return inputs
+  return inputs | {'x': request_checks.checked_support(
+      inputs['x'], layer, signature)}
 
 
 def _given(inputs: Tensors) -> Any:

@@ -44,12 +44,14 @@ def checked_inputs(inputs: Tensors, shapes: Shapes) -> Tensors:
     return {name: tf.identity(value) for name, value in inputs.items()}
 
 
-def checked_support(x: tf.Tensor, likelihood: Likelihood) -> tf.Tensor:
+def checked_support(x: tf.Tensor, likelihood: Likelihood,
+                    signature: str) -> tf.Tensor:
   """Returns x, whose use depends on a check of its values.
 
   Args:
     x: Data, `[b, *event_shape]`.
     likelihood: Layer of p(x|z).
+    signature: Name of the signature, for the message.
 
   Returns:
     Tensor of the same values. A request with a value that is not finite, unless
@@ -63,6 +65,6 @@ def checked_support(x: tf.Tensor, likelihood: Likelihood) -> tf.Tensor:
   first = tf.boolean_mask(x, ~inside)[:1]
   with tf.control_dependencies([tf.debugging.Assert(
       tf.reduce_all(inside), [
-          f'score takes {kind.description}, on which {name} is defined. '
+          f'{signature} takes {kind.description}, on which {name} is defined. '
           'Received a value of x:', first])]):
     return tf.identity(x)

@@ -15,6 +15,10 @@ rows, fails.
   generate       seed      z ~ p(z), then mean: of p(x|z), sample: a draw of it
   score          x, seed   elbo, reconstruction = log p(x|z), kl: in nats, with
                            z ~ q(z|x) and elbo = reconstruction − kl
+  contributions  x, seed   contributions: −log p(x_d|z) of each element, whose
+                           sum is −reconstruction of score, in nats
+  log_likelihood x, seed   log_likelihood: of K importance samples, in nats,
+                           effective_sample_size: of the samples
   impute         x, seed   mean: E[x|x_obs], sample: a draw of p(x|x_obs),
                            lower, upper: ends of the 95 % interval of each
                            value, effective_sample_size: of the draws
@@ -24,18 +28,19 @@ rows, fails.
   encode_image   image     loc, scale_diag: as encode, of image files
 
 `serving_default` is `reconstruct`. The last two exist where an `ImageInput`
-describes the images, `impute` where a NaN in x may be a missing value. A
-conditional model also takes y. `classify` exists where the graph infers the
-label: there a row of zeros in y is a missing label, which is the most probable
-class in `reconstruct` and `encode`, a draw from p(y) in `generate`, and summed
-out in `score`. Outputs of several latents have their names, such as `z1_loc`;
-each latent is computed from the means of its parents.
+describes the images, `impute` where a NaN in x may be a missing value, and
+`contributions` where the likelihood is a layer of tfvae. A conditional model
+also takes y. `classify` exists where the graph infers the label: there a row of
+zeros in y is a missing label, which is the most probable class in `reconstruct`
+and `encode`, a draw from p(y) in `generate`, and summed out in `score`,
+`contributions` and `log_likelihood`. Outputs of several latents have their
+names, such as `z1_loc`; each latent is computed from the means of its parents.
 
 Where x is the row of a table, there is an input for each column in place of x,
 a float32, string or bool `[b]`, and an output for each column in place of mean
 and sample: the mean of numbers and the most probable category, or a draw from
-`generate`. Those of `impute` end in `_mean`, `_sample`, `_lower` and `_upper`.
-See `table_rows`.
+`generate`. Those of `impute` end in `_mean`, `_sample`, `_lower` and `_upper`;
+`contributions` stays one output `[b, columns]`. See `table_rows`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -45,7 +50,9 @@ import types
 import tensorflow as tf
 import tf_keras
 
+from tfvae.evaluation.importance_weighted_measure import SAMPLES
 from tfvae.evaluation.imputation.impute import DRAWS
+from tfvae.layers import Likelihood
 from tfvae.models import LatentVariableModel
 from tfvae.models import TrainableModel
 from tfvae.serving.images.image_input import check_shape
@@ -61,7 +68,8 @@ _DTYPES = {'seed': tf.int32, 'examples': tf.string, 'image': tf.string}
 _FUNCTIONS = {
     'reconstruct': functions.reconstruct, 'encode': functions.encode,
     'decode': functions.decode, 'generate': functions.generate,
-    'score': functions.score, 'impute': functions.impute,
+    'score': functions.score, 'contributions': functions.contributions,
+    'log_likelihood': functions.log_likelihood, 'impute': functions.impute,
     'classify': functions.classify}
 
 
@@ -87,6 +95,7 @@ def signatures(
     model: LatentVariableModel, names: Iterable[str] | None = None,
     by_column: bool = True, image_input: ImageInput | None = None,
     imputation_draws: int = DRAWS.default,
+    importance_samples: int = SAMPLES.default,
 ) -> dict[str, tf.types.experimental.ConcreteFunction]:
   """Returns the functions of a served model by name.
 
@@ -98,12 +107,13 @@ def signatures(
     image_input: Conversion of image files to x, for `parse_image` and
       `encode_image`; None for neither of them.
     imputation_draws: Draws of z for each example of `impute`.
+    importance_samples: K, draws of z for each example of `log_likelihood`.
 
   Returns:
     Functions of keyword tensors that return tensors by name: `reconstruct`,
     also as `serving_default`, `encode`, `decode`, `generate`, `score`,
-    `parse_example` and, if x may have missing values, `impute`, and of an
-    inferred label `classify`. They use the
+    `contributions`, `log_likelihood`, `parse_example` and, if x may have
+    missing values, `impute`, and of an inferred label `classify`. They use the
     variables of the model, which must be kept.
 
   Raises:
@@ -140,7 +150,8 @@ def signatures(
       return _trace(functools.partial(
           functions.encode_image, traced('parse_image'), traced('encode')),
                     shapes[name])
-    settings = (imputation_draws,) if name == 'impute' else ()
+    settings = {'impute': (imputation_draws,),
+                'log_likelihood': (importance_samples,)}.get(name, ())
     function = table.by_column(
         functools.partial(_FUNCTIONS[name], model, *settings), shapes[name])
     return _trace(function, table.shapes(shapes[name]),
@@ -174,8 +185,10 @@ def input_shapes(model: LatentVariableModel) -> dict[str, Shapes]:
       'y' in f.parents for f in graph.generative) else {}
   seed = {'seed': (2,)}
   found = {'serving_default': x, 'reconstruct': x, 'encode': x, 'decode': z,
-           'generate': seed | given, 'score': x | seed,
-           'parse_example': {'examples': ()}}
+           'generate': seed | given, 'score': x | seed}
+  if isinstance(model.likelihood_layer(), Likelihood):
+    found['contributions'] = x | seed
+  found |= {'log_likelihood': x | seed, 'parse_example': {'examples': ()}}
   if model.allow_missing:
     found['impute'] = x | seed
   if graph.infers_label:

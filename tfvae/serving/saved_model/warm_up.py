@@ -32,8 +32,9 @@ MAX_EXECUTION_BATCH_SIZE = 256
 # Elements of an input in the larger default request: 16 MiB as float32.
 _MAX_ELEMENTS = 2**22
 
-# Signatures that compute a row at a time, so that one row warms them up.
-_ROW_BY_ROW = ('impute',)
+# Signatures with many draws of each row, whose larger request would take long;
+# they compute a row, or a block of draws, at a time, which one row warms up.
+_OF_MANY_DRAWS = ('impute', 'log_likelihood')
 
 _FILE = os.path.join('assets.extra', 'tf_serving_warmup_requests')
 _DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
@@ -80,7 +81,7 @@ def default_requests(
       (name, {key: rows_of(name, key, info, rows)
               for key, info in signature.inputs.items()})
       for rows in batch_sizes for name, signature in signatures.items()
-      if rows == min(batch_sizes) or name not in _ROW_BY_ROW]
+      if rows == min(batch_sizes) or name not in _OF_MANY_DRAWS]
 
 
 def _default_batch_sizes(signatures: Mapping[str, Signature]) -> list[int]:
