@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from tests.incomplete_rows import COLUMNS
 from tests.incomplete_rows import rows_of_table
-from tfvae.anomaly import drift as drift_lib
+from tfvae.anomaly.drift import drift
+from tfvae.anomaly.drift import Reference
+from tfvae.anomaly.drift import sample_rows
 from tfvae.anomaly.mean_discrepancy import kernel_two_sample_test
 
 
@@ -22,7 +24,7 @@ def _sample(rows, seed):
 
 def _reference(rows=600):
   scores, latents = _sample(rows, 0)
-  return drift_lib.Reference(scores, latents, ('z[0]', 'z[1]', 'z[2]'))
+  return Reference(scores, latents, ('z[0]', 'z[1]', 'z[2]'))
 
 
 def _by_name(found):
@@ -32,7 +34,7 @@ def _by_name(found):
 class DriftTest(tf.test.TestCase, parameterized.TestCase):
 
   def test_nothing_is_reported_where_nothing_moves(self):
-    found = [drift_lib.drift(_reference(), *_sample(400, seed), level=0.05,
+    found = [drift(_reference(), *_sample(400, seed), level=0.05,
                              num_permutations=100)
              for seed in range(1, 26)]
     count = sum(f['has_drifted'] for f in found)
@@ -41,7 +43,7 @@ class DriftTest(tf.test.TestCase, parameterized.TestCase):
   def test_what_moves_is_named_first(self):
     reference, (scores, latents) = _reference(), _sample(400, 1)
     latents[:, 1] += 0.5
-    found = drift_lib.drift(reference, scores, latents)
+    found = drift(reference, scores, latents)
     self.assertTrue(found['has_drifted'])
     self.assertEqual(found['moved_most'][0], 'latent z[1]')
     self.assertIn('latents together', found['moved_most'])
@@ -57,7 +59,7 @@ class DriftTest(tf.test.TestCase, parameterized.TestCase):
   def test_corrections_are_those_of_scipy(self):
     reference, (scores, latents) = _reference(), _sample(400, 1)
     latents[:, 0] += 0.2
-    found = drift_lib.drift(
+    found = drift(
         reference, scores, latents, correction='benjamini_hochberg')
     p_values = [test['p_value'] for test in found['tests']]
     self.assertAllClose(
@@ -65,7 +67,7 @@ class DriftTest(tf.test.TestCase, parameterized.TestCase):
         [*np.minimum(1, 2 * stats.false_discovery_control(
             p_values[:-1], method='bh')), 2 * p_values[-1]])
     with self.assertRaisesRegex(ValueError, "correction='none'"):
-      drift_lib.drift(reference, scores, latents, correction='none')
+      drift(reference, scores, latents, correction='none')
 
   def test_columns_have_the_test_of_their_kind(self):
     scores, latents = _sample(500, 0)
@@ -78,7 +80,7 @@ class DriftTest(tf.test.TestCase, parameterized.TestCase):
     codes[:250, 3] = 1  # The sex is female less often.
     codes[:, 0] += 2.
     codes[:150, 6] = np.nan
-    found = _by_name(drift_lib.drift(reference, scores, latents, codes))
+    found = _by_name(drift(reference, scores, latents, codes))
     length = found['column', 'length']
     self.assertEqual(length['test'], 'kolmogorov_smirnov')
     expected = stats.ks_2samp(*(
@@ -107,7 +109,7 @@ class DriftTest(tf.test.TestCase, parameterized.TestCase):
     codes[:, 0] = np.nan
     reference = dataclasses.replace(
         _reference(20), codes=codes, columns=COLUMNS)
-    found = drift_lib.drift(reference, scores, latents, codes)
+    found = drift(reference, scores, latents, codes)
     self.assertFalse(found['has_drifted'])
     self.assertAllInRange([t['p_value'] for t in found['tests']], 0.01, 1.)
 
@@ -117,21 +119,21 @@ class DriftTest(tf.test.TestCase, parameterized.TestCase):
   def test_rows_that_do_not_fit_are_an_error(
       self, scores, latents, columns, message):
     with self.assertRaisesRegex(ValueError, message):
-      drift_lib.drift(_reference(), scores, latents, columns)
+      drift(_reference(), scores, latents, columns)
 
   def test_a_table_needs_its_codes(self):
     reference = dataclasses.replace(
         _reference(40), codes=rows_of_table(40)[0], columns=COLUMNS)
     with self.assertRaisesRegex(ValueError, 'for 7 columns'):
-      drift_lib.drift(reference, *_sample(30, 1))
+      drift(reference, *_sample(30, 1))
 
   def test_samples_of_rows_are_in_order_and_repeatable(self):
     rows = np.arange(5000)
-    found = drift_lib.sample_rows(rows, seed=3)
+    found = sample_rows(rows, seed=3)
     self.assertLen(found, 2000)
     self.assertTrue((np.diff(found) > 0).all())
-    self.assertAllEqual(found, drift_lib.sample_rows(rows, seed=3))
-    self.assertAllEqual(drift_lib.sample_rows(rows[:9], seed=3), rows[:9])
+    self.assertAllEqual(found, sample_rows(rows, seed=3))
+    self.assertAllEqual(sample_rows(rows[:9], seed=3), rows[:9])
 
 
 class KernelTestTest(tf.test.TestCase):
