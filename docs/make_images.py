@@ -43,7 +43,8 @@ OVERVIEW = 'mnist.png'
 # of lower lines only: tests/architecture_test.py compares the imports.
 ROOMS = (
     ('__main__', 'pipelines'), ('training',), ('report', 'prediction'),
-    ('serving',), ('evaluation',), ('models',), ('objectives',), ('inference',),
+    ('serving',), ('anomaly',), ('evaluation',), ('models',), ('objectives',),
+    ('inference',),
     ('priors', 'regularizers', 'losses'), ('layers',), ('graph', 'schedules'),
     ('settings', 'tables'), ('registry', 'files', 'streaming'))
 _COLUMN = 74  # Percent of the width.
@@ -78,7 +79,7 @@ def make_graphs(directory: str | os.PathLike[str]):
 
 def make_architecture(directory: str | os.PathLike[str]):
   """Draws the rooms of docs/architecture.md, each above those it imports."""
-  axes = pyplot.figure(figsize=(7.4, 5.4)).add_axes((0, 0, 1, 1))
+  axes = pyplot.figure(figsize=(7.4, 5.8)).add_axes((0, 0, 1, 1))
   axes.set(xlim=(0, 100), ylim=(-len(ROOMS), 0))
   axes.axis('off')
   for line, rooms in enumerate(ROOMS):

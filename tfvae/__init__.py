@@ -2,8 +2,9 @@
 
 The import registers all layers, priors, regularizers, losses, schedules and
 models with `tf_keras`, so that `.keras` files load in safe mode. The rooms
-`tfvae.data`, `tfvae.evaluation`, `tfvae.prediction`, `tfvae.report`,
-`tfvae.serving` and `tfvae.training` are imported at their first use.
+`tfvae.anomaly`, `tfvae.data`, `tfvae.evaluation`, `tfvae.prediction`,
+`tfvae.report`, `tfvae.serving` and `tfvae.training` are imported at their first
+use.
 """
 
 import importlib
@@ -47,8 +48,8 @@ __all__ = [
     'schedules',
 ]
 
-_ON_DEMAND = ('data', 'evaluation', 'prediction', 'report', 'serving',
-              'training')
+_ON_DEMAND = ('anomaly', 'data', 'evaluation', 'prediction', 'report',
+              'serving', 'training')
 
 
 def __getattr__(name: str) -> ModuleType:

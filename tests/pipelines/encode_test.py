@@ -18,8 +18,8 @@ import tensorflow as tf
 from tests.pipelines import exports
 from tests.serving import served_case
 from tfvae import pipelines
+from tfvae.inference.rows import row_seeds
 from tfvae.pipelines import encode
-from tfvae.prediction import row_seeds
 
 try:
   import apache_beam

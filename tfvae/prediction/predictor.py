@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfvae.inference.rows import row_seeds
 from tfvae.layers.columns.raw_rows import raw_rows
 from tfvae.models import LatentVariableModel
 from tfvae.models.networks.precision import in_float32
 from tfvae.prediction.outputs import Output
-from tfvae.prediction.rows import row_seeds
 from tfvae.serving import signatures
 from tfvae.serving.saved_model.description import describe_model
 from tfvae.serving.saved_model.description import read_description

@@ -2,14 +2,14 @@
 
 A worker needs Apache Beam with pyarrow, NumPy and TensorFlow, but not tfvae.
 The modules of this package import nothing of tfvae except
-`tfvae.prediction.rows`, and `send_by_value` makes Beam send both to the workers
+`tfvae.inference.rows`, and `send_by_value` makes Beam send both to the workers
 as code, in place of the names of modules that a worker would import.
 """
 
 from apache_beam.internal.cloudpickle import cloudpickle
 
+from tfvae.inference import rows
 from tfvae.pipelines import worker
-from tfvae.prediction import rows
 
 
 def send_by_value():

@@ -13,11 +13,11 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
+from tfvae.inference.rows import row_seeds
 from tfvae.pipelines.worker.columns import Field
 from tfvae.pipelines.worker.columns import is_text
 from tfvae.pipelines.worker.columns import takes
 from tfvae.pipelines.worker.columns import values_of
-from tfvae.prediction.rows import row_seeds
 
 FAILED = 'failed'
 _CHUNK = 4096  # Rows of a table that are converted together.

@@ -8,8 +8,8 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
-from tfvae.prediction import row_seeds
-from tfvae.prediction import rows
+from tfvae.inference import rows
+from tfvae.inference.rows import row_seeds
 
 
 def _folded(value):

@@ -1,0 +1,19 @@
+"""Anomaly detection with a false-alarm rate that holds."""
+
+from tfvae.anomaly.calibrate import calibrate
+from tfvae.anomaly.combination import COMBINATIONS
+from tfvae.anomaly.conformal import conformal_p_values
+from tfvae.anomaly.conformal import false_discovery_rate
+from tfvae.anomaly.conformal import FalseAlarms
+from tfvae.anomaly.conformal import required_rows
+from tfvae.anomaly.detector import Detection
+from tfvae.anomaly.detector import Detector
+from tfvae.anomaly.drift import drift
+from tfvae.anomaly.drift import Reference
+from tfvae.anomaly.mean_discrepancy import kernel_two_sample_test
+from tfvae.anomaly.mean_discrepancy import KernelTest
+from tfvae.anomaly.scores import Score
+from tfvae.anomaly.scores import SCORES
+from tfvae.registry import public_names
+
+__all__ = public_names(globals())
