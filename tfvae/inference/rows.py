@@ -23,7 +23,7 @@ def row_seeds(ids: Sequence[int] | Sequence[str] | np.ndarray,
     seed: Seed of all rows, at least 0.
 
   Returns:
-    int32 `[b, 2]`, rows of (seed, number).
+    Rows of (seed, number), int32 `[b, 2]`.
   """
   ids = np.asarray(ids)
   if ids.dtype.kind in 'iu':

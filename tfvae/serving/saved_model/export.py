@@ -6,6 +6,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from tfvae.anomaly import Detector
 from tfvae.evaluation.importance_weighted_measure import SAMPLES
 from tfvae.evaluation.imputation.impute import DRAWS
 from tfvae.models import LatentVariableModel
@@ -26,7 +27,8 @@ def export_saved_model(model: LatentVariableModel,
                        batch_sizes: Iterable[int] | None = None,
                        image_input: ImageInput | None = None,
                        imputation_draws: int = DRAWS.default,
-                       importance_samples: int = SAMPLES.default) -> str:
+                       importance_samples: int = SAMPLES.default,
+                       detector: Detector | None = None) -> str:
   """Writes a model as the next version under a base path.
 
   The version has the functions of `signatures` and warm-up requests, has passed
@@ -50,21 +52,24 @@ def export_saved_model(model: LatentVariableModel,
     imputation_draws: Draws of z for each example of `impute`, where x may have
       missing values.
     importance_samples: K, draws of z for each example of `log_likelihood`.
+    detector: Detector that was calibrated with this model, for the signature
+      `detect`.
 
   Returns:
     The path of the version, `<base_path>/<N>`.
 
   Raises:
     ValueError: If the model cannot be served, for example because a network
-      runs Python code; `keep` or a batch size is below 1; or the base path
-      cannot be written.
+      runs Python code; the detector was calibrated with other weights; `keep`
+      or a batch size is below 1; or the base path cannot be written.
     OSError: If the disk is full or broken. After any error the versions are
       unchanged.
   """
   model = in_float32(model)
   functions = signatures(model, image_input=image_input,
                          imputation_draws=imputation_draws,
-                         importance_samples=importance_samples)
+                         importance_samples=importance_samples,
+                         detector=detector)
   module = ServedModel(model)
   values = TableRows.of(model).example()
   if image_input is not None:
