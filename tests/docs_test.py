@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tests import language
+from tfvae import anomaly
 from tfvae import models
 from tfvae import serving
 from tfvae.evaluation import MEASURES
@@ -29,7 +30,7 @@ _NUM_IMAGES = 32
 _GUIDES = ('docs/data.md', 'docs/models.md', 'docs/evaluation.md',
            'docs/serving.md', 'docs/prediction.md', 'docs/reuse.md',
            'docs/missing.md')
-_PAGES = ('README.md', *_GUIDES)
+_PAGES = ('README.md', *_GUIDES, 'docs/anomalies.md')
 # Without Python.
 _RUN_GUIDES = ('docs/training.md', 'docs/scaling.md')
 _BENCHMARKS = ('docs/benchmarks.md', 'benchmarks/README.md')
@@ -278,10 +279,13 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
     named = re.findall(
         r'^\|? ?`(\w+)`(?:, `(\w+)`)? \|', table[0], re.MULTILINE)
     graph = GraphicalModel.parse('z:2', 'y|x; z|x', 'y; z; x|z,y')
+    model = models.image_vae(graph, (4, 4, 1), hidden_units=(3,), num_classes=2,
+                             missing=True)
+    detector = anomaly.calibrate(
+        model, np.zeros([9, 4, 4, 1], np.float32), false_alarm_rate=0.1)
     signatures = serving.signatures(
-        models.image_vae(graph, (4, 4, 1), hidden_units=(3,), num_classes=2,
-                         missing=True),
-        image_input=serving.ImageInput(), imputation_draws=2)
+        model, image_input=serving.ImageInput(), imputation_draws=2,
+        detector=detector)
     self.assertEqual({name for row in named for name in row if name},
                      set(signatures))
 

@@ -23,6 +23,7 @@ from tfvae.anomaly.scores.score import SCORES
 from tfvae.inference import observed
 from tfvae.layers.columns.independent_columns import columns_of
 from tfvae.models import LatentVariableModel
+from tfvae.models.networks.precision import in_float32
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ def calibrate(model: LatentVariableModel, x: Any,
   a random half of x.
 
   Args:
-    model: Trained model.
+    model: Trained model. One in mixed precision is calibrated with float32
+      networks, as it is exported.
     x: Calibration rows without anomalies: batches as `fit` takes them, or
       arrays.
     scores: Names in `SCORES`, or scores of different names.
@@ -63,6 +65,7 @@ def calibrate(model: LatentVariableModel, x: Any,
     ValueError: If there are too few rows for the rate, a score is unknown or
       does not suit the model, or the data do not fit it.
   """
+  model = in_float32(model)  # As in an export.
   fitted = _scores(model, scores, settings)
   required_rows(false_alarm_rate)  # Raises if it is no rate.
   Combination(combination, np.zeros([len(fitted), 0]))  # If it is unknown.

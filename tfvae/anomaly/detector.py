@@ -20,6 +20,7 @@ from tfvae.evaluation.running.compiled import compiled
 from tfvae.evaluation.running.examples import examples
 from tfvae.inference.rows import row_seeds
 from tfvae.models import LatentVariableModel
+from tfvae.models.networks.precision import in_float32
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -156,6 +157,7 @@ class Detector:
     Raises:
       ValueError: If the model has other weights, or the file is no detector.
     """
+    model = in_float32(model)
     return cls(model=model, **detector_file.read(path, model))
 
 

@@ -13,6 +13,7 @@ from tfvae.inference.latent_variable_model import LatentVariableModel
 from tfvae.inference.posterior_predictive import posterior_predictive
 from tfvae.inference.posterior_predictive import PosteriorPredictive
 from tfvae.inference.row_draws import RowSeededSample
+from tfvae.inference.rows import row_seeds
 from tfvae.registry import public_names
 
 __all__ = public_names(globals())

@@ -6,6 +6,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
+from tfvae.anomaly import Detector
 from tfvae.evaluation.importance_weighted_measure import SAMPLES
 from tfvae.evaluation.imputation.impute import DRAWS
 from tfvae.models import LatentVariableModel
@@ -29,6 +30,7 @@ def export_saved_model(model: LatentVariableModel,
                        image_input: ImageInput | None = None,
                        imputation_draws: int = DRAWS.default,
                        importance_samples: int = SAMPLES.default,
+                       detector: Detector | None = None,
                        label_names: Sequence[str] | None = None,
                        settings: Mapping[str, str] | None = None) -> str:
   """Writes a model as the next version under a base path.
@@ -54,6 +56,8 @@ def export_saved_model(model: LatentVariableModel,
     imputation_draws: Draws of z for each example of `impute`, where x may have
       missing values.
     importance_samples: K, draws of z for each example of `log_likelihood`.
+    detector: Detector that was calibrated with this model, for the signature
+      `detect`.
     label_names: Names of the classes of a conditional model, for
       `describe_model`.
     settings: Settings of the run, for `describe_model`.
@@ -63,15 +67,16 @@ def export_saved_model(model: LatentVariableModel,
 
   Raises:
     ValueError: If the model cannot be served, for example because a network
-      runs Python code; `keep` or a batch size is below 1; or the base path
-      cannot be written.
+      runs Python code; the detector was calibrated with other weights; `keep`
+      or a batch size is below 1; or the base path cannot be written.
     OSError: If the disk is full or broken. After any error the versions are
       unchanged.
   """
   model = in_float32(model)
   functions = signatures(model, image_input=image_input,
                          imputation_draws=imputation_draws,
-                         importance_samples=importance_samples)
+                         importance_samples=importance_samples,
+                         detector=detector)
   description = describe_model(model, label_names, settings)
   module = ServedModel(model)
   values = TableRows.of(model).example()

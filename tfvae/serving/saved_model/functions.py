@@ -10,6 +10,7 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfvae.anomaly import Detector
 from tfvae.evaluation.imputation import impute as imputation
 from tfvae.inference import importance_weighted
 from tfvae.inference import RowSeededSample
@@ -114,6 +115,20 @@ def log_likelihood(model: LatentVariableModel, num_samples: int,
         model, _given(inputs), num_samples, RowSeededSample(seed))
   return {'log_likelihood': found.nats,
           'effective_sample_size': found.effective_sample_size}
+
+
+def detect(model: LatentVariableModel, detector: Detector, seed: tf.Tensor,
+           **inputs) -> Tensors:
+  """Returns p-value, score and alarm of each example, and its nats by element.
+
+  Args:
+    model: Model with the weights of the detector's.
+    detector: Calibrated detector, whose scores become constants of the graph.
+    seed: Seeds, int32 `[b, 2]`.
+    **inputs: x, and y of a conditional model.
+  """
+  inputs = _checked(model, inputs, 'detect')
+  return detector.tensors(model, _given(inputs), seed)
 
 
 def impute(model: LatentVariableModel, num_draws: int, seed: tf.Tensor,

@@ -20,6 +20,8 @@ rows, fails.
                            sum is −reconstruction of score, in nats
   log_likelihood x, seed   log_likelihood: of K importance samples, in nats,
                            effective_sample_size: of the samples
+  detect         x, seed   p_value, score, is_anomaly: of a calibrated detector,
+                           contributions: of the score, in nats
   impute         x, seed   mean: E[x|x_obs], sample: a draw of p(x|x_obs),
                            lower, upper: ends of the 95 % interval of each
                            value, effective_sample_size: of the draws
@@ -29,8 +31,9 @@ rows, fails.
   encode_image   image     loc, scale_diag: as encode, of image files
 
 `serving_default` is `reconstruct`. The last two exist where an `ImageInput`
-describes the images, `impute` where a NaN in x may be a missing value, and
-`contributions` where the likelihood is a layer of tfvae. A conditional model
+describes the images, `detect` where there is a `tfvae.anomaly.Detector`,
+`impute` where a NaN in x may be a missing value, and `contributions` where the
+likelihood is a layer of tfvae. A conditional model
 also takes y. `classify` exists where the graph infers the label: there a row of
 zeros in y is a missing label, which is the most probable class in `reconstruct`
 and `encode`, a draw from p(y) in `generate`, and summed out in `score`,
@@ -41,7 +44,8 @@ Where x is the row of a table, there is an input for each column in place of x,
 a float32, string or bool `[b]`, and an output for each column in place of mean
 and sample: the mean of numbers and the most probable category, or a draw from
 `generate`. Those of `impute` end in `_mean`, `_sample`, `_lower` and `_upper`;
-`contributions` stays one output `[b, columns]`. See `table_rows`.
+`contributions` stays one output `[b, columns]`. `is_anomaly` is a bool. See
+`table_rows`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -51,6 +55,7 @@ import types
 import tensorflow as tf
 import tf_keras
 
+from tfvae.anomaly import Detector
 from tfvae.evaluation.importance_weighted_measure import SAMPLES
 from tfvae.evaluation.imputation.impute import DRAWS
 from tfvae.layers import Likelihood
@@ -71,8 +76,8 @@ _FUNCTIONS = {
     'sample_posterior': functions.sample_posterior,
     'decode': functions.decode, 'generate': functions.generate,
     'score': functions.score, 'contributions': functions.contributions,
-    'log_likelihood': functions.log_likelihood, 'impute': functions.impute,
-    'classify': functions.classify}
+    'log_likelihood': functions.log_likelihood, 'detect': functions.detect,
+    'impute': functions.impute, 'classify': functions.classify}
 
 
 class ServedModel(tf.Module):
@@ -98,6 +103,7 @@ def signatures(
     by_column: bool = True, image_input: ImageInput | None = None,
     imputation_draws: int = DRAWS.default,
     importance_samples: int = SAMPLES.default,
+    detector: Detector | None = None,
 ) -> dict[str, tf.types.experimental.ConcreteFunction]:
   """Returns the functions of a served model by name.
 
@@ -110,20 +116,26 @@ def signatures(
       `encode_image`; None for neither of them.
     imputation_draws: Draws of z for each example of `impute`.
     importance_samples: K, draws of z for each example of `log_likelihood`.
+    detector: Detector that was calibrated with this model, for `detect`; None
+      for no such function.
 
   Returns:
     Functions of keyword tensors that return tensors by name: `reconstruct`,
     also as `serving_default`, `encode`, `sample_posterior`, `decode`,
     `generate`, `score`, `contributions`, `log_likelihood`, `parse_example` and,
-    if x may have missing values, `impute`, and of an inferred label `classify`.
-    They use the variables of the model, which must be kept.
+    with a detector, `detect`, if x may have missing values, `impute`, and of an
+    inferred label `classify`. They use the variables of the model, which must
+    be kept.
 
   Raises:
     ValueError: If the model is of another class, the shape of its inputs is
-      unknown, there is no function of a name, or `image_input` is given and x
-      is no image.
+      unknown, there is no function of a name, `image_input` is given and x is
+      no image, or the detector was calibrated with other weights.
   """
   shapes = input_shapes(model)
+  if detector is not None:
+    detector.check_model(model)
+    shapes['detect'] = shapes['score']
   if image_input is not None:
     check_shape(shapes['reconstruct']['x'])
     y = {name: shape for name, shape in shapes['encode'].items()
@@ -153,7 +165,8 @@ def signatures(
           functions.encode_image, traced('parse_image'), traced('encode')),
                     shapes[name])
     settings = {'impute': (imputation_draws,),
-                'log_likelihood': (importance_samples,)}.get(name, ())
+                'log_likelihood': (importance_samples,),
+                'detect': (detector,)}.get(name, ())
     function = table.by_column(
         functools.partial(_FUNCTIONS[name], model, *settings), shapes[name])
     return _trace(function, table.shapes(shapes[name]),
