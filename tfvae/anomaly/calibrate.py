@@ -15,6 +15,7 @@ from tfvae.anomaly.detector import Detector
 from tfvae.anomaly.detector import values_of_rows
 from tfvae.anomaly.digests import count_overlap
 from tfvae.anomaly.digests import row_digests
+from tfvae.anomaly.digests import warn_of_overlap
 from tfvae.anomaly.digests import weights_digest
 from tfvae.anomaly.drift import Reference
 from tfvae.anomaly.drift import sample_rows
@@ -37,7 +38,7 @@ def calibrate(model: LatentVariableModel, x: Any,
               combination: str = 'fisher', false_alarm_rate: float = 0.01,
               seed: int = 0, training: Any = None,
               settings: Mapping[str, Any] | None = None,
-              verbose: bool = False) -> Detector:
+              num_rows: int | None = None, verbose: bool = False) -> Detector:
   """Returns a detector whose false-alarm rate is at most α.
 
   The rate holds for new rows that are exchangeable with those of x, which the
@@ -59,6 +60,8 @@ def calibrate(model: LatentVariableModel, x: Any,
       that are among them are counted, and logged as a warning.
     settings: Settings of scores that are given by name, such as
       'anomaly_samples'; see `SCORES.settings()`.
+    num_rows: Number of rows of x, where it is known, so that too few are an
+      error before anything is computed.
     verbose: Whether to show progress.
 
   Raises:
@@ -69,6 +72,8 @@ def calibrate(model: LatentVariableModel, x: Any,
   fitted = _scores(model, scores, settings)
   required_rows(false_alarm_rate)  # Raises if it is no rate.
   Combination(combination, np.zeros([len(fitted), 0]))  # If it is unknown.
+  if num_rows is not None:
+    _num_reference_rows(num_rows, fitted, false_alarm_rate)
   visitor = _Visitor(model, training is not None)
   values = values_of_rows(model, tuple(fitted.values()), x, seed ^ _OWN_NOISE,
                           visit=visitor, verbose=verbose)
@@ -116,11 +121,7 @@ class _Visitor:
     if training is None:
       return None
     count = count_overlap(self._digests, training)
-    if count:
-      _LOGGER.warning(
-          '%d of %d calibration rows are among the training rows. Their scores '
-          'are lower than those of new rows, so that more false alarms follow '
-          'than the rate promises; leave them out.', count, len(self._digests))
+    warn_of_overlap(count, len(self._digests))
     return count
 
 
@@ -148,6 +149,16 @@ def _reference_rows(rows: int, scores: Mapping[str, Score],
                     false_alarm_rate: float, seed: int) -> np.ndarray:
   """Returns which rows are reference rows, bool `[n]`."""
   is_reference = np.zeros([rows], bool)
+  is_reference[np.random.default_rng(seed).choice(
+      rows, _num_reference_rows(rows, scores, false_alarm_rate),
+      replace=False)] = True
+  return is_reference
+
+
+def _num_reference_rows(rows: int, scores: Mapping[str, Score],
+                        false_alarm_rate: float) -> int:
+  """Returns how many rows are reference rows, or raises a ValueError."""
+  count = 0
   if len(scores) > 1 or any(
       score.needs_reference for score in scores.values()):
     required = 2 * required_rows(false_alarm_rate)
@@ -156,7 +167,6 @@ def _reference_rows(rows: int, scores: Mapping[str, Score],
           f'A false-alarm rate of {false_alarm_rate} with the scores '
           f'{", ".join(scores)} needs {required} or more rows, as half of them '
           f'are reference rows. Received: {rows} rows')
-    is_reference[np.random.default_rng(seed).choice(
-        rows, rows // 2, replace=False)] = True
-  check_rows(rows - np.sum(is_reference), false_alarm_rate)
-  return is_reference
+    count = rows // 2
+  check_rows(rows - count, false_alarm_rate)
+  return count

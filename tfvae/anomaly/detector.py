@@ -119,7 +119,8 @@ class Detector:
 
     Returns:
       'p_value' and 'score', float64 `[b]`, 'is_anomaly', bool `[b]`, and
-      'contributions', `[b, *event_shape]`; see `Detection`.
+      'contributions', `[b, *event_shape]`; see `Detection`. Each of several
+      scores is 'score_elbo' and so on, `[b]`.
     """
     scores, nats = row_values.explained_values(
         model, tuple(self.scores.values()), inputs, seeds)
@@ -128,7 +129,9 @@ class Detector:
     return {
         'p_value': tf.cast(ranks, tf.float64) / (len(self.calibration) + 1),
         'score': statistic, 'is_anomaly': ranks <= self.false_alarms.rank,
-        'contributions': nats}
+        'contributions': nats} | (dict(zip(
+            (f'score_{name}' for name in self.scores), scores, strict=True))
+                                  if len(self.scores) > 1 else {})
 
   def check_model(self, model: LatentVariableModel):
     """Raises a ValueError unless a model has the weights of the detector's."""

@@ -1,21 +1,40 @@
 """The file of a detector: arrays, and a description as JSON in one of them."""
 
+from collections.abc import Mapping, Sequence
 import json
 import os
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfvae import files
 from tfvae.anomaly import row_values
 from tfvae.anomaly.combination import Combination
+from tfvae.anomaly.conformal import FalseAlarms
 from tfvae.anomaly.digests import weights_digest
 from tfvae.anomaly.drift import Reference
 from tfvae.anomaly.scores.score import SCORES
 from tfvae.layers.columns.independent_columns import columns_of
 from tfvae.models import LatentVariableModel
+from tfvae.tables import Column
 
 _VERSION = 1
+
+
+class Calibration(NamedTuple):
+  """What a detector was calibrated on.
+
+  Attributes:
+    calibration: Statistic of the calibration rows, ascending, `[n]`.
+    false_alarms: Distribution of the false-alarm rate.
+    reference: Sample of the calibration rows.
+    seed: Seed of the draws.
+  """
+
+  calibration: np.ndarray
+  false_alarms: FalseAlarms
+  reference: Reference
+  seed: int
 
 
 def write(path: str | os.PathLike[str], detector: Any):
@@ -45,19 +64,48 @@ def read(path: str | os.PathLike[str],
   """Returns the attributes of a detector but its model; see `Detector.load`."""
   arrays, description = _content(path)
   check_weights(model, description['weights'])
-  names = list(description['scores'])
   return {
       'scores': {name: SCORES[name](**settings)
                  for name, settings in description['scores'].items()},
       'combination': Combination(
           description['combination'], arrays['combination']),
       'calibration': arrays['calibration'],
-      'reference': Reference(
-          dict(zip(names, arrays['reference_scores'], strict=True)),
-          arrays['reference_latents'], row_values.latent_names(model),
-          arrays.get('reference_codes'), columns_of(model.likelihood_layer()))
+      'reference': _reference(
+          arrays, description, row_values.latent_names(model),
+          columns_of(model.likelihood_layer()))
   } | {name: description[name] for name in (
       'false_alarm_rate', 'seed', 'weights', 'overlap')}
+
+
+def read_calibration(path: str | os.PathLike[str], latents: Mapping[str, int],
+                     columns: Sequence[Column] = ()) -> Calibration:
+  """Returns what a detector was calibrated on, without its model.
+
+  Args:
+    path: Path of a file that `Detector.save` wrote.
+    latents: Size of each latent of the model, by name.
+    columns: Columns of a table.
+
+  Raises:
+    ValueError: If the file is no detector.
+  """
+  arrays, description = _content(path)
+  return Calibration(
+      arrays['calibration'], FalseAlarms(
+          len(arrays['calibration']), description['false_alarm_rate']),
+      _reference(arrays, description, tuple(
+          f'{name}[{d}]' for name, size in latents.items()
+          for d in range(size)), columns), description['seed'])
+
+
+def _reference(arrays: Mapping[str, np.ndarray],
+               description: Mapping[str, Any], latent_names: Sequence[str],
+               columns: Sequence[Column]) -> Reference:
+  return Reference(
+      dict(zip(description['scores'], arrays['reference_scores'],
+               strict=True)),
+      arrays['reference_latents'], latent_names, arrays.get('reference_codes'),
+      columns)
 
 
 def _content(path):

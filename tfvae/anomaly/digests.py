@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 import hashlib
+import logging
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from tfvae.evaluation.running.examples import as_dataset
 from tfvae.inference import observed
 from tfvae.models import LatentVariableModel
 from tfvae.streaming import untuned
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def row_digests(x: Any) -> list[bytes]:
@@ -35,6 +38,20 @@ def count_overlap(digests: list[bytes], training: Any) -> int:
   for x in _batches_of_x(training):
     found.update(wanted.intersection(row_digests(x)))
   return sum(digest in found for digest in digests)
+
+
+def warn_of_overlap(count: int, num_rows: int):
+  """Logs a warning if calibration rows are among the training rows.
+
+  Args:
+    count: Number of these rows.
+    num_rows: Number of calibration rows.
+  """
+  if count:
+    _LOGGER.warning(
+        '%d of %d calibration rows are among the training rows. Their scores '
+        'are lower than those of new rows, so that more false alarms follow '
+        'than the rate promises; leave them out.', count, num_rows)
 
 
 def weights_digest(model: LatentVariableModel) -> str:

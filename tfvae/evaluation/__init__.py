@@ -40,6 +40,7 @@ from tfvae.evaluation.measure import Measure
 from tfvae.evaluation.measure import MEASURES
 from tfvae.evaluation.measure import measures_of
 from tfvae.evaluation.measure import NOT_COMPUTED
+from tfvae.evaluation.measure import Pictures
 from tfvae.evaluation.measure import Section
 from tfvae.evaluation.measure import Table
 from tfvae.evaluation.subject import Examples

@@ -23,6 +23,8 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 from typing import Any, ClassVar
 
+import numpy as np
+
 from tfvae.evaluation.subject import Subject
 from tfvae.registry import Registry
 
@@ -85,6 +87,21 @@ class Table:
   rows: Sequence[Sequence[str | float | None]]
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Pictures:
+  """A grid of images in a section of the report.
+
+  Attributes:
+    title: Heading of the grid.
+    rows: Images in [0, 1] with 1 or 3 channels, `[rows, columns, h, w, c]`.
+    alt: Alternative text.
+  """
+
+  title: str
+  rows: np.ndarray
+  alt: str
+
+
 @dataclasses.dataclass(frozen=True)
 class Section:
   """A section of the report, as plain text and numbers.
@@ -98,7 +115,7 @@ class Section:
 
   title: str
   text: str
-  charts: Sequence[Histogram | LineChart | Table]
+  charts: Sequence[Histogram | LineChart | Table | Pictures]
   short: str = ''
 
 

@@ -44,7 +44,8 @@ def predict(rows: Rows, predictors: Sequence[Predictor],
             settings: Mapping[str, Any],
             one_hot: Callable[[Mapping[str, np.ndarray]], Any] | None = None,
             seed: int = 0, shard_rows: int | None = None,
-            batch_rows: int | None = None, verbose: bool = False) -> bool:
+            batch_rows: int | None = None, keeps_labels: bool = False,
+            verbose: bool = False) -> bool:
   """Writes the outputs of a model for each row, in order, as Parquet files.
 
   The folder `output` gets `part-00000-of-00012.parquet` and so on, with a
@@ -65,6 +66,7 @@ def predict(rows: Rows, predictors: Sequence[Predictor],
       values of x.
     batch_rows: Rows of a batch; by default at most 4,096, with at most 2²²
       values of x.
+    keeps_labels: Whether there is a column 'label', of the names of classes.
     verbose: Whether to show the progress.
 
   Returns:
@@ -87,6 +89,8 @@ def predict(rows: Rows, predictors: Sequence[Predictor],
   def columns(predictor, batch):
     y = None if one_hot is None else one_hot(batch)
     found = predictor.columns(outputs, batch['ids'], batch['x'], y, seed)
+    if keeps_labels:
+      found['label'] = batch['labels']
     return pa.table({'id': _array(batch['ids'])} | {
         name: _array(part) for name, part in found.items()})
 

@@ -129,6 +129,34 @@ class Contributions(Output):
     return dict(call('contributions'))
 
 
+@OUTPUTS.register('detection')
+class Detection(Output):
+  """Conformal p-value, statistic and alarm of a calibrated detector."""
+
+  signatures = ('detect',)
+
+  def columns(self, call: Call,
+              latents: Sequence[str]) -> dict[str, np.ndarray]:
+    """Returns `p_value`, `score`, `is_anomaly` and each of several scores."""
+    del latents
+    found = call('detect')
+    return {name: value for name, value in found.items()
+            if name != 'contributions'}
+
+
+@OUTPUTS.register('explanation')
+class Explanation(Output):
+  """What a detector finds unusual of each element of x, in nats."""
+
+  signatures = ('detect',)
+
+  def columns(self, call: Call,
+              latents: Sequence[str]) -> dict[str, np.ndarray]:
+    """Returns `explanation`, `[b, *event_shape]`."""
+    del latents
+    return {'explanation': call('detect')['contributions']}
+
+
 def _moments(outputs: Mapping[str, np.ndarray],
              latents: Sequence[str]) -> dict[str, np.ndarray]:
   """Returns mean and standard deviation of each latent by column."""

@@ -1,6 +1,7 @@
 """A model or an export as functions of rows."""
 
 from collections.abc import Callable, Mapping, Sequence
+import functools
 import os
 from typing import Any
 
@@ -11,6 +12,7 @@ from tfvae.inference.rows import row_seeds
 from tfvae.layers.columns.raw_rows import raw_rows
 from tfvae.models import LatentVariableModel
 from tfvae.models.networks.precision import in_float32
+from tfvae.prediction.outputs import Call
 from tfvae.prediction.outputs import Output
 from tfvae.serving import signatures
 from tfvae.serving.saved_model.description import describe_model
@@ -99,10 +101,26 @@ class Predictor:
       y: One-hot labels of a conditional model, or None.
       seed: Seed of the draws.
     """
+    call = self.caller(ids, x, y, seed)
+    latents = list(self.description['latents'])
+    return {name: values for output in outputs
+            for name, values in output.columns(call, latents).items()}
+
+  def caller(self, ids: np.ndarray, x: np.ndarray, y: np.ndarray | None = None,
+             seed: int = 0) -> Call:
+    """Returns the function from a signature to its outputs for a batch.
+
+    Args:
+      ids: Names of the rows, `[b]`; see `columns`.
+      x: Examples.
+      y: Labels, or None.
+      seed: Seed of the draws.
+    """
     inputs = self._inputs(x)
     if y is not None:
       inputs['y'] = tf.constant(y)
 
+    @functools.cache  # Several outputs may need the same one.
     def call(name, draw=0):
       function = self._functions[name]
       seeds = {'seed': tf.constant(row_seeds(ids, (seed + draw) % _SEEDS))}
@@ -110,9 +128,7 @@ class Predictor:
       found = function(**{key: given[key] for key in _keys(function)})
       return {key: value.numpy() for key, value in found.items()}
 
-    latents = list(self.description['latents'])
-    return {name: values for output in outputs
-            for name, values in output.columns(call, latents).items()}
+    return call
 
   def _inputs(self, x: np.ndarray) -> dict[str, tf.Tensor]:
     if not self._columns:

@@ -9,6 +9,7 @@ from tfvae.report.drawing.pictures import reconstruction_grid
 from tfvae.report.drawing.pictures import save_figure
 from tfvae.report.drawing.pictures import save_panels
 from tfvae.report.html_report import write_report
+from tfvae.report.section_page import write_page
 
 __all__ = [
     'Display',
@@ -19,5 +20,6 @@ __all__ = [
     'save_figure',
     'save_panels',
     'write_data_page',
+    'write_page',
     'write_report',
 ]

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 import html
+import types
 from typing import Any
 
 import numpy as np
 
+from tfvae import evaluation
 from tfvae.files import replacing
 from tfvae.graph import GraphicalModel
 from tfvae.models import LatentVariableModel
@@ -71,6 +73,7 @@ def write_report(
     first_batch: Sequence[np.ndarray] = (),
     batch_caption: str = '',
     known: Any = None,
+    more: Mapping[str, evaluation.Section] = types.MappingProxyType({}),
 ):
   """Writes a page with pictures, charts and figures of a trained model.
 
@@ -112,6 +115,7 @@ def write_report(
     batch_caption: Sentence about that batch.
     known: Inputs with the values that a run hides at random from the model, of
       which the pictures of inpainting hide others; by default the inputs.
+    more: Descriptions of further sections, by their identifiers.
 
   Raises:
     ValueError: If inputs or labels are not as described, or an array does not
@@ -130,6 +134,7 @@ def write_report(
   repeat = figure_sections.repeat(content)
   made += measure_sections.sections(
       content, [*(section.id for section in made), 'repeat'])
+  made += [measure_sections.rendered(name, part) for name, part in more.items()]
   made += [repeat] if repeat else []
   page = template(
       'report.html', title=html.escape(title), style=read('report.css'),

@@ -6,34 +6,28 @@ import os
 import time
 from typing import Any
 
-import tf_keras
-
 from tfvae import data
 from tfvae.files import replacing
 from tfvae.models import LatentVariableModel
-from tfvae.serving import export_saved_model
-from tfvae.serving import ImageInput
 from tfvae.training import callbacks
 from tfvae.training import strategies
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.config import Config
 from tfvae.training.fit import fitting
 from tfvae.training.fit.batches import TrainingInput
-from tfvae.training.fit.images import has_image_files
 from tfvae.training.fit.images import load_images
 from tfvae.training.flag_names import texts_as_flags
 from tfvae.training.results import evaluations
+from tfvae.training.results import use
+from tfvae.training.results.export import export_model
 from tfvae.training.results.imputation import check_files
 from tfvae.training.results.imputation import write_imputation
 from tfvae.training.results.json_files import plain
-from tfvae.training.results.predictions import label_names
 from tfvae.training.results.run_report import write_report
 from tfvae.training.results.samples import write_samples
 from tfvae.training.results.subject import Run
 
 _LOGGER = logging.getLogger(__name__)
-
-EXPORT_DIRECTORY = 'export'
 
 _PACKAGES = ('tensorflow', 'tf-keras', 'tensorflow-probability',
              'tensorflow-datasets', 'numpy')
@@ -82,7 +76,7 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
     evaluations.warn(Run(model, config, images))
     if workdir_lib.is_trained(workdir):
       _LOGGER.info('The training in %s is finished; evaluating.', workdir)
-      model = _load_model(workdir) if is_chief else None
+      model = use.load_model(workdir) if is_chief else None
     else:
       checkpoint, history = fitting.fit(
           model, config, images, train_input, workdir)
@@ -141,8 +135,8 @@ def export_run(config: Config, workdir: str) -> dict[str, Any]:
   Raises:
     ValueError: If no training is finished there, or its settings differ.
   """
-  model, config, metrics = _finished(config, workdir)
-  _export(model, config, workdir)
+  model, config, metrics = use.finished(config, workdir)
+  export_model(model, config, workdir)
   return metrics
 
 
@@ -159,7 +153,7 @@ def sample_run(config: Config, workdir: str) -> dict[str, Any]:
   Raises:
     ValueError: If no training is finished there, or its settings differ.
   """
-  model, config, _ = _finished(config, workdir)
+  model, config, _ = use.finished(config, workdir)
   write_samples(model, config, workdir)
   return {}
 
@@ -179,32 +173,8 @@ def impute_run(config: Config, workdir: str) -> dict[str, Any]:
       file does not fit the model.
   """
   check_files(config)
-  write_imputation(*_finished(config, workdir)[:2])
+  write_imputation(*use.finished(config, workdir)[:2])
   return {}
-
-
-def _export(model: LatentVariableModel, config: Config, workdir: str):
-  serving, image_input = config.serving, None
-  if has_image_files(config, model.likelihood_layer().event_shape):
-    form = data.ImageFormat.of(
-        resize=config.data.resize, background=config.data.background)
-    image_input = ImageInput(form.resize, form.background_color)
-  path = export_saved_model(
-      model, serving.export_dir or os.path.join(workdir, EXPORT_DIRECTORY),
-      keep=serving.export_keep, image_input=image_input,
-      imputation_draws=serving.imputation_draws,
-      importance_samples=config.evaluation.eval_importance_samples,
-      label_names=label_names(config), settings=config.to_flags())
-  _LOGGER.info('Exported to %s.', path)
-
-
-def _finished(
-    config: Config, workdir: str,
-) -> tuple[LatentVariableModel, Config, dict[str, Any]]:
-  """Returns the model of a finished training, its settings and metrics."""
-  config = workdir_lib.settled(config, workdir)
-  metrics = workdir_lib.trained_metrics(workdir, config)
-  return _load_model(workdir), config, metrics
 
 
 def _trained(config: Config,
@@ -214,12 +184,7 @@ def _trained(config: Config,
   metrics = workdir_lib.trained_metrics(workdir, config)
   images = load_images(config)
   workdir_lib.settle_data(workdir, images, writes=False)
-  return Run(_load_model(workdir), config, images), metrics
-
-
-def _load_model(workdir: str) -> LatentVariableModel:
-  return tf_keras.models.load_model(
-      os.path.join(workdir, workdir_lib.MODEL_FILE))
+  return Run(use.load_model(workdir), config, images), metrics
 
 
 def _save(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
@@ -229,7 +194,7 @@ def _save(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
   `model.keras` is written last; without it the next run repeats both.
   """
   if config.serving.export:
-    _export(model, config, workdir)
+    export_model(model, config, workdir)
   workdir_lib.write_training(workdir, {
       'best_epoch': int(checkpoint.best_epoch),
       'select_by': config.training.select_by,

@@ -18,11 +18,8 @@ from tfvae.report.latents.latent_map import LatentMap
 
 def line_chart(title: str, x: Sequence[float],
                lines: Mapping[str, Sequence[float]], x_label: str,
-               alt: str = '') -> str:
+               alt: str = '', skipped: float = 0.05) -> str:
   """Draws lines over a common x.
-
-  The scale is that of the last 95 % of the points, since the first epochs of
-  training can be far off.
 
   Args:
     title: Name of the quantity, for the alternative text.
@@ -30,10 +27,12 @@ def line_chart(title: str, x: Sequence[float],
     lines: Values `[n]` of each line by name; see `line_class` for its color.
     x_label: Name of the horizontal axis.
     alt: Alternative text; by default the first and the last value of each line.
+    skipped: Share of the points, the first ones, that the scale leaves out; the
+      first epochs of training can be far off.
   """
   x = np.asarray(x, np.float64)
   values = {name: np.asarray(y, np.float64) for name, y in lines.items()}
-  settled = len(x) // 20
+  settled = int(skipped * len(x))
   axes = Axes(padded(x, 0.02), padded(np.concatenate(
       [y[settled:] for y in values.values()])), whole=True)
   parts, said = [], []

@@ -9,6 +9,8 @@ import numpy as np
 from tfvae import evaluation
 from tfvae.report.content import Content
 from tfvae.report.drawing import charts
+from tfvae.report.drawing.inline_images import img
+from tfvae.report.drawing.inline_images import tile
 from tfvae.report.page import card
 from tfvae.report.page import line_legend
 from tfvae.report.page import Section
@@ -34,14 +36,20 @@ def sections(content: Content, taken: Collection[str]) -> list[Section]:
   described = {
       name: measure.section(content.blocks[name])
       for name, measure in evaluation.measures_of(content.blocks).items()}
-  return [_rendered(
+  return [rendered(
       f'measure-{name}' if name in (*taken, *_RESERVED) else name, part,
       content) for name, part in described.items() if part]
 
 
-def _rendered(name: str, described: evaluation.Section,
-              content: Content) -> Section:
-  """Returns a section of the page from its description."""
+def rendered(name: str, described: evaluation.Section,
+             content: Content | None = None) -> Section:
+  """Returns a section of a page from its description.
+
+  Args:
+    name: Identifier of the section.
+    described: Description.
+    content: Content of the report, which orders histograms of latents.
+  """
   histograms = [chart for chart in described.charts
                 if isinstance(chart, evaluation.Histogram)]
   shown = _chosen(histograms, content)
@@ -49,17 +57,29 @@ def _rendered(name: str, described: evaluation.Section,
   if len(shown) < len(histograms):
     lead += (f' The charts show {_MOST_HISTOGRAMS} dimensions of each latent '
              'at most.')
-  body = _tables([chart for chart in described.charts
-                  if isinstance(chart, evaluation.Table)])
-  body += _line_charts([chart for chart in described.charts
-                       if isinstance(chart, evaluation.LineChart)])
-  if shown:
-    drawn = ''.join(charts.histogram(
-        chart.title, np.asarray(chart.counts), chart.band) for chart in shown)
-    body += f'<div class="card histograms">{drawn}</div>'
+  # Charts of a kind are together, kinds in the order of their first ones.
+  kinds = dict.fromkeys(type(chart) for chart in described.charts)
+  body = ''.join(_DRAWN[kind](shown if kind is evaluation.Histogram else [
+      chart for chart in described.charts if type(chart) is kind])
+                 for kind in kinds)
   return section(
       html.escape(name), html.escape(described.short or described.title),
       html.escape(described.title), html.escape(lead), body)
+
+
+def _pictures(described: Sequence[evaluation.Pictures]) -> str:
+  """Returns grids of images, each in a frame of its own."""
+  return ''.join(
+      f'<figure class="card wide"><h3>{html.escape(chart.title)}</h3>'
+      f'{img(tile(chart.rows), chart.alt)}</figure>' for chart in described)
+
+
+def _histograms(described: Sequence[evaluation.Histogram]) -> str:
+  """Returns histograms in one frame."""
+  drawn = ''.join(charts.histogram(
+      chart.title, np.asarray(chart.counts), chart.band)
+                  for chart in described)
+  return f'<div class="card histograms">{drawn}</div>'
 
 
 def _tables(described: Sequence[evaluation.Table]) -> str:
@@ -72,7 +92,7 @@ def _tables(described: Sequence[evaluation.Table]) -> str:
 
 
 def _chosen(histograms: Sequence[evaluation.Histogram],
-            content: Content) -> list[evaluation.Histogram]:
+            content: Content | None) -> list[evaluation.Histogram]:
   """Returns the histograms to show: of each latent a limited number.
 
   Dimensions of the top latent are in the order of the other sections.
@@ -80,9 +100,11 @@ def _chosen(histograms: Sequence[evaluation.Histogram],
   groups: dict[str | None, list[evaluation.Histogram]] = {}
   for chart in histograms:
     groups.setdefault(chart.latent, []).append(chart)
-  place = {dimension: rank for rank, dimension in enumerate(content.walk.order)}
-  groups.get(content.walk.top, []).sort(
-      key=lambda chart: place.get(chart.dimension, len(place)))
+  if content is not None:
+    place = {dimension: rank
+             for rank, dimension in enumerate(content.walk.order)}
+    groups.get(content.walk.top, []).sort(
+        key=lambda chart: place.get(chart.dimension, len(place)))
   return [chart for latent, group in groups.items()
           for chart in (group[:_MOST_HISTOGRAMS] if latent else group)]
 
@@ -101,6 +123,11 @@ def _line_charts(described: Sequence[evaluation.LineChart]) -> str:
 
 def _line_chart(chart: evaluation.LineChart, is_wide: bool) -> str:
   title = html.escape(chart.title)
-  drawn = charts.line_chart(title, chart.x, chart.lines, chart.x_label)
+  drawn = charts.line_chart(title, chart.x, chart.lines, chart.x_label,
+                            skipped=0)
   return (f'<figure class="card{" wide" if is_wide else ""}"><h3>{title}</h3>'
           f'{drawn}</figure>')
+
+
+_DRAWN = {evaluation.Table: _tables, evaluation.LineChart: _line_charts,
+          evaluation.Pictures: _pictures, evaluation.Histogram: _histograms}

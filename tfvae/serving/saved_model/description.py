@@ -17,6 +17,8 @@ from tfvae.serving.saved_model.signatures import input_shapes
 from tfvae.serving.saved_model.table_rows import TableRows
 
 _FILE = os.path.join('assets.extra', 'tfvae.json')
+# Calibration of the detector, if there is one.
+DETECTOR_FILE = os.path.join('assets.extra', 'detector.npz')
 
 
 def describe_model(model: LatentVariableModel,

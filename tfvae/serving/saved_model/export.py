@@ -16,6 +16,7 @@ from tfvae.serving.saved_model import lint
 from tfvae.serving.saved_model import publishing
 from tfvae.serving.saved_model import warm_up
 from tfvae.serving.saved_model.description import describe_model
+from tfvae.serving.saved_model.description import DETECTOR_FILE
 from tfvae.serving.saved_model.description import write_description
 from tfvae.serving.saved_model.signatures import input_shapes
 from tfvae.serving.saved_model.signatures import ServedModel
@@ -89,6 +90,8 @@ def export_saved_model(model: LatentVariableModel,
       tf.saved_model.save(module, path, signatures=functions)
       lint.check_saved_model(path)
       write_description(path, description)
+      if detector is not None:
+        detector.save(os.path.join(path, DETECTOR_FILE))
       warm_up.write_warm_up_requests(path, warm_up.default_requests(
           path, batch_sizes, values))
     except tf.errors.OpError as error:  # From TensorFlow's file system.

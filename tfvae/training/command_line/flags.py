@@ -58,17 +58,22 @@ def _define(field: dataclasses.Field, flag_values: flags.FlagValues):
 
 def _base_type(field: dataclasses.Field) -> type:
   """Returns `str` for `str | None`, `tuple` for `tuple[int, ...]`."""
-  declared = field.type
-  if isinstance(declared, types.UnionType):
-    declared = next(t for t in typing.get_args(declared) if t is not type(None))
+  declared = _declared(field)
   return typing.get_origin(declared) or declared
+
+
+def _declared(field: dataclasses.Field) -> Any:
+  """Returns the type of a field without `| None`."""
+  if isinstance(field.type, types.UnionType):
+    return next(t for t in typing.get_args(field.type) if t is not type(None))
+  return field.type
 
 
 def _value(field: dataclasses.Field, value: Any) -> Any:
   """Returns the value of a flag as its setting has it."""
   if not isinstance(value, list):
     return value
-  if typing.get_args(field.type)[0] is str:
+  if typing.get_args(_declared(field))[0] is str:
     return tuple(value)
   try:
     return tuple(int(item) for item in value)

@@ -1,5 +1,6 @@
-"""Settings of a run, in six groups."""
+"""Settings of a run, in seven groups."""
 
+from tfvae.training.config.anomaly import AnomalyConfig
 from tfvae.training.config.config import Config
 from tfvae.training.config.config import FIELDS
 from tfvae.training.config.config import GROUPS
@@ -11,6 +12,7 @@ from tfvae.training.config.serving import ServingConfig
 from tfvae.training.config.training import TrainingConfig
 
 __all__ = [
+    'AnomalyConfig',
     'Config',
     'DataConfig',
     'EvaluationConfig',

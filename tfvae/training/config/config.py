@@ -9,6 +9,7 @@ from typing import Any
 from tfvae.data import names_table
 from tfvae.layers import LIKELIHOODS
 from tfvae.settings import flag_text
+from tfvae.training.config.anomaly import AnomalyConfig
 from tfvae.training.config.data import DataConfig
 from tfvae.training.config.evaluation import EvaluationConfig
 from tfvae.training.config.model import ModelConfig
@@ -20,7 +21,7 @@ from tfvae.training.config.training import TrainingConfig
 GROUPS: Mapping[str, type] = {
     'data': DataConfig, 'model': ModelConfig, 'training': TrainingConfig,
     'evaluation': EvaluationConfig, 'serving': ServingConfig,
-    'prediction': PredictionConfig}
+    'prediction': PredictionConfig, 'anomaly': AnomalyConfig}
 
 # Fields of all groups by name, which is also the name of the flag.
 FIELDS: Mapping[str, dataclasses.Field] = {
@@ -53,6 +54,7 @@ class Config:
     evaluation: Evaluations, their sizes and their seed.
     serving: Export of the trained model.
     prediction: Use of the trained model.
+    anomaly: Anomaly detection by the trained model.
   """
 
   data: DataConfig
@@ -61,13 +63,15 @@ class Config:
   evaluation: EvaluationConfig
   serving: ServingConfig
   prediction: PredictionConfig
+  anomaly: AnomalyConfig
 
   def __init__(self, *, data: DataConfig | None = None,
                model: ModelConfig | None = None,
                training: TrainingConfig | None = None,
                evaluation: EvaluationConfig | None = None,
                serving: ServingConfig | None = None,
-               prediction: PredictionConfig | None = None, **settings: Any):
+               prediction: PredictionConfig | None = None,
+               anomaly: AnomalyConfig | None = None, **settings: Any):
     """Initializes the settings.
 
     Args:
@@ -77,6 +81,7 @@ class Config:
       evaluation: Settings of the evaluation.
       serving: Settings of the export.
       prediction: Settings of the use.
+      anomaly: Settings of anomaly detection.
       **settings: Settings of any group by name, in place of the group's.
 
     Raises:
@@ -89,7 +94,7 @@ class Config:
         raise TypeError(_unknown(name))
     given = {'data': data, 'model': model, 'training': training,
              'evaluation': evaluation, 'serving': serving,
-             'prediction': prediction}
+             'prediction': prediction, 'anomaly': anomaly}
     for name, group in given.items():
       kind = GROUPS[name]
       if group is not None and not isinstance(group, kind):

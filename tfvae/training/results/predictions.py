@@ -1,37 +1,41 @@
 """Codes and scores of any data set by the model of a run or an export."""
 
-from collections.abc import Callable, Mapping, Sequence
-import dataclasses
+from collections.abc import Sequence
 import logging
-import os
-from typing import Any
-
-import numpy as np
-import tensorflow as tf
-import tf_keras
+from typing import Any, NamedTuple
 
 from tfvae import data
 from tfvae import files
 from tfvae import prediction
-from tfvae.layers.likelihoods.support import SUPPORTS
-from tfvae.serving.saved_model.description import is_saved_model
-from tfvae.tables import Column
-from tfvae.training import strategies
-from tfvae.training import workdir as workdir_lib
 from tfvae.training.config import Config
-from tfvae.training.fit.images import read_data
+from tfvae.training.results import use
 
 _LOGGER = logging.getLogger(__name__)
 
 # Settings that the outputs depend on.
-_SETTINGS = ('eval_importance_samples', 'num_draws')
+_SETTINGS = ('eval_importance_samples', 'num_draws', 'anomaly_labels')
 # Outputs of a mode by default.
-_AUTO = {'encode': ('posterior',), 'score': ('elbo',)}
+_AUTO = {'encode': ('posterior',), 'score': ('elbo',), 'detect': ('detection',)}
+
+
+class Job(NamedTuple):
+  """A job that is finished.
+
+  Attributes:
+    rows: Data that were read.
+    predictor: Model that was used.
+    output: Folder of the results.
+  """
+
+  rows: data.OrderedRows
+  predictor: prediction.Predictor
+  output: str
 
 
 def encode_run(config: Config, model: str) -> dict[str, Any]:
   """Writes the posteriors of the examples of a data set; see `score_run`."""
-  return _predict(config, model, 'encode')
+  run_job(config, model, 'encode')
+  return {}
 
 
 def score_run(config: Config, model: str) -> dict[str, Any]:
@@ -51,170 +55,51 @@ def score_run(config: Config, model: str) -> dict[str, Any]:
     ValueError: If there is no such model, or the data do not fit it, or the
       output has other results.
   """
-  return _predict(config, model, 'score')
-
-
-def _predict(config: Config, path: str, mode: str) -> dict[str, Any]:
-  use = config.prediction
-  check_input(config)
-  names = _AUTO[mode] if use.outputs == ('auto',) else use.outputs
-  outputs = [prediction.OUTPUTS.make(name, settings=config.flat())
-             for name in names if name != 'auto']
-  signatures = sorted({name for output in outputs
-                       for name in output.signatures})
-  predictors = load_predictors(config, path, signatures)
-  description = predictors[0].description
-  rows = open_input(config, description)
-  wrote = prediction.predict(
-      rows, predictors, outputs, use.output,
-      {'model': _digest(path), 'outputs': list(names)} | {
-          name: config.flat()[name] for name in _SETTINGS},
-      _one_hot(rows, description), config.evaluation.eval_seed,
-      use.rows_per_file, verbose=True)
-  _LOGGER.info('%s rows are in %s.' if wrote else
-               'All %s rows are in %s already; nothing to do.',
-               f'{len(rows):,}', use.output)
+  run_job(config, model, 'score')
   return {}
 
 
-def check_input(config: Config):
-  """Raises a ValueError unless the settings name an input and an output."""
-  use = config.prediction
-  received = f'Received: input={use.input}, output={use.output}'
-  if not use.input or not use.output:
-    raise ValueError('`input`, the data set to read, and `output`, the folder '
-                     f'to write, are needed. {received}')
-  parent = os.path.dirname(os.path.normpath(use.output)) or '.'
-  if not os.path.isdir(parent):
-    raise ValueError(f'The directory of `output` does not exist; create it: '
-                     f'mkdir -p {parent}. {received}')
-
-
-def load_predictors(config: Config, path: str,
-                    signatures: Sequence[str]) -> list[prediction.Predictor]:
-  """Returns the model on each device of the strategy.
+def run_job(config: Config, path: str, mode: str,
+            detector: str | None = None, more: Sequence[str] = ()) -> Job:
+  """Writes the outputs of a mode for the data of `input`.
 
   Args:
-    config: Settings of the run: `strategy`.
+    config: Settings of the run; those of the prediction may differ.
     path: Directory of a finished run, or of an exported version.
-    signatures: Names of the signatures that are needed.
+    mode: 'encode', 'score' or 'detect'.
+    detector: File of the detector, which the outputs of 'detect' need.
+    more: Names of signatures that the predictor has besides those it needs.
 
   Raises:
-    ValueError: If there is no such model.
+    ValueError: See `score_run`.
   """
-  devices = strategies.devices_here(config.training)
-  is_export = is_saved_model(path)
-  if not is_export:
-    config = workdir_lib.settled(config, path)
-    workdir_lib.trained_metrics(path, config)
-    labels = label_names(config)
-  found = []
-  for device in devices:
-    with tf.device(device):
-      if is_export:
-        found.append(prediction.Predictor.of_export(path, signatures))
-        continue
-      model = tf_keras.models.load_model(
-          os.path.join(path, workdir_lib.MODEL_FILE))
-      found.append(prediction.Predictor.of_model(
-          model, signatures, labels,
-          importance_samples=config.evaluation.eval_importance_samples))
-  return found
-
-
-def open_input(config: Config,
-               description: Mapping[str, Any]) -> data.OrderedRows:
-  """Opens the data set of `input`, checked against a model.
-
-  Args:
-    config: Settings: those of the prediction, and how the data are read.
-    description: Description of the model; see `describe_model`.
-
-  Raises:
-    ValueError: If the data cannot be read, or do not fit the model.
-  """
-  source, use = config.data, config.prediction
-  columns = [Column(**{key: value for key, value in column.items()
-                       if key != 'input'})
-             for column in description['columns']]
-  if bool(columns) != data.names_table(use.input):
+  settings = config.prediction
+  use.check_input(config)
+  names = _AUTO[mode] if settings.outputs == ('auto',) else settings.outputs
+  outputs = [prediction.OUTPUTS.make(name, settings=config.flat())
+             for name in names if name != 'auto']
+  signatures = sorted({*more, *(name for output in outputs
+                                for name in output.signatures)})
+  predictors = use.load_predictors(config, path, signatures, detector)
+  description = predictors[0].description
+  rows = use.open_input(config, description)
+  keeps_labels = config.anomaly.anomaly_labels is not None
+  if keeps_labels and not rows.has_labels:
     raise ValueError(
-        f'The model is {"" if columns else "not "}that of a table; choose data '
-        f'of this kind. Received: input={use.input}, and a model of '
-        + (', '.join(column.name for column in columns)
-           or f'x of shape {tuple(description["shape"])}'))
-  missing = source.missing
-  if missing == 'refuse' and description['allow_missing'] and (
-      columns or data.names_array(use.input)):
-    missing = 'allow'
-  rows = data.open_rows(
-      use.input, use.input_split, source.data_dir, source.image_key,
-      source.label_key if description['labels'] else None,
-      _form(config, description['shape']), source.skip_corrupt, columns,
-      missing, source.mask_key, description['infers_label'], use.id_key,
-      config.data_binarization(), config.evaluation.eval_seed,
-      SUPPORTS[description['support']].is_count)
-  if tuple(rows.shape) != tuple(description['shape']):
-    raise ValueError(
-        'The examples have another shape than those of the model; choose other '
-        'data, or convert them by `image_size` and `channels`. Received: '
-        f'input={use.input} with x of shape {tuple(rows.shape)}, and a model '
-        f'of x of shape {tuple(description["shape"])}')
-  return rows
-
-
-def _form(config: Config, shape: Sequence[int]) -> data.ImageFormat:
-  """Returns the format of images: that of the run, in the size of the model."""
-  source, name = config.data, config.prediction.input
-  if data.names_table(name) or data.names_array(name):
-    return data.ImageFormat()
-  form = data.ImageFormat.of(source.image_size, source.resize, source.channels,
-                             source.background)
-  if data.names_folder(name) and len(shape) == 3:
-    return dataclasses.replace(form, size=tuple(shape[:2]), channels=shape[2])
-  return form
-
-
-def label_names(config: Config) -> Sequence[str] | None:
-  """Returns the classes of a conditional model, as the data of its run have."""
-  return (read_data(config).label_names
-          if config.model.graph().is_conditional else None)
-
-
-def _one_hot(rows: data.OrderedRows, description: Mapping[str, Any]
-             ) -> Callable[[Mapping[str, np.ndarray]], np.ndarray] | None:
-  """Returns the function from a batch to the labels of a conditional model."""
-  names = description['labels']
-  if names is None:
-    return None
-  infers = description['infers_label']
-  if not rows.has_labels and not infers:
-    raise ValueError(
-        'The model is conditional, and needs the label of each example; name '
-        'them by `label_key`. Received: data without labels, and a model with '
-        f'the classes {", ".join(names)}')
-  codes = {name: code for code, name in enumerate(names)}
-
-  def one_hot(batch):
-    labels = batch.get('labels', np.full(len(batch['x']), '', object))
-    unknown = {label for label in set(labels) if label not in codes
-               and not (infers and label == '')}
-    if unknown:
-      raise ValueError(
-          'Labels must be among the classes of the model, '
-          f'{", ".join(names)}. Received: '
-          f'{", ".join(sorted(unknown)) or "a missing label"}')
-    y = np.zeros([len(labels), len(names)], np.float32)
-    known = np.flatnonzero(labels != '')
-    y[known, [codes[label] for label in labels[known]]] = 1
-    return y
-
-  return one_hot
-
-
-def _digest(path: str) -> dict[str, str]:
-  """Returns a digest of each file that has weights of a model."""
-  names = (['saved_model.pb', os.path.join(
-      'variables', 'variables.data-00000-of-00001')]
-           if is_saved_model(path) else [workdir_lib.MODEL_FILE])
-  return {name: files.digest(os.path.join(path, name)) for name in names}
+        '`anomaly_labels` are classes, and the data have none; name them by '
+        '`label_key`, or leave it out. Received: '
+        f'anomaly_labels={",".join(config.anomaly.anomaly_labels)}, '
+        f'label_key={config.data.label_key}')
+  facts = {'model': use.model_digest(path), 'outputs': list(names)} | {
+      name: config.flat()[name] for name in _SETTINGS}
+  if detector is not None:
+    facts['detector'] = files.digest(detector)
+  wrote = prediction.predict(
+      rows, predictors, outputs, settings.output, facts,
+      use.one_hot_labels(rows, description), config.evaluation.eval_seed,
+      settings.rows_per_file,
+      keeps_labels=keeps_labels, verbose=True)
+  _LOGGER.info('%s rows are in %s.' if wrote else
+               'All %s rows are in %s already; nothing to do.',
+               f'{len(rows):,}', settings.output)
+  return Job(rows, predictors[0], settings.output)

@@ -19,6 +19,7 @@ from tfvae.training import workdir as workdir_lib
 from tfvae.training.callbacks.projector import write_projector
 from tfvae.training.config import Config
 from tfvae.training.config import FIELDS
+from tfvae.training.results.anomalous_examples import section_of_run
 from tfvae.training.results.data_page import data_facts
 from tfvae.training.results.subject import Run
 
@@ -63,6 +64,7 @@ def write_report(run: Run, metrics: dict[str, Any], workdir: str):
       command=command(run.config, workdir),
       class_names=run.images.label_names or (),
       seed=run.config.evaluation.eval_seed,
+      more=section_of_run(run, workdir),
       known=unpack_batch(_first(test.first_known()))[0]
       if test.known_batches else None,
       **data_facts(run.config, run.images))

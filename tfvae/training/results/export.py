@@ -1,0 +1,45 @@
+"""Export of the model of a run, with its detector if it has one."""
+
+import logging
+import os
+
+from tfvae import data
+from tfvae.anomaly import Detector
+from tfvae.models import LatentVariableModel
+from tfvae.serving import export_saved_model
+from tfvae.serving import ImageInput
+from tfvae.training.config import Config
+from tfvae.training.fit.images import has_image_files
+from tfvae.training.results.use import label_names
+
+_LOGGER = logging.getLogger(__name__)
+
+EXPORT_DIRECTORY = 'export'
+DETECTOR_FILE = 'detector.npz'
+
+
+def export_model(model: LatentVariableModel, config: Config,
+                 workdir: str) -> str:
+  """Exports the model of a run as the next version, and returns its path.
+
+  Args:
+    model: Trained model.
+    config: Settings of the run.
+    workdir: Directory of the run. Where it was calibrated, the export has the
+      signature `detect`.
+  """
+  serving, image_input = config.serving, None
+  if has_image_files(config, model.likelihood_layer().event_shape):
+    form = data.ImageFormat.of(
+        resize=config.data.resize, background=config.data.background)
+    image_input = ImageInput(form.resize, form.background_color)
+  path = os.path.join(workdir, DETECTOR_FILE)
+  path = export_saved_model(
+      model, serving.export_dir or os.path.join(workdir, EXPORT_DIRECTORY),
+      keep=serving.export_keep, image_input=image_input,
+      imputation_draws=serving.imputation_draws,
+      importance_samples=config.evaluation.eval_importance_samples,
+      detector=Detector.load(path, model) if os.path.exists(path) else None,
+      label_names=label_names(config), settings=config.to_flags())
+  _LOGGER.info('Exported to %s.', path)
+  return path
