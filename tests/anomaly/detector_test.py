@@ -1,5 +1,6 @@
 """Detectors: alarms at the promised rate, anomalies found, files."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -7,6 +8,7 @@ from absl.testing import parameterized
 import numpy as np
 from scipy import stats
 import tensorflow as tf
+import tensorflow_probability as tfp
 
 from tests.incomplete_rows import COLUMNS
 from tests.incomplete_rows import rows_of_table
@@ -17,7 +19,21 @@ from tfvae import anomaly
 from tfvae.graph import GraphicalModel
 from tfvae.models import image_vae
 
+tfd = tfp.distributions
+
 _CALIBRATION = 999
+
+
+@anomaly.SCORES.register('code_length')
+@dataclasses.dataclass(frozen=True)
+class CodeLength(anomaly.Score):
+
+  formula = '½ |E[z|x]|²'
+  source = 'Doe, Lengths of Codes, 2030'
+
+  def __call__(self, model, inputs, draw):
+    latents, _ = model.draw_posterior(inputs, tfd.Distribution.mean)
+    return 0.5 * tf.reduce_sum(tf.square(latents['z']), axis=-1)
 
 
 class DetectorTest(tf.test.TestCase, parameterized.TestCase):
@@ -127,6 +143,14 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
         anomaly.drift(loaded.reference, found.scores, found.latents),
         anomaly.drift(detector.reference, expected.scores, expected.latents))
     self.assertEqual([p.name for p in path.parent.iterdir()], ['detector.npz'])
+
+  def test_a_score_of_ones_own_is_saved_by_its_name(self):
+    detector = anomaly.calibrate(self.model, self.x, 'code_length')
+    path = self.create_tempdir().full_path + '/detector.npz'
+    detector.save(path)
+    found = anomaly.Detector.load(path, self.model).detect(self.new)
+    self.assertAllClose(found.scores['code_length'], 0.5 * np.sum(
+        self.exact.posterior_mean(self.new)**2, axis=1), rtol=1e-4)
 
   def test_files_of_another_model_or_kind_are_an_error(self):
     directory = pathlib.Path(self.create_tempdir().full_path)

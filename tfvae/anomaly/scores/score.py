@@ -1,18 +1,4 @@
-"""The interface of anomaly scores, and their registry.
-
-A score is one object in its own file, and registers itself:
-
-```python
-@SCORES.register('reconstruction')
-@dataclasses.dataclass(frozen=True)
-class Reconstruction(Score):
-  formula = '−E_q[log p(x|z)]'
-  source = 'An and Cho, Variational Autoencoder Based Anomaly Detection, 2015'
-
-  def __call__(self, model, inputs, draw):
-    return -elbo_parts(model, inputs, draw).reconstruction
-```
-"""
+"""The interface of anomaly scores, and their registry."""
 
 from collections.abc import Mapping
 import dataclasses
@@ -39,7 +25,22 @@ class Score:
   """A function of a row, in nats, which is higher for anomalies.
 
   A subclass is a frozen dataclass whose fields are its settings, numbers or
-  None, so that files and compiled functions can have them as keys.
+  None. It registers itself in its own file:
+
+  ```python
+  @SCORES.register('code_length')
+  @dataclasses.dataclass(frozen=True)
+  class CodeLength(Score):
+    formula = '½ |E[z|x]|²'
+    source = 'Doe, Lengths of Codes, 2030'
+
+    def __call__(self, model, inputs, draw):
+      latents, _ = model.draw_posterior(inputs, tfd.Distribution.mean)
+      return 0.5 * tf.reduce_sum(tf.square(latents['z']), axis=-1)
+  ```
+
+  The name can then be among the `scores` of `calibrate`, and the signature
+  `detect` computes the score.
 
   Attributes:
     formula: Formula of the score.
