@@ -1,0 +1,155 @@
+"""Benchmark of the pipeline `tfvae.pipelines.encode` with one and two workers.
+
+  python -m benchmarks.pipelines
+
+Writes Parquet files of ten columns and PNG files of 28x28 gray pixels, exports
+models with random weights, which do not affect the time, and encodes the files
+by Beam's local runner, with workers in processes of their own. Runs with one
+and two workers take turns. A short run, of few rows, has the time of the
+start; the rows per second are those of the difference between both runs.
+It needs `pip install 'tfvae[beam]'`.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+from absl import app
+from absl import flags
+from absl import logging
+import numpy as np
+from PIL import Image
+import pyarrow as pa
+from pyarrow import parquet
+import tf_keras
+
+from benchmarks import machine
+from tfvae import models
+from tfvae import serving
+from tfvae.layers import IndependentColumns
+from tfvae.tables import Column
+
+_ROWS = flags.DEFINE_integer('rows', 1_000_000, 'number of rows of the table')
+_IMAGES = flags.DEFINE_integer('images', 50_000, 'number of image files')
+_ROUNDS = flags.DEFINE_integer('rounds', 2, 'number of runs of each variant')
+_OUTPUT = flags.DEFINE_string(
+    'output', 'benchmarks/results/pipelines.json', 'file of the result')
+
+_SHORT = 1000  # Rows of a short run.
+_FILES = 10  # Parquet files.
+_WORKERS = (1, 2)
+# The runner of DirectRunner that needs no download.
+_RUNNER = 'apache_beam.runners.portability.fn_api_runner.FnApiRunner'
+_COLUMNS = (
+    *(Column(f'real_{i}', 'real', loc=i, scale=1. + i) for i in range(4)),
+    *(Column(f'positive_{i}', 'positive') for i in range(2)),
+    Column('count', 'count'),
+    Column('flag', 'binary', 'boolean', (False, True)),
+    Column('city', 'categorical', 'string',
+           tuple(f'city {i}' for i in range(40))),
+    Column('grade', 'ordinal', 'number', (1, 2, 3, 4, 5)))
+
+
+def write_tables(directory: str, rows: int, files: int):
+  """Writes Parquet files of random rows, with integer ids."""
+  os.makedirs(directory)
+  for index in range(files):
+    rng, n = np.random.default_rng(index), rows // files
+    parquet.write_table(pa.table({
+        'id': np.arange(n) + index * n,
+        **{f'real_{i}': rng.normal(i, 1 + i, n) for i in range(4)},
+        **{f'positive_{i}': rng.lognormal(size=n) for i in range(2)},
+        'count': rng.poisson(5., n), 'flag': rng.random(n) < 0.3,
+        'city': np.array([f'city {i}' for i in range(40)])[
+            rng.integers(40, size=n)],
+        'grade': rng.integers(1, 6, n)}),
+                        os.path.join(directory, f'{index}.parquet'))
+
+
+def write_images(directory: str, count: int):
+  """Writes PNG files of random gray pixels."""
+  os.makedirs(directory)
+  for index in range(count):
+    pixels = np.random.default_rng(index).integers(
+        256, size=[7, 7], dtype=np.uint8).repeat(4, 0).repeat(4, 1)
+    Image.fromarray(pixels).save(os.path.join(directory, f'{index}.png'))
+
+
+def write_inputs(directory: str) -> dict[str, list[str]]:
+  """Writes models and files; returns the flags of each kind of data."""
+  tf_keras.utils.set_random_seed(0)
+  table = serving.export_saved_model(models.image_vae(
+      'z:10', (len(_COLUMNS),), likelihood=IndependentColumns(columns=_COLUMNS)
+  ), f'{directory}/table')
+  image = serving.export_saved_model(
+      models.image_vae('z:50', (28, 28, 1)), f'{directory}/image',
+      image_input=serving.ImageInput())
+  for length, rows, images in (
+      ('short', _SHORT, _SHORT), ('long', _ROWS.value, _IMAGES.value)):
+    write_tables(f'{directory}/tables_{length}', rows, _FILES)
+    write_images(f'{directory}/images_{length}', images)
+  return {
+      'tables': [f'--model={table}', '--id_key=id', '*.parquet'],
+      'images': [f'--model={image}', '*.png']}
+
+
+def seconds(directory: str, arguments: list[str], data: str,
+            workers: int) -> float:
+  """Returns the wall-clock time of a run."""
+  *arguments, pattern = arguments
+  with tempfile.TemporaryDirectory() as parent:
+    start = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, '-m', 'tfvae.pipelines.encode', *arguments,
+         f'--input={directory}/{data}/{pattern}', f'--output={parent}/results',
+         f'--runner={_RUNNER}', '--direct_running_mode=multi_processing',
+         f'--direct_num_workers={workers}'],
+        capture_output=True, text=True, check=False)
+    elapsed = time.monotonic() - start
+  if done.returncode or '\n0 rows failed' not in done.stdout:
+    raise RuntimeError(done.stdout + done.stderr)
+  return elapsed
+
+
+def measure(directory: str) -> list[dict]:
+  """Returns a row for each kind of data and number of workers."""
+  found = {}
+  for kind, arguments in write_inputs(directory).items():
+    for _ in range(_ROUNDS.value):
+      for workers in _WORKERS:
+        times = [seconds(directory, arguments, f'{kind}_{length}', workers)
+                 for length in ('short', 'long')]
+        found.setdefault((kind, workers), []).append(times)
+        print(kind, workers, 'workers', times, flush=True)
+  counts = {'tables': _ROWS.value, 'images': _IMAGES.value}
+  rows = []
+  for (kind, workers), times in found.items():
+    short, long = np.median(times, axis=0)
+    rows.append({
+        'data': kind, 'workers': workers, 'rows': counts[kind],
+        'short_seconds': short, 'long_seconds': long, 'all_seconds': times,
+        'rows_per_second': (counts[kind] - _SHORT) / (long - short)})
+  return rows
+
+
+def main(_):
+  """Measures, prints and writes the result."""
+  logging.set_verbosity(logging.WARNING)
+  result = machine.setting() | {
+      'command': 'python -m benchmarks.pipelines', 'rounds': _ROUNDS.value}
+  with tempfile.TemporaryDirectory() as directory:
+    result['pipelines'] = measure(directory)
+  for row in result['pipelines']:
+    print(f'{row["data"]}, {row["workers"]} workers: start '
+          f'{row["short_seconds"]:.0f} s, {row["rows_per_second"]:,.0f} rows/s')
+  path = pathlib.Path(_OUTPUT.value)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  path.write_text(json.dumps(result, indent=2) + '\n', encoding='utf-8')
+
+
+if __name__ == '__main__':
+  app.run(main)
