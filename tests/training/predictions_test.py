@@ -13,30 +13,14 @@ import tensorflow as tf
 
 from tests import fresh_process
 from tests import tiny_images
+from tests.untrained_runs import make_run
 from tfvae import evaluation
 from tfvae import serving
 from tfvae.training import Config
 from tfvae.training import encode_run
 from tfvae.training import score_run
-from tfvae.training import workdir as workdir_lib
 from tfvae.training.fit import fitting
 from tfvae.training.fit.batches import evaluation_batches
-from tfvae.training.fit.images import load_images
-from tfvae.training.workdir import flags_file
-
-_SMALL = dict(latents='z:2', hidden_units=(8,), jit='false')
-
-
-def _make_run(workdir, **settings):
-  """Makes a finished run without training; returns model, settings and data."""
-  config = Config(**_SMALL | settings)
-  images = load_images(config)
-  model = fitting.build(config, images)
-  os.makedirs(workdir)
-  flags_file.write_flags(workdir, config)
-  workdir_lib.write_training(workdir, {})
-  model.save(os.path.join(workdir, 'model.keras'))
-  return model, config, images
 
 
 class PredictionsTest(parameterized.TestCase, tf.test.TestCase):
@@ -47,7 +31,7 @@ class PredictionsTest(parameterized.TestCase, tf.test.TestCase):
     cls.folder = cls().create_tempdir().full_path
     name = tiny_images.prepare(cls.folder)
     cls.images = {'workdir': os.path.join(cls.folder, 'images')}
-    cls.images |= dict(zip(('model', 'config', 'data'), _make_run(
+    cls.images |= dict(zip(('model', 'config', 'data'), make_run(
         cls.images['workdir'], dataset=name, data_dir=cls.folder,
         likelihood='bernoulli'), strict=True))
     frame = datasets.load_wine(as_frame=True).frame
@@ -59,7 +43,7 @@ class PredictionsTest(parameterized.TestCase, tf.test.TestCase):
     path = os.path.join(cls.folder, 'wine.csv')
     cls.frame.to_csv(path, index=False)
     cls.table = {'workdir': os.path.join(cls.folder, 'table')}
-    cls.table |= dict(zip(('model', 'config', 'data'), _make_run(
+    cls.table |= dict(zip(('model', 'config', 'data'), make_run(
         cls.table['workdir'], dataset=path), strict=True))
 
   def setUp(self):
@@ -171,7 +155,7 @@ class PredictionsTest(parameterized.TestCase, tf.test.TestCase):
     path = os.path.join(self.folder, 'labeled.csv')
     self.frame.to_csv(path, index=False)
     run = {'workdir': os.path.join(os.path.dirname(self.output), 'run')}
-    model, run['config'], images = _make_run(
+    model, run['config'], images = make_run(
         run['workdir'], dataset=path, label_key='class', inference='z|x,y',
         generative='z; x|z,y')
     config = self._config(run, input=path)
