@@ -26,7 +26,8 @@ def export_saved_model(model: LatentVariableModel,
                        batch_sizes: Iterable[int] | None = None,
                        image_input: ImageInput | None = None,
                        imputation_draws: int = DRAWS.default,
-                       importance_samples: int = SAMPLES.default) -> str:
+                       importance_samples: int = SAMPLES.default,
+                       refine_steps: int = 0) -> str:
   """Writes a model as the next version under a base path.
 
   The version has the functions of `signatures` and warm-up requests, has passed
@@ -50,6 +51,8 @@ def export_saved_model(model: LatentVariableModel,
     imputation_draws: Draws of z for each example of `impute`, where x may have
       missing values.
     importance_samples: K, draws of z for each example of `log_likelihood`.
+    refine_steps: Steps k of `refine`, for which the posteriors must be
+      Gaussian; 0 for no such signature.
 
   Returns:
     The path of the version, `<base_path>/<N>`.
@@ -64,7 +67,8 @@ def export_saved_model(model: LatentVariableModel,
   model = in_float32(model)
   functions = signatures(model, image_input=image_input,
                          imputation_draws=imputation_draws,
-                         importance_samples=importance_samples)
+                         importance_samples=importance_samples,
+                         refine_steps=refine_steps)
   module = ServedModel(model)
   values = TableRows.of(model).example()
   if image_input is not None:
