@@ -63,6 +63,23 @@ class Posterior(Output):
     return _moments(call('encode'), latents)
 
 
+@OUTPUTS.register('refined')
+class Refined(Output):
+  """Mean and standard deviation after refinement, and what it gained.
+
+  The columns are those of `posterior`, and `gain`, the increase of the ELBO in
+  nats.
+  """
+
+  signatures = ('refine',)
+
+  def columns(self, call: Call,
+              latents: Sequence[str]) -> dict[str, np.ndarray]:
+    """Returns the moments of each latent, `[b, size]`, and `gain`, `[b]`."""
+    found = call('refine')
+    return _moments(found, latents) | {'gain': found['gain']}
+
+
 @OUTPUTS.register('draws', num_draws=Setting(
     'num_draws', 1, 'draws of z for each example of `outputs=draws`',
     at_least=1))

@@ -31,7 +31,7 @@ def export_saved_model(model: LatentVariableModel,
                        image_input: ImageInput | None = None,
                        imputation_draws: int = DRAWS.default,
                        importance_samples: int = SAMPLES.default,
-                       detector: Detector | None = None,
+                       detector: Detector | None = None, refine_steps: int = 0,
                        label_names: Sequence[str] | None = None,
                        settings: Mapping[str, str] | None = None) -> str:
   """Writes a model as the next version under a base path.
@@ -59,6 +59,8 @@ def export_saved_model(model: LatentVariableModel,
     importance_samples: K, draws of z for each example of `log_likelihood`.
     detector: Detector that was calibrated with this model, for the signature
       `detect`.
+    refine_steps: Steps k of `refine`, for which the posteriors must be
+      Gaussian; 0 for no such signature.
     label_names: Names of the classes of a conditional model, for
       `describe_model`.
     settings: Settings of the run, for `describe_model`.
@@ -77,7 +79,7 @@ def export_saved_model(model: LatentVariableModel,
   functions = signatures(model, image_input=image_input,
                          imputation_draws=imputation_draws,
                          importance_samples=importance_samples,
-                         detector=detector)
+                         detector=detector, refine_steps=refine_steps)
   description = describe_model(model, label_names, settings)
   module = ServedModel(model)
   values = TableRows.of(model).example()

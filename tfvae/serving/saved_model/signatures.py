@@ -22,6 +22,8 @@ rows, fails.
                            effective_sample_size: of the samples
   detect         x, seed   p_value, score, is_anomaly: of a calibrated detector,
                            contributions: of the score, in nats
+  refine         x, seed   loc, scale_diag: as encode, after k steps for each
+                           row, gain: increase of the ELBO, in nats
   impute         x, seed   mean: E[x|x_obs], sample: a draw of p(x|x_obs),
                            lower, upper: ends of the 95 % interval of each
                            value, effective_sample_size: of the draws
@@ -32,8 +34,9 @@ rows, fails.
 
 `serving_default` is `reconstruct`. The last two exist where an `ImageInput`
 describes the images, `detect` where there is a `tfvae.anomaly.Detector`,
-`impute` where a NaN in x may be a missing value, and `contributions` where the
-likelihood is a layer of tfvae. A conditional model
+`impute` where a NaN in x may be a missing value, `contributions` where the
+likelihood is a layer of tfvae, and `refine` where `refine_steps` asks for it. A
+conditional model
 also takes y. `classify` exists where the graph infers the label: there a row of
 zeros in y is a missing label, which is the most probable class in `reconstruct`
 and `encode`, a draw from p(y) in `generate`, and summed out in `score`,
@@ -77,7 +80,8 @@ _FUNCTIONS = {
     'decode': functions.decode, 'generate': functions.generate,
     'score': functions.score, 'contributions': functions.contributions,
     'log_likelihood': functions.log_likelihood, 'detect': functions.detect,
-    'impute': functions.impute, 'classify': functions.classify}
+    'refine': functions.refine, 'impute': functions.impute,
+    'classify': functions.classify}
 
 
 class ServedModel(tf.Module):
@@ -103,7 +107,7 @@ def signatures(
     by_column: bool = True, image_input: ImageInput | None = None,
     imputation_draws: int = DRAWS.default,
     importance_samples: int = SAMPLES.default,
-    detector: Detector | None = None,
+    detector: Detector | None = None, refine_steps: int = 0,
 ) -> dict[str, tf.types.experimental.ConcreteFunction]:
   """Returns the functions of a served model by name.
 
@@ -118,19 +122,22 @@ def signatures(
     importance_samples: K, draws of z for each example of `log_likelihood`.
     detector: Detector that was calibrated with this model, for `detect`; None
       for no such function.
+    refine_steps: Steps k of `refine`, for which the posteriors must be
+      Gaussian; 0 for no such function.
 
   Returns:
     Functions of keyword tensors that return tensors by name: `reconstruct`,
     also as `serving_default`, `encode`, `sample_posterior`, `decode`,
     `generate`, `score`, `contributions`, `log_likelihood`, `parse_example` and,
-    with a detector, `detect`, if x may have missing values, `impute`, and of an
-    inferred label `classify`. They use the variables of the model, which must
-    be kept.
+    with a detector, `detect`, with `refine_steps` `refine`, if x may have
+    missing values, `impute`, and of an inferred label `classify`. They use the
+    variables of the model, which must be kept.
 
   Raises:
     ValueError: If the model is of another class, the shape of its inputs is
       unknown, there is no function of a name, `image_input` is given and x is
-      no image, or the detector was calibrated with other weights.
+      no image, the detector was calibrated with other weights, or
+      `refine_steps` is below 0, or at least 1 and a posterior is not Gaussian.
   """
   shapes = input_shapes(model)
   if detector is not None:
@@ -141,6 +148,8 @@ def signatures(
     y = {name: shape for name, shape in shapes['encode'].items()
          if name != 'x'}
     shapes |= {'parse_image': {'image': ()}, 'encode_image': {'image': ()} | y}
+  if refine_steps:
+    shapes |= {'refine': shapes['score']}
   names = tuple(shapes if names is None else names)
   table = TableRows.of(model) if by_column else TableRows()
   if not shapes.keys() >= set(names):
@@ -166,7 +175,8 @@ def signatures(
                     shapes[name])
     settings = {'impute': (imputation_draws,),
                 'log_likelihood': (importance_samples,),
-                'detect': (detector,)}.get(name, ())
+                'detect': (detector,),
+                'refine': (refine_steps,)}.get(name, ())
     function = table.by_column(
         functools.partial(_FUNCTIONS[name], model, *settings), shapes[name])
     return _trace(function, table.shapes(shapes[name]),

@@ -35,9 +35,12 @@ class PredictionConfig:
   outputs: tuple[str, ...] = setting(
       ('auto',), 'what is written of each example, separated by commas: '
       'posterior, means and standard deviations of the latents; draws of them; '
+      'refined, the posterior after `refine_steps`; '
       'elbo, with its parts; log_likelihood, by `eval_importance_samples`; '
-      'contributions of each column or pixel to the reconstruction; auto is '
-      'posterior for `mode=encode` and elbo for `mode=score`',
+      'contributions of each column or pixel to the reconstruction; detection, '
+      'p-value and alarm; explanation of the alarm by column or pixel; auto is '
+      'posterior for `mode=encode`, with `refine_steps` refined, elbo for '
+      '`mode=score` and detection for `mode=detect`',
       choices=('auto', OUTPUTS), changes_result=False)
   id_key: str | None = setting(
       None, 'column of the table `input` that names its rows; by default they '

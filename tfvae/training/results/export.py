@@ -39,6 +39,7 @@ def export_model(model: LatentVariableModel, config: Config,
       keep=serving.export_keep, image_input=image_input,
       imputation_draws=serving.imputation_draws,
       importance_samples=config.evaluation.eval_importance_samples,
+      refine_steps=serving.refine_steps,
       detector=Detector.load(path, model) if os.path.exists(path) else None,
       label_names=label_names(config), settings=config.to_flags())
   _LOGGER.info('Exported to %s.', path)

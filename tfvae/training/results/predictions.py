@@ -13,7 +13,8 @@ from tfvae.training.results import use
 _LOGGER = logging.getLogger(__name__)
 
 # Settings that the outputs depend on.
-_SETTINGS = ('eval_importance_samples', 'num_draws', 'anomaly_labels')
+_SETTINGS = ('eval_importance_samples', 'num_draws', 'refine_steps',
+             'anomaly_labels')
 # Outputs of a mode by default.
 _AUTO = {'encode': ('posterior',), 'score': ('elbo',), 'detect': ('detection',)}
 

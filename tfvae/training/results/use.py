@@ -85,6 +85,7 @@ def load_predictors(config: Config, path: str,
       found.append(prediction.Predictor.of_model(
           model, signatures, labels,
           importance_samples=config.evaluation.eval_importance_samples,
+          refine_steps=config.serving.refine_steps,
           detector=detector and Detector.load(detector, model)))
   return found
 
