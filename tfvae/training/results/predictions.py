@@ -76,7 +76,11 @@ def run_job(config: Config, path: str, mode: str,
   """
   settings = config.prediction
   use.check_input(config)
-  names = _AUTO[mode] if settings.outputs == ('auto',) else settings.outputs
+  names = settings.outputs
+  if names == ('auto',):
+    names = _AUTO[mode]
+    if mode == 'encode' and config.serving.refine_steps:
+      names = ('refined',)
   outputs = [prediction.OUTPUTS.make(name, settings=config.flat())
              for name in names if name != 'auto']
   signatures = sorted({*more, *(name for output in outputs
