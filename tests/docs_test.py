@@ -18,6 +18,7 @@ from tfvae import models
 from tfvae import serving
 from tfvae.evaluation import MEASURES
 from tfvae.graph import GraphicalModel
+from tfvae.pipelines import encode
 from tfvae.report.sections.explanations import explanations
 from tfvae.training import config_from_flags
 from tfvae.training import define_flags
@@ -59,6 +60,11 @@ def _prose(path):
   """The text outside fenced blocks."""
   return re.sub(r'^```.*?^```$', '', _read(path),
                 flags=re.MULTILINE | re.DOTALL)
+
+
+def _without_beam(text):
+  """Returns a text without the section of another program, with its flags."""
+  return text.split('\n## Beam\n')[0]
 
 
 def _rows(path):
@@ -178,7 +184,8 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
   @parameterized.parameters(
       'docs/models.md', 'docs/evaluation.md', *_RUN_GUIDES)
   def test_flags_of_the_tables_parse(self, path):
-    spans = re.findall(r'^\| `(--[^`]*)`', _prose(path), re.MULTILINE)
+    spans = re.findall(
+        r'^\| `(--[^`]*)`', _without_beam(_prose(path)), re.MULTILINE)
     self.assertNotEmpty(spans)
     for span in spans:
       with self.subTest(span):
@@ -198,11 +205,26 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters(*_GUIDES, *_RUN_GUIDES, 'docs/benchmarks.md')
   def test_flags_of_the_text_exist(self, path):
-    spans = re.findall(r'`(--[^`]*)`', _prose(path))
+    spans = re.findall(r'`(--[^`]*)`', _without_beam(_prose(path)))
     for span in spans:
       with self.subTest(span):
         for name in re.findall(r'--(\w+)', span):
           self.assertIn(name, _config([])[0])
+
+  def test_flags_and_commands_of_beam(self):
+    names = {option for action in encode.flag_parser()._actions
+             for option in action.option_strings} - {'-h', '--help'}
+    _, section = _prose('docs/scaling.md').split('\n## Beam\n')
+    table = re.search(r'^\| `--model`.*?\n\n', section,
+                      re.DOTALL | re.MULTILINE)[0]
+    self.assertEqual(set(re.findall(r'`(--\w+)`', table)), names)
+    commands = [
+        words[3:] for _, text in _blocks('docs/scaling.md', 'bash')
+        for words in map(shlex.split, text.replace('\\\n', ' ').splitlines())
+        if words[:3] == ['python', '-m', 'tfvae.pipelines.encode']]
+    self.assertNotEmpty(commands)
+    for command in commands:
+      encode.parse_flags(command)
 
   @parameterized.parameters('preset', 'prior', 'likelihood', 'network',
                             'objective', 'kl_warm_up', 'free_bits_per')

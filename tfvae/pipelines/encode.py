@@ -17,9 +17,8 @@ _TASKS = ('encode', 'score')
 _DESCRIPTION = __doc__.split('\n', 1)[0]
 
 
-def parse_flags(arguments: Sequence[str]
-                ) -> tuple[argparse.Namespace, list[str]]:
-  """Returns the flags of the program, and the options of Beam."""
+def flag_parser() -> argparse.ArgumentParser:
+  """Returns the parser of the flags of the program."""
   parser = argparse.ArgumentParser(
       prog='python -m tfvae.pipelines.encode', description=_DESCRIPTION,
       epilog='Other flags are options of Beam, such as --runner.',
@@ -39,6 +38,13 @@ def parse_flags(arguments: Sequence[str]
   add('--min_batch_size', type=int, default=256,
       help='smallest batch of Beam, except for the last of a bundle')
   add('--max_batch_size', type=int, default=1024, help='largest batch of Beam')
+  return parser
+
+
+def parse_flags(arguments: Sequence[str]
+                ) -> tuple[argparse.Namespace, list[str]]:
+  """Returns the flags of the program, and the options of Beam."""
+  parser = flag_parser()
   flags, options = parser.parse_known_args(arguments)
   if not 0 <= flags.eval_seed < 2**31:
     parser.error('--eval_seed must be from 0 to 2147483647. Received: '
