@@ -6,6 +6,7 @@ from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 
+from tests.linear_gaussian import LinearGaussian
 from tests.serving import served_case
 from tests.serving.cpp_loader import CppLoader
 from tfvae import serving
@@ -46,6 +47,26 @@ class CppLoaderTest(tf.test.TestCase, parameterized.TestCase):
           # A row, the sample of a seed's too, is that of any other batch.
           self.assertLess(served_case.relative_difference(
               value, expected[key][batch].numpy()), 1e-5, f'{name}: {key}')
+
+  def test_refined_posteriors_equal_python_and_the_exact_ones(self):
+    exact = LinearGaussian(factor=0.6, shift=-0.5)
+    x, seed = exact.draw(64), np.int32(np.arange(128).reshape(64, 2))
+    functions = serving.signatures(
+        exact.model, ['serving_default', 'refine'], refine_steps=60)
+    path = self.create_tempdir().full_path
+    tf.saved_model.save(
+        serving.ServedModel(exact.model), path, signatures=functions)
+    self.assertEmpty(serving.lint_saved_model(path))
+    expected = functions['refine'](x=tf.constant(x), seed=tf.constant(seed))
+    for rows in served_case.BATCHES:
+      outputs = self.loader.run(
+          path, 'refine', {'x': x[rows], 'seed': seed[rows]})
+      self.assertCountEqual(outputs, ['loc', 'scale_diag', 'gain'])
+      for key, value in outputs.items():
+        self.assertLess(served_case.relative_difference(
+            value, expected[key].numpy()[rows]), 1e-5, key)
+      self.assertAllClose(
+          outputs['loc'], exact.posterior_mean(x[rows]), atol=1e-3)
 
   def test_compiled_function_fails_as_in_the_server(self):
     path = os.path.join(self.get_temp_dir(), 'compiled')

@@ -12,6 +12,8 @@ from tfvae.inference.inference import Inference
 from tfvae.inference.latent_variable_model import LatentVariableModel
 from tfvae.inference.posterior_predictive import posterior_predictive
 from tfvae.inference.posterior_predictive import PosteriorPredictive
+from tfvae.inference.refinement import refine
+from tfvae.inference.refinement import Refinement
 from tfvae.inference.row_draws import RowSeededSample
 from tfvae.inference.rows import row_seeds
 from tfvae.registry import public_names

@@ -57,7 +57,7 @@ def importance_weighted(model: LatentVariableModel, inputs: Any,
                      f'at least 1. Received: num_samples={num_samples}')
   target = batches.observed(inputs)['x']
   rows = tf.shape(target)[0]
-  block = tf.clip_by_value(_DECODED // tf.maximum(rows, 1), 1, _BLOCK)
+  block = draws_at_a_time(rows)
 
   def log_weights(first):
     count = tf.minimum(block, num_samples - first)
@@ -76,6 +76,15 @@ def importance_weighted(model: LatentVariableModel, inputs: Any,
       parallel_iterations=1)  # Parallel iterations would need more memory.
   return LogLikelihood(log_sum - math.log(num_samples),
                        tf.exp(2 * log_sum - log_sum_of_squares))
+
+
+def draws_at_a_time(rows: tf.Tensor) -> tf.Tensor:
+  """Returns the draws of each row that a loop decodes at a time.
+
+  Args:
+    rows: Number of rows of the batch.
+  """
+  return tf.clip_by_value(_DECODED // tf.maximum(rows, 1), 1, _BLOCK)
 
 
 def _added(log_sum: tf.Tensor, nats: tf.Tensor) -> tf.Tensor:

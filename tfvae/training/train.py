@@ -192,7 +192,8 @@ def _export(model: LatentVariableModel, config: Config, workdir: str):
       model, serving.export_dir or os.path.join(workdir, EXPORT_DIRECTORY),
       keep=serving.export_keep, image_input=image_input,
       imputation_draws=serving.imputation_draws,
-      importance_samples=config.evaluation.eval_importance_samples)
+      importance_samples=config.evaluation.eval_importance_samples,
+      refine_steps=serving.refine_steps)
   _LOGGER.info('Exported to %s.', path)
 
 

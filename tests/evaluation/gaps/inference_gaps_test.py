@@ -176,7 +176,7 @@ class InferenceGapsTest(tf.test.TestCase, parameterized.TestCase):
   def test_refuses_a_posterior_that_is_not_gaussian(self):
     exact, flow = Correlated(), tfvae.layers.InverseAutoregressiveFlow
     rest = [0.] * (flow.params_size(2) - 2)
-    with self.assertRaisesRegex(ValueError, 'need Gaussian.*FlowedNormal'):
+    with self.assertRaisesRegex(ValueError, 'needs Gaussian.*FlowedNormal'):
       exact.gaps(exact.vae(flow, *rest))
 
   def test_refuses_log_evidence_of_other_data(self):

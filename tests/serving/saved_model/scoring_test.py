@@ -1,4 +1,4 @@
-"""Signatures `log_likelihood` and `contributions` against closed forms."""
+"""Signatures of scores and of refinement against closed forms."""
 
 from absl.testing import parameterized
 import numpy as np
@@ -12,6 +12,7 @@ from tests import model_matrix
 from tests.linear_gaussian import LinearGaussian
 from tests.linear_gaussian import SCALE
 from tests.missing_linear_gaussian import MissingLinearGaussian
+from tfvae import models
 from tfvae.evaluation import importance_weighted_nll
 from tfvae.inference import importance_weighted
 from tfvae.inference import RowSeededSample
@@ -157,6 +158,30 @@ class ContributionsTest(tf.test.TestCase, parameterized.TestCase):
     y[::2] = 0
     self._contributions(model, x=x, y=y)
     self._contributions(label_models.label_vae('label_first'), x=x, y=y)
+
+
+class RefineTest(tf.test.TestCase):
+
+  def test_names_of_several_latents_and_of_a_cholesky_factor(self):
+    model = model_matrix.make_model({
+        'graph': 'two_layer', 'prior': 'standard_normal',
+        'posterior': 'normal_tril', 'likelihood': 'bernoulli',
+        'network': 'mlp'}, (8, 8, 1))
+    refined = signatures(model, ['refine'], refine_steps=1)['refine']
+    encoded = signatures(model, ['encode'])['encode']
+    self.assertEqual(
+        {**encoded.structured_outputs, 'gain': tf.TensorSpec([None])}.keys(),
+        refined.structured_outputs.keys())
+    self.assertEqual(refined.structured_outputs['gain'].shape, [None])
+
+  def test_exists_where_it_is_asked_for_and_posteriors_are_gaussian(self):
+    model = LinearGaussian().model
+    with self.assertRaisesRegex(ValueError, 'names=.*refine'):
+      signatures(model, ['refine'])
+    flow = models.image_vae('z:2', (4, 4, 1), hidden_units=(4,),
+                            posterior='iaf')
+    with self.assertRaisesRegex(ValueError, 'needs Gaussian posteriors'):
+      signatures(flow, ['refine'], refine_steps=1)
 
 
 if __name__ == '__main__':

@@ -11,10 +11,10 @@ from tfvae.evaluation.ais.annealed_measure import log_evidence
 from tfvae.evaluation.ais.annealed_measure import STEPS
 from tfvae.evaluation.bounds import with_errors
 from tfvae.evaluation.gaps.inference_gaps import inference_gaps
-from tfvae.evaluation.gaps.per_datum_inference import is_movable
 from tfvae.evaluation.measure import Measure
 from tfvae.evaluation.measure import MEASURES
 from tfvae.evaluation.subject import Subject
+from tfvae.inference.moved_posteriors import is_movable
 
 
 @MEASURES.register('gaps', examples=EXAMPLES, steps=STEPS, chains=CHAINS)

@@ -28,6 +28,7 @@ def export_saved_model(model: LatentVariableModel,
                        image_input: ImageInput | None = None,
                        imputation_draws: int = DRAWS.default,
                        importance_samples: int = SAMPLES.default,
+                       refine_steps: int = 0,
                        detector: Detector | None = None) -> str:
   """Writes a model as the next version under a base path.
 
@@ -52,6 +53,8 @@ def export_saved_model(model: LatentVariableModel,
     imputation_draws: Draws of z for each example of `impute`, where x may have
       missing values.
     importance_samples: K, draws of z for each example of `log_likelihood`.
+    refine_steps: Steps k of `refine`, for which the posteriors must be
+      Gaussian; 0 for no such signature.
     detector: Detector that was calibrated with this model, for the signature
       `detect`.
 
@@ -69,6 +72,7 @@ def export_saved_model(model: LatentVariableModel,
   functions = signatures(model, image_input=image_input,
                          imputation_draws=imputation_draws,
                          importance_samples=importance_samples,
+                         refine_steps=refine_steps,
                          detector=detector)
   module = ServedModel(model)
   values = TableRows.of(model).example()

@@ -13,6 +13,7 @@ import tensorflow_probability as tfp
 from tfvae.anomaly import Detector
 from tfvae.evaluation.imputation import impute as imputation
 from tfvae.inference import importance_weighted
+from tfvae.inference import refinement
 from tfvae.inference import RowSeededSample
 from tfvae.layers.base import conversion
 from tfvae.layers.likelihoods.likelihood import Likelihood
@@ -34,16 +35,26 @@ def reconstruct(model: LatentVariableModel, **inputs) -> Tensors:
 
 def encode(model: LatentVariableModel, **inputs) -> Tensors:
   """Returns the moments of q(z|x), each latent given its parents' means."""
-  latents, posteriors = model.draw_posterior(
-      _given(inputs), tfd.Distribution.mean)
-  outputs = {}
-  for name, posterior in posteriors.items():
-    prefix = f'{name}_' if len(posteriors) > 1 else ''
-    outputs |= {prefix + 'loc': latents[name],
-                prefix + 'scale_diag': posterior.stddev()}
-    if isinstance(posterior, tfd.MultivariateNormalTriL):
-      outputs[prefix + 'scale_tril'] = posterior.scale.to_dense()
-  return outputs
+  return _moments(*model.draw_posterior(
+      _given(inputs), tfd.Distribution.mean))
+
+
+def refine(model: LatentVariableModel, steps: int, seed: tf.Tensor,
+           **inputs) -> Tensors:
+  """Returns the outputs of `encode` after refinement, and what it gained.
+
+  Args:
+    model: Model whose posteriors are Gaussian.
+    steps: Steps of the refinement.
+    seed: Seeds, int32 `[b, 2]`.
+    **inputs: x, and y of a conditional model.
+  """
+  inputs = _checked(model, inputs, 'refine')
+  with conversion.convert_with(tfd.Distribution.mean):
+    found = refinement.refine(
+        model, _given(inputs), steps, RowSeededSample(seed))
+  means = {name: q.mean() for name, q in found.posteriors.items()}
+  return _moments(means, found.posteriors) | {'gain': found.gain}
 
 
 def classify(model: LatentVariableModel, **inputs) -> Tensors:
@@ -193,6 +204,19 @@ def encode_image(parse: Callable[..., Tensors],
     **inputs: Other inputs.
   """
   return function(x=parse(image=image)['x'], **inputs)
+
+
+def _moments(means: Tensors,
+             posteriors: Mapping[str, tfd.Distribution]) -> Tensors:
+  """Returns the moments of each posterior; of several, with their names."""
+  outputs = {}
+  for name, posterior in posteriors.items():
+    prefix = f'{name}_' if len(posteriors) > 1 else ''
+    outputs |= {prefix + 'loc': means[name],
+                prefix + 'scale_diag': posterior.stddev()}
+    if isinstance(posterior, tfd.MultivariateNormalTriL):
+      outputs[prefix + 'scale_tril'] = posterior.scale.to_dense()
+  return outputs
 
 
 def _checked(model: LatentVariableModel, inputs: Tensors,

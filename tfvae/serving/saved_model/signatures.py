@@ -19,6 +19,8 @@ rows, fails.
                            sum is −reconstruction of score, in nats
   log_likelihood x, seed   log_likelihood: of K importance samples, in nats,
                            effective_sample_size: of the samples
+  refine         x, seed   loc, scale_diag: as encode, after k steps for each
+                           row, gain: increase of the ELBO, in nats
   detect         x, seed   p_value, score, is_anomaly: of a calibrated detector,
                            contributions: of the score, in nats
   impute         x, seed   mean: E[x|x_obs], sample: a draw of p(x|x_obs),
@@ -30,9 +32,10 @@ rows, fails.
   encode_image   image     loc, scale_diag: as encode, of image files
 
 `serving_default` is `reconstruct`. The last two exist where an `ImageInput`
-describes the images, `detect` where there is a `tfvae.anomaly.Detector`,
-`impute` where a NaN in x may be a missing value, and `contributions` where the
-likelihood is a layer of tfvae. A conditional model
+describes the images, `impute` where a NaN in x may be a missing value,
+`contributions` where the likelihood is a layer of tfvae, `refine` where
+`refine_steps` asks for it, and `detect` where there is a
+`tfvae.anomaly.Detector`. A conditional model
 also takes y. `classify` exists where the graph infers the label: there a row of
 zeros in y is a missing label, which is the most probable class in `reconstruct`
 and `encode`, a draw from p(y) in `generate`, and summed out in `score`,
@@ -74,8 +77,9 @@ _FUNCTIONS = {
     'reconstruct': functions.reconstruct, 'encode': functions.encode,
     'decode': functions.decode, 'generate': functions.generate,
     'score': functions.score, 'contributions': functions.contributions,
-    'log_likelihood': functions.log_likelihood, 'detect': functions.detect,
-    'impute': functions.impute, 'classify': functions.classify}
+    'log_likelihood': functions.log_likelihood, 'refine': functions.refine,
+    'detect': functions.detect, 'impute': functions.impute,
+    'classify': functions.classify}
 
 
 class ServedModel(tf.Module):
@@ -100,7 +104,7 @@ def signatures(
     model: LatentVariableModel, names: Iterable[str] | None = None,
     by_column: bool = True, image_input: ImageInput | None = None,
     imputation_draws: int = DRAWS.default,
-    importance_samples: int = SAMPLES.default,
+    importance_samples: int = SAMPLES.default, refine_steps: int = 0,
     detector: Detector | None = None,
 ) -> dict[str, tf.types.experimental.ConcreteFunction]:
   """Returns the functions of a served model by name.
@@ -114,20 +118,24 @@ def signatures(
       `encode_image`; None for neither of them.
     imputation_draws: Draws of z for each example of `impute`.
     importance_samples: K, draws of z for each example of `log_likelihood`.
+    refine_steps: Steps k of `refine`, for which the posteriors must be
+      Gaussian; 0 for no such function.
     detector: Detector that was calibrated with this model, for `detect`; None
       for no such function.
 
   Returns:
     Functions of keyword tensors that return tensors by name: `reconstruct`,
     also as `serving_default`, `encode`, `decode`, `generate`, `score`,
-    `contributions`, `log_likelihood`, `parse_example` and, with a detector,
-    `detect`, if x may have missing values, `impute`, and of an inferred label
-    `classify`. They use the variables of the model, which must be kept.
+    `contributions`, `log_likelihood`, `parse_example` and, if x may have
+    missing values, `impute`, of an inferred label `classify`, with
+    `refine_steps` `refine`, and with a detector `detect`. They use the
+    variables of the model, which must be kept.
 
   Raises:
     ValueError: If the model is of another class, the shape of its inputs is
       unknown, there is no function of a name, `image_input` is given and x is
-      no image, or the detector was calibrated with other weights.
+      no image, `refine_steps` is below 0, or at least 1 and a posterior is not
+      Gaussian, or the detector was calibrated with other weights.
   """
   shapes = input_shapes(model)
   if detector is not None:
@@ -138,6 +146,8 @@ def signatures(
     y = {name: shape for name, shape in shapes['encode'].items()
          if name != 'x'}
     shapes |= {'parse_image': {'image': ()}, 'encode_image': {'image': ()} | y}
+  if refine_steps:
+    shapes |= {'refine': shapes['score']}
   names = tuple(shapes if names is None else names)
   table = TableRows.of(model) if by_column else TableRows()
   if not shapes.keys() >= set(names):
@@ -163,6 +173,7 @@ def signatures(
                     shapes[name])
     settings = {'impute': (imputation_draws,),
                 'log_likelihood': (importance_samples,),
+                'refine': (refine_steps,),
                 'detect': (detector,)}.get(name, ())
     function = table.by_column(
         functools.partial(_FUNCTIONS[name], model, *settings), shapes[name])

@@ -34,7 +34,7 @@ _MAX_ELEMENTS = 2**22
 
 # Signatures with many draws of each row, whose larger request would take long;
 # they compute a row, or a block of draws, at a time, which one row warms up.
-_OF_MANY_DRAWS = ('impute', 'log_likelihood')
+_OF_MANY_DRAWS = ('impute', 'log_likelihood', 'refine')
 
 _FILE = os.path.join('assets.extra', 'tf_serving_warmup_requests')
 _DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY

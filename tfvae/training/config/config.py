@@ -8,6 +8,7 @@ from typing import Any
 
 from tfvae.data import names_table
 from tfvae.layers import LIKELIHOODS
+from tfvae.layers import POSTERIORS
 from tfvae.settings import flag_text
 from tfvae.training.config.data import DataConfig
 from tfvae.training.config.evaluation import EvaluationConfig
@@ -101,6 +102,7 @@ class Config:
     _check_strategy(self)
     _check_weights(self)
     _check_labels(self)
+    _check_refinement(self)
 
   def flat(self) -> dict[str, Any]:
     """Returns the value of each setting by name, without the groups."""
@@ -217,6 +219,17 @@ def _check_labels(config: Config):
     raise ValueError(
         '`label_seed` has no effect without `num_labels`; leave it out, or set '
         f'`num_labels`. Received: label_seed={data.label_seed}')
+
+
+def _check_refinement(config: Config):
+  """Raises for a refinement of posteriors that are not Gaussian."""
+  steps, posterior = config.serving.refine_steps, config.model.posterior
+  if steps and not POSTERIORS[posterior].is_normal:
+    names = ' or '.join(f"`posterior='{name}'`" for name in POSTERIORS
+                        if POSTERIORS[name].is_normal)
+    raise ValueError(
+        f'`refine_steps` needs Gaussian posteriors: {names}; or leave it out. '
+        f'Received: refine_steps={steps}, posterior={posterior}')
 
 
 def _check_cache(config: Config):

@@ -44,6 +44,10 @@ class ServingConfig:
       DRAWS.default, 'draws K of z for each example whose missing values '
       '`mode=impute` and the exported signature impute fill',
       changes_result=False, at_least=2)
+  refine_steps: int = setting(
+      0, 'gradient steps k of the exported signature refine, which improves '
+      'the posterior of each row; 0 for no such signature',
+      changes_result=False, at_least=0)
 
   def __post_init__(self):
     """Validates each value, and values that depend on each other."""
