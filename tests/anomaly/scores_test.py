@@ -95,6 +95,15 @@ class ScoresTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(np.argmax(found[0]), 2)
     self.assertAllClose(total, np.sum(found, axis=1), rtol=1e-5)
 
+  def test_regret_is_what_the_exact_posterior_gains(self):
+    exact = LinearGaussian(factor=1.4, shift=0.3)
+    (found,), _ = _function(
+        exact.model, SCORES['regret'](20))(exact.draw(200))
+    # The gain is an estimate, whose errors are independent between rows.
+    error = np.std(found) / np.sqrt(200)
+    self.assertNear(np.mean(found), exact.gap(), 4 * error + 0.01)
+    self.assertLess(error, 0.03 * exact.gap())
+
   def test_missing_elements_have_no_nats(self):
     exact = MissingLinearGaussian(factor=1.1)
     _, x = exact.draw(20)

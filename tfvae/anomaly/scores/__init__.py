@@ -3,6 +3,7 @@
 from tfvae.anomaly.scores import complexity
 from tfvae.anomaly.scores import elbo
 from tfvae.anomaly.scores import log_likelihood
+from tfvae.anomaly.scores import regret
 from tfvae.anomaly.scores import surprise
 from tfvae.anomaly.scores import typicality
 from tfvae.anomaly.scores.score import Score
