@@ -280,7 +280,7 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
     signatures = serving.signatures(
         models.image_vae(graph, (4, 4, 1), hidden_units=(3,), num_classes=2,
                          missing=True),
-        image_input=serving.ImageInput(), imputation_draws=2)
+        image_input=serving.ImageInput(), imputation_draws=2, refine_steps=1)
     self.assertEqual({name for row in named for name in row if name},
                      set(signatures))
 
