@@ -307,7 +307,7 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
         model, np.zeros([9, 4, 4, 1], np.float32), false_alarm_rate=0.1)
     signatures = serving.signatures(
         model, image_input=serving.ImageInput(), imputation_draws=2,
-        detector=detector)
+        detector=detector, refine_steps=1)
     self.assertEqual({name for row in named for name in row if name},
                      set(signatures))
 
