@@ -30,8 +30,8 @@ _PROGRAM = ['python', 'train_main.py']
 _NUM_IMAGES = 32
 _GUIDES = ('docs/data.md', 'docs/models.md', 'docs/evaluation.md',
            'docs/serving.md', 'docs/prediction.md', 'docs/reuse.md',
-           'docs/missing.md')
-_PAGES = ('README.md', *_GUIDES, 'docs/anomalies.md')
+           'docs/missing.md', 'docs/anomalies.md')
+_PAGES = ('README.md', *_GUIDES)
 # Without Python.
 _RUN_GUIDES = ('docs/training.md', 'docs/scaling.md')
 _BENCHMARKS = ('docs/benchmarks.md', 'benchmarks/README.md')

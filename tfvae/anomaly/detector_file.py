@@ -22,7 +22,7 @@ _VERSION = 1
 
 
 class Calibration(NamedTuple):
-  """What a detector was calibrated on.
+  """The calibration rows of a detector, as a file has them.
 
   Attributes:
     calibration: Statistic of the calibration rows, ascending, `[n]`.

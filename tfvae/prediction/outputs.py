@@ -163,7 +163,7 @@ class Detection(Output):
 
 @OUTPUTS.register('explanation')
 class Explanation(Output):
-  """What a detector finds unusual of each element of x, in nats."""
+  """Nats of each element of x in the score of a detector."""
 
   signatures = ('detect',)
 
