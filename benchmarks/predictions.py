@@ -117,10 +117,19 @@ def _command(run: str, mode: str, data: str, output: str) -> list[str]:
 
 
 def _measure(command: list[str], count: int) -> dict[str, float]:
-  """Returns seconds, rows a second and the peak memory of a process."""
+  """Returns seconds, rows a second and the peak memory of a process.
+
+  The memory is without pages of files, which the system frees when it needs
+  them.
+  """
   start = time.monotonic()
   process = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.DEVNULL,
                              stderr=subprocess.DEVNULL)
+  peak = 0.0
+  while not os.waitid(os.P_PID, process.pid,
+                      os.WEXITED | os.WNOHANG | os.WNOWAIT):
+    peak = max(peak, _anonymous(process.pid))
+    time.sleep(0.1)
   _, status, usage = os.wait4(process.pid, 0)
   seconds = time.monotonic() - start
   if status:
@@ -128,7 +137,17 @@ def _measure(command: list[str], count: int) -> dict[str, float]:
   return {'seconds': round(seconds, 1),
           'rows_per_second': round(count / seconds),
           'cpu_seconds': round(usage.ru_utime + usage.ru_stime, 1),
-          'peak_mebibytes': round(usage.ru_maxrss / 1024)}
+          'peak_mebibytes': round(peak)}
+
+
+def _anonymous(pid: int) -> float:
+  """Returns the memory of a process without pages of files, in MiB."""
+  try:
+    status = pathlib.Path(f'/proc/{pid}/status').read_text(encoding='utf-8')
+  except OSError:  # It has ended.
+    return 0.0
+  found = re.search(r'RssAnon:\s+(\d+) kB', status)
+  return int(found[1]) / 1024 if found else 0.0
 
 
 def _moments(seconds: float) -> list[float]:

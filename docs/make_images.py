@@ -46,7 +46,7 @@ ROOMS = (
     ('serving',), ('anomaly',), ('evaluation',), ('models',), ('objectives',),
     ('inference',),
     ('priors', 'regularizers', 'losses'), ('layers',), ('graph', 'schedules'),
-    ('settings', 'tables'), ('registry', 'files', 'streaming'))
+    ('settings', 'tables'), ('registry', 'files', 'lock', 'streaming'))
 _COLUMN = 74  # Percent of the width.
 
 # CSS selector of the part of the report that each file shows.

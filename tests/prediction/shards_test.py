@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import tensorflow as tf
 
+from tfvae import lock
 from tfvae.prediction.shards import Shards
 
 _SETTINGS = {'data': 'd', 'outputs': ('elbo',)}
@@ -86,6 +87,14 @@ class ShardsTest(tf.test.TestCase):
         os.mkdir(self.output + name)
       with self.assertRaisesRegex(ValueError, words):
         Shards(self.output + name, 10, 4, _SETTINGS).prepare()
+
+  def test_two_processes_do_not_write_the_same_files(self):
+    shards = Shards(self.output, 10, 4, _SETTINGS)
+    shards.prepare()
+    with lock.held(shards.incomplete):
+      with self.assertRaisesRegex(ValueError, 'choose another `output`'):
+        shards.write(_table)
+    self.assertEqual(os.listdir(shards.incomplete), ['_job.json'])
 
   def test_rows_done_count_a_short_last_file(self):
     shards = Shards(self.output, 10, 4, _SETTINGS)

@@ -18,6 +18,8 @@ from tfvae.training import export_run
 from tfvae.training import train
 from tfvae.training import train_and_evaluate
 from tfvae.training.fit import fitting
+from tfvae.training.results import export
+from tfvae.training.results import use
 
 
 class ExportTest(parameterized.TestCase, tf.test.TestCase):
@@ -81,9 +83,9 @@ class ExportTest(parameterized.TestCase, tf.test.TestCase):
         self.config, dataset=dataset, image_size='8', resize='pad',
         background='red')
     model = image_vae('z:2', (8, 8, 1), hidden_units=(2,))
-    with (mock.patch.object(train, '_load_model', return_value=model),
+    with (mock.patch.object(use, 'load_model', return_value=model),
           mock.patch.object(train.workdir_lib, 'trained_metrics'),
-          mock.patch.object(train, 'export_saved_model') as exported):
+          mock.patch.object(export, 'export_saved_model') as exported):
       export_run(config, self.create_tempdir().full_path)
     self.assertEqual(exported.call_args.kwargs['image_input'], expected)
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from tfvae import files
+from tfvae import lock
 
 # Readers of Parquet folders skip names that begin with an underscore.
 JOB_FILE = '_job.json'
@@ -82,17 +83,21 @@ class Shards:
     Args:
       table_of: Function from a first row, and the row after the last one, to
         their table.
+
+    Raises:
+      ValueError: If another process writes them.
     """
-    for number in range(self.count):
-      path = os.path.join(self.incomplete, self._name(number))
-      if os.path.exists(path):
-        continue
-      start = number * self._shard_rows
-      table = table_of(start, min(start + self._shard_rows, self._num_rows))
-      with files.replacing(path) as temporary:
-        parquet.write_table(table, temporary)
-    files.sync_tree(self.incomplete)
-    files.rename(self.incomplete, self.output)
+    with lock.held(self.incomplete, 'output'):
+      for number in range(self.count):
+        path = os.path.join(self.incomplete, self._name(number))
+        if os.path.exists(path):
+          continue
+        start = number * self._shard_rows
+        table = table_of(start, min(start + self._shard_rows, self._num_rows))
+        with files.replacing(path) as temporary:
+          parquet.write_table(table, temporary)
+      files.sync_tree(self.incomplete)
+      files.rename(self.incomplete, self.output)
 
   def rows_done(self) -> int:
     """Returns the number of rows in files that are there."""

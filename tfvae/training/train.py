@@ -1,5 +1,6 @@
 """Training, evaluation, report and export of a run."""
 
+from collections.abc import Sequence
 import importlib.metadata
 import logging
 import os
@@ -82,7 +83,8 @@ def train_and_evaluate(config: Config, workdir: str) -> dict[str, Any]:
           model, config, images, train_input, workdir)
       if is_chief:
         model = fitting.best(model, checkpoint, config, images)
-        _save(model, checkpoint, history, config, workdir)
+        _save(model, checkpoint, history, config, workdir,
+              images.label_names)
     if not is_chief:
       return {}
     return _evaluate(model, config, images, workdir)
@@ -136,7 +138,7 @@ def export_run(config: Config, workdir: str) -> dict[str, Any]:
     ValueError: If no training is finished there, or its settings differ.
   """
   model, config, metrics = use.finished(config, workdir)
-  export_model(model, config, workdir)
+  export_model(model, config, workdir, use.label_names(config))
   return metrics
 
 
@@ -188,13 +190,14 @@ def _trained(config: Config,
 
 
 def _save(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
-          history: callbacks.History, config: Config, workdir: str):
+          history: callbacks.History, config: Config, workdir: str,
+          label_names: Sequence[str] | None):
   """Exports and saves a trained model.
 
   `model.keras` is written last; without it the next run repeats both.
   """
   if config.serving.export:
-    export_model(model, config, workdir)
+    export_model(model, config, workdir, label_names)
   workdir_lib.write_training(workdir, {
       'best_epoch': int(checkpoint.best_epoch),
       'select_by': config.training.select_by,

@@ -74,7 +74,7 @@ def calibrate_run(config: Config, workdir: str) -> dict[str, Any]:
     facts = test_facts(detector, Run(model, config, images))
     write_json(os.path.join(workdir, FACTS_FILE), facts)
     if config.serving.export:
-      export_model(model, config, workdir)
+      export_model(model, config, workdir, images.label_names)
   low, high = detector.false_alarms.interval()
   print(f'calibration rows: {len(detector.calibration):,}')
   print(f'expected false-alarm rate: {detector.false_alarms.expected:.4f} '

@@ -1,5 +1,6 @@
 """Export of the model of a run, with its detector if it has one."""
 
+from collections.abc import Sequence
 import logging
 import os
 
@@ -9,8 +10,8 @@ from tfvae.models import LatentVariableModel
 from tfvae.serving import export_saved_model
 from tfvae.serving import ImageInput
 from tfvae.training.config import Config
+from tfvae.training.config import FIELDS
 from tfvae.training.fit.images import has_image_files
-from tfvae.training.results.use import label_names
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -19,7 +20,7 @@ DETECTOR_FILE = 'detector.npz'
 
 
 def export_model(model: LatentVariableModel, config: Config,
-                 workdir: str) -> str:
+                 workdir: str, label_names: Sequence[str] | None) -> str:
   """Exports the model of a run as the next version, and returns its path.
 
   Args:
@@ -27,6 +28,7 @@ def export_model(model: LatentVariableModel, config: Config,
     config: Settings of the run.
     workdir: Directory of the run. Where it was calibrated, the export has the
       signature `detect`.
+    label_names: Names of the classes of a conditional model.
   """
   serving, image_input = config.serving, None
   if has_image_files(config, model.likelihood_layer().event_shape):
@@ -41,6 +43,9 @@ def export_model(model: LatentVariableModel, config: Config,
       importance_samples=config.evaluation.eval_importance_samples,
       refine_steps=serving.refine_steps,
       detector=Detector.load(path, model) if os.path.exists(path) else None,
-      label_names=label_names(config), settings=config.to_flags())
+      label_names=label_names, settings={
+          # Without paths of this machine.
+          name: text for name, text in config.to_flags().items()
+          if FIELDS[name].metadata['changes_result']})
   _LOGGER.info('Exported to %s.', path)
   return path

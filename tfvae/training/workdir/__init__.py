@@ -1,5 +1,6 @@
 """Directory of a run: its files, its lock, and whether a run may resume."""
 
+from tfvae.lock import held
 from tfvae.training.workdir.content import HISTORY_FILE
 from tfvae.training.workdir.content import is_finished
 from tfvae.training.workdir.content import is_trained
@@ -13,7 +14,6 @@ from tfvae.training.workdir.content import write_training
 from tfvae.training.workdir.data_file import settle_data
 from tfvae.training.workdir.flags_file import FLAGS_FILE
 from tfvae.training.workdir.flags_file import settled
-from tfvae.training.workdir.lock import held
 from tfvae.training.workdir.resuming import prepared
 from tfvae.training.workdir.resuming import trained_metrics
 

@@ -6,11 +6,11 @@ import logging
 import os
 from typing import Any
 
+from tfvae.lock import held
 from tfvae.training.config import Config
 from tfvae.training.results.json_files import read_json
 from tfvae.training.workdir import content
 from tfvae.training.workdir import flags_file
-from tfvae.training.workdir.lock import held
 
 _LOGGER = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Lock of a run's directory."""
+"""Lock of a directory against other processes."""
 
 from collections.abc import Iterator
 import contextlib
@@ -10,11 +10,12 @@ _LOGGER = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def held(workdir: str) -> Iterator[None]:
+def held(directory: str, argument: str = 'workdir') -> Iterator[None]:
   """Locks a directory against other processes while the block runs.
 
   Args:
-    workdir: Directory of the run.
+    directory: Directory that one process at a time writes to.
+    argument: Argument that named it, for messages.
 
   Yields:
     Nothing.
@@ -22,21 +23,21 @@ def held(workdir: str) -> Iterator[None]:
   Raises:
     ValueError: If another process runs there.
   """
-  if not os.path.isdir(workdir):  # Reading a file there will raise.
+  if not os.path.isdir(directory):  # Reading a file there will raise.
     yield
     return
-  descriptor = os.open(workdir, os.O_RDONLY)
+  descriptor = os.open(directory, os.O_RDONLY)
   try:
     try:
       # The lock ends with the process, even if it is killed.
       fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
       raise ValueError(
-          'Another process runs in the workdir; wait for it, or choose another '
-          f'`workdir`. Received: workdir={workdir}') from None
+          f'Another process runs in the {argument}; wait for it, or choose '
+          f'another `{argument}`. Received: {argument}={directory}') from None
     except OSError as error:
       _LOGGER.warning('%s does not support locks (%s); make sure that no other '
-                      'process runs there.', workdir, error.strerror)
+                      'process runs there.', directory, error.strerror)
     yield
   finally:
     os.close(descriptor)
