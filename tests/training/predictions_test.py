@@ -4,6 +4,7 @@ import dataclasses
 import os
 import pathlib
 import shutil
+from unittest import mock
 
 from absl.testing import parameterized
 import numpy as np
@@ -14,13 +15,18 @@ import tensorflow as tf
 from tests import fresh_process
 from tests import tiny_images
 from tests.untrained_runs import make_run
+from tfvae import data
 from tfvae import evaluation
+from tfvae import prediction
 from tfvae import serving
 from tfvae.training import Config
 from tfvae.training import encode_run
 from tfvae.training import score_run
+from tfvae.training import strategies
+from tfvae.training import TrainingConfig
 from tfvae.training.fit import fitting
 from tfvae.training.fit.batches import evaluation_batches
+from tfvae.training.results import use
 
 
 class PredictionsTest(parameterized.TestCase, tf.test.TestCase):
@@ -127,6 +133,39 @@ class PredictionsTest(parameterized.TestCase, tf.test.TestCase):
     with self.assertRaisesRegex(ValueError, 'values of model;'):
       encode_run(config, moved)
 
+  def test_two_devices_take_batches_in_turn(self):
+    rows = data.open_rows(np.repeat(self.images['data'].test.images, 9, 0),
+                          binarization='dynamic')
+    tables = []
+    for devices in ([None], ['CPU:0', 'CPU:1']):
+      with mock.patch.object(strategies, 'devices_here', return_value=devices):
+        predictors = use.load_predictors(
+            self.images['config'], self.images['workdir'], ['score'])
+      self.assertLen(predictors, len(devices))
+      output = f'{self.output}-{len(devices)}'
+      prediction.predict(rows, predictors, [prediction.OUTPUTS.make('elbo')],
+                         output, {}, batch_rows=20, shard_rows=100)
+      tables.append(pd.read_parquet(output))
+    one, two = tables
+    self.assertAllEqual(one['id'], np.arange(180))
+    for name in one:
+      self.assertAllClose(one[name], two[name], rtol=1e-5)
+
+  def test_devices_of_a_strategy(self):
+    cpus = len(tf.config.list_logical_devices('CPU'))
+    for strategy, count in (('default', 1), ('multi_worker', 1),
+                            ('mirrored', cpus)):
+      config = TrainingConfig(strategy=strategy)
+      self.assertLen(strategies.devices_here(config), count)
+    gpus = [mock.Mock(), mock.Mock()]
+    gpus[0].name, gpus[1].name = 'GPU:0', 'GPU:1'
+    with mock.patch.object(
+        tf.config, 'list_logical_devices', return_value=gpus):
+      self.assertEqual(
+          strategies.devices_here(TrainingConfig()), ['GPU:0', 'GPU:1'])
+      self.assertEqual(strategies.devices_here(
+          TrainingConfig(strategy='one_device')), [None])
+
   @parameterized.parameters(
       ({'input': None}, '`input`.*are needed'),
       ({'output': 'no/such/folder/out'}, 'mkdir -p no/such/folder'),
@@ -150,6 +189,15 @@ class PredictionsTest(parameterized.TestCase, tf.test.TestCase):
       score_run(config, self.images['workdir'])
     with self.assertRaisesRegex(ValueError, 'no finished run'):
       score_run(config, self.folder)
+
+  def test_values_outside_the_support(self):
+    rows = data.open_rows(np.full([3, 4, 4, 1], 0.5, np.float32))
+    predictors = use.load_predictors(
+        self.images['config'], self.images['workdir'], ['score'])
+    with self.assertRaisesRegex(
+        ValueError, r'^score takes data that are 0 or 1.* x: \[0.5\].* rows 0 to 2'):
+      prediction.predict(rows, predictors, [prediction.OUTPUTS.make('elbo')],
+                         self.output, {})
 
   def test_labels_of_a_conditional_model(self):
     path = os.path.join(self.folder, 'labeled.csv')

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 import functools
 import os
+import re
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ from tfvae.serving.saved_model.description import describe_model
 from tfvae.serving.saved_model.description import read_description
 from tfvae.tables import Column
 
+# Parts of TensorFlow's messages that describe its graph.
+_GRAPH = re.compile(
+    r'\A.*assertion failed: \[|\s*(\{\{.*?\}\}|\[\[.*?\]\]|\[Op:.*?\])',
+    re.DOTALL)
 _SEEDS = 2**31  # Seeds are int32 and at least 0.
 
 
@@ -115,6 +120,9 @@ class Predictor:
       x: Examples.
       y: Labels, or None.
       seed: Seed of the draws.
+
+    Raises:
+      ValueError: When it is called with values that the signature refuses.
     """
     inputs = self._inputs(x)
     if y is not None:
@@ -125,7 +133,12 @@ class Predictor:
       function = self._functions[name]
       seeds = {'seed': tf.constant(row_seeds(ids, (seed + draw) % _SEEDS))}
       given = inputs | seeds
-      found = function(**{key: given[key] for key in _keys(function)})
+      try:
+        found = function(**{key: given[key] for key in _keys(function)})
+      except tf.errors.InvalidArgumentError as error:
+        said = _GRAPH.sub('', error.message).replace('] [', ' [').strip()
+        raise ValueError(
+            f'{said}, in one of the rows {ids[0]} to {ids[-1]}') from error
       return {key: value.numpy() for key, value in found.items()}
 
     return call
