@@ -1,4 +1,4 @@
-"""Data sets with labelled outliers, for `benchmarks.anomalies`."""
+"""Data sets with labeled outliers, for `benchmarks.anomalies`."""
 
 import os
 from typing import NamedTuple
