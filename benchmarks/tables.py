@@ -56,6 +56,16 @@ _ERRORS = (
     (('normalized_rmse', 'rmse'), 3), (('normalized_crps', 'crps'), 3),
     (('accuracy',), 3), (('coverage_50',), 2), (('coverage_80',), 2),
     (('coverage_95',), 2), (('by_column',), 2), (('effective_sample_size',), 0))
+# Methods that detect outliers.
+_DETECTORS = {
+    'elbo': '**tfvae**, `elbo`', 'fisher': '**tfvae**, `kl,elbo` by Fisher',
+    'log_likelihood': '**tfvae**, `log_likelihood`',
+    'surprise': '**tfvae**, `surprise`',
+    'complexity': '**tfvae**, `complexity`',
+    'isolation_forest': '`IsolationForest`',
+    'local_outlier_factor': '`LocalOutlierFactor`',
+    'pyod_vae_same': "pyod's `VAE`, network of tfvae",
+    'pyod_vae': "pyod's `VAE`"}
 _MODELS = {'mlp': 'MLP', 'conv': 'convolutions'}
 
 # A table with fewer rounds or a higher load has a warning.
@@ -217,6 +227,44 @@ def imputation(result: dict[str, Any]) -> str:
   return '\n'.join(lines)
 
 
+def anomalies(result: dict[str, Any]) -> str:
+  """Returns a table of detectors for each set of data, and of random splits."""
+  versions = '; '.join(
+      f'{name} {version}' for name, version in result['peer_versions'].items())
+  lines = [f'Versions of the peers: {versions or "pyod left out"}.\n']
+  for entry in result['anomalies']:
+    rounds, count = entry['by_round'], entry['rows']
+    trainings = 'training' if len(rounds) == 1 else 'trainings'
+    rows = [[name, *(_median([found[method] for found in rounds], (key,), 3)
+                     for key in ('auroc', 'detected', 'false_alarms')),
+             f'{rounds[0][method]["expected"]:.3f}',
+             '-'.join(f'{end:.3f}' for end in rounds[0][method]['interval'])]
+            for method, name in _DETECTORS.items() if method in rounds[0]]
+    lines.append(
+        f'**{entry["data"]}**, {count["train"]:,} training, '
+        f'{count["calibration"]:,} calibration and {count["test"]:,} test rows '
+        f'and {count["outliers"]:,} outliers; α = {entry["rate"]:g}; '
+        f'{len(rounds)} {trainings}:\n\n' + _table(
+            ['', 'area under the ROC curve', 'outliers detected',
+             'false alarms', 'expected', 'in 95 % of splits'], rows))
+  if 'random_splits' in result:
+    first = result['random_splits'][0]
+    lines.append(
+        f'**{first["splits"]} random splits** of {first["calibration_rows"]:,} '
+        f'calibration and {first["test_rows"]:,} test rows of fashion_mnist, '
+        '`elbo`:\n\n' + _table(
+            ['α', 'expected rate', 'mean share of false alarms',
+             '95 % interval of the mean', '95 % interval of a split',
+             'splits within it'],
+            [[f'{row["rate"]:g}', f'{row["expected"]:.5f}',
+              f'{row["mean"]:.5f}',
+              *('-'.join(f'{end:.5f}' for end in row[key])
+                for key in ('mean_interval', 'interval')),
+              f'{row["splits_in_interval"]:.1%}']
+             for row in result['random_splits']]))
+  return '\n'.join(lines)
+
+
 def _median(parts: Sequence[dict[str, Any]], keys: Sequence[str],
             decimals: int) -> str:
   """Returns median and range of the first key that the parts have."""
@@ -237,7 +285,7 @@ def _median(parts: Sequence[dict[str, Any]], keys: Sequence[str],
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     function.__name__: function
     for function in (training, training_settings, scaling, resume, selection,
-                     table_samples, imputation)}
+                     table_samples, imputation, anomalies)}
 
 
 def load(name: str) -> dict[str, Any] | None:

@@ -65,6 +65,31 @@ class PageTest(parameterized.TestCase, tf.test.TestCase):
     self.assertIn('| TVAE, 300 epochs | 0.625 (0.500-0.750) | 0.625 |', text)
     self.assertIn('| – | 7 | – |', text)  # No NLL, and no seconds.
 
+  def test_a_table_of_detectors_has_medians_and_a_mean_of_splits(self):
+    result = tables.load('anomalies')
+    if result is None:
+      self.skipTest('It was not run yet.')
+    for entry in result['anomalies']:
+      name, found = max(
+          entry['by_round'][0].items(), key=lambda pair: pair[1]['auroc'])
+      median = np.median([
+          own[name]['auroc'] for own in entry['by_round']])
+      self.assertRegex(
+          tables.anomalies(result | {'anomalies': [entry]}),
+          rf'\| {re.escape(tables._DETECTORS[name])} \| {median:.3f}')
+    for row in result['random_splits']:
+      low, high = row['mean_interval']
+      # The variance of a beta-binomial distribution, over the splits.
+      n, m = row['calibration_rows'], row['test_rows']
+      alarms = np.floor(row['rate'] * (n + 1))
+      p = alarms / (n + 1)
+      variance = p * (1 - p) / m * (n + 1 + m) / (n + 2)
+      self.assertAllClose(
+          [low, high],
+          stats.norm(p, (variance / row['splits'])**0.5).interval(0.95),
+          rtol=0.01)
+      self.assertBetween(row['mean'], low, high)
+
 
 class PeersTest(tf.test.TestCase):
 

@@ -255,8 +255,7 @@ class DocsTest(parameterized.TestCase, tf.test.TestCase):
              for target in re.findall(r'[("]([^("\s]*\.png)[)"]', _prose(path))
              if 'images/' in target}
     self.assertEqual(shown, {*made.GRAPHS, made.OVERVIEW, *made.PARTS,
-                             'architecture.png',
-                             'anomaly_roc.png'})  # By docs/anomaly_scoring.py.
+                             'architecture.png'})
     self.assertEqual(shown, {
         name for name in os.listdir(made.IMAGES) if name.endswith('.png')})
 
