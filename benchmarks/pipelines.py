@@ -6,9 +6,10 @@ Writes Parquet files of ten columns and PNG files of 28x28 gray pixels, exports
 models with random weights, which do not affect the time, and encodes the files
 by Beam's local runner, with workers in processes of their own. Runs with one
 and two workers take turns. A short run, of few rows, has the time of the
-start; the rows per second are those of the difference between both runs. Of
-each, the run counts during which other processes used the least CPU time, which
-the result states in cores. It needs Linux and `pip install 'tfvae[beam]'`.
+start; the figures per row are those of the difference between both runs. The
+result has every run, and the CPU time that other processes of the machine took
+meanwhile, in cores: rows per second are valid only where this is near zero. It
+needs Linux and `pip install 'tfvae[beam]'`.
 """
 
 import json
@@ -143,18 +144,37 @@ def measure(directory: str) -> list[dict]:
           run = measured_run(directory, arguments, f'{kind}_{length}', workers)
           runs.setdefault((workers, length), []).append(run)
           print(kind, workers, length, run, flush=True)
-    # The run in which other processes of the machine took the least time.
-    best = {key: min(found, key=lambda run: run['cores_of_others'])
-            for key, found in runs.items()}
-    for workers in _WORKERS:
-      short, long = best[workers, 'short'], best[workers, 'long']
-      n = counts[kind] - _SHORT
-      rows.append({
-          'data': kind, 'workers': workers, 'rows': counts[kind],
-          'short': short, 'long': long,
-          'rows_per_second': n / (long['seconds'] - short['seconds']),
-          'cpu_microseconds_per_row': 1e6 * (
-              long['cpu_seconds'] - short['cpu_seconds']) / n})
+    rows += summarize(kind, counts[kind], runs)
+  return rows
+
+
+def summarize(kind: str, count: int, runs: dict[tuple[int, str], list[dict]]
+              ) -> list[dict]:
+  """Returns a row for each number of workers.
+
+  Args:
+    kind: Kind of the data.
+    count: Rows of a long run.
+    runs: Results of `measured_run` by workers and 'short' or 'long'.
+  """
+  rows = []
+  for workers in _WORKERS:
+    pairs = list(zip(runs[workers, 'short'], runs[workers, 'long'],
+                     strict=True))
+    cpu = [1e6 * (long['cpu_seconds'] - short['cpu_seconds']) / (count - _SHORT)
+           for short, long in pairs]
+    start = [short['cpu_seconds'] for short, _ in pairs]
+    rows.append({
+        'data': kind, 'workers': workers, 'rows': count,
+        'cpu_microseconds_per_row': np.median(cpu),
+        'cpu_microseconds_per_row_range': [min(cpu), max(cpu)],
+        'start_cpu_seconds': np.median(start),
+        'rows_per_second': [
+            (count - _SHORT) / (long['seconds'] - short['seconds'])
+            for short, long in pairs],
+        'cores_of_others': [
+            max(run['cores_of_others'] for run in pair) for pair in pairs],
+        'runs': [{'short': short, 'long': long} for short, long in pairs]})
   return rows
 
 
@@ -166,9 +186,13 @@ def main(_):
   with tempfile.TemporaryDirectory() as directory:
     result['pipelines'] = measure(directory)
   for row in result['pipelines']:
-    print(f'{row["data"]}, {row["workers"]} workers: start '
-          f'{row["short"]["seconds"]:.0f} s, {row["rows_per_second"]:,.0f} '
-          f'rows/s, {row["cpu_microseconds_per_row"]:.1f} µs of CPU per row')
+    low, high = row['cpu_microseconds_per_row_range']
+    print(f'{row["data"]}, {row["workers"]} workers: '
+          f'{row["cpu_microseconds_per_row"]:.1f} ({low:.1f}-{high:.1f}) µs of '
+          f'CPU per row; rows/s by round: '
+          f'{", ".join(f"{rate:,.0f}" for rate in row["rows_per_second"])}; '
+          'cores of others: '
+          f'{", ".join(f"{cores:.2f}" for cores in row["cores_of_others"])}')
   path = pathlib.Path(_OUTPUT.value)
   path.parent.mkdir(parents=True, exist_ok=True)
   path.write_text(json.dumps(result, indent=2) + '\n', encoding='utf-8')
