@@ -195,7 +195,8 @@ class PredictionsTest(parameterized.TestCase, tf.test.TestCase):
     predictors = use.load_predictors(
         self.images['config'], self.images['workdir'], ['score'])
     with self.assertRaisesRegex(
-        ValueError, r'^score takes data that are 0 or 1.* x: \[0.5\].* rows 0 to 2'):
+        ValueError,
+        r'^score takes data that are 0 or 1.* x: \[0.5\].* rows 0 to 2'):
       prediction.predict(rows, predictors, [prediction.OUTPUTS.make('elbo')],
                          self.output, {})
 
