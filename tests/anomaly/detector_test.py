@@ -215,12 +215,12 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
   def test_calibration_rows_among_the_training_rows_are_counted(self):
     training = tf.data.Dataset.from_tensor_slices(np.concatenate(
         [self.exact.draw(60, seed=9), self.x[:7], self.x[:2]])).batch(20)
-    with self.assertLogs('tfvae.anomaly.calibrate', 'WARNING') as logs:
+    with self.assertLogs('tfvae.anomaly.digests', 'WARNING') as logs:
       detector = anomaly.calibrate(
           self.model, self.x[:100], false_alarm_rate=0.1, training=training)
     self.assertEqual(detector.overlap, 7)
     self.assertIn('7 of 100 calibration rows', logs.output[0])
-    with self.assertNoLogs('tfvae.anomaly.calibrate', 'WARNING'):
+    with self.assertNoLogs('tfvae.anomaly.digests', 'WARNING'):
       detector = anomaly.calibrate(
           self.model, self.x[:100], false_alarm_rate=0.1,
           training=self.exact.draw(60, seed=9))
