@@ -1,6 +1,8 @@
 """Rows in order, from any row on, compared with the splits of a run."""
 
+import functools
 import os
+from unittest import mock
 
 from absl.testing import parameterized
 import numpy as np
@@ -10,6 +12,7 @@ import tensorflow as tf
 
 from tests import tiny_images
 from tfvae import data
+from tfvae.data.sources.tables.chunks import RowGroup
 from tfvae.tables import Schema
 
 
@@ -18,6 +21,13 @@ def _all(batches):
   batches = list(batches)
   return {name: np.concatenate([batch[name] for batch in batches])
           for name in batches[0]}
+
+
+def _chunks(group, chunks, read, columns, **options):
+  """Yields ten rows at a time, and counts how often."""
+  for chunk in chunks(group, columns, **options | {'max_rows': 10}):
+    read.append(len(chunk))
+    yield chunk
 
 
 class OrderedRowsTest(parameterized.TestCase, tf.test.TestCase):
@@ -80,6 +90,15 @@ class OrderedRowsTest(parameterized.TestCase, tf.test.TestCase):
         self.assertEqual(found['ids'].tolist(),
                          frame['name'][start:stop].tolist())
     self.assertNotEqual(*names)
+    # The names are read once, with the codes: as many chunks of each.
+    path = os.path.join(self.folder, 'one.parquet')
+    frame.to_parquet(path)  # One row group.
+    rows = data.open_rows(path, columns=schema.modeled, id_key='name')
+    chunks = functools.partialmethod(_chunks, RowGroup.chunks, read := [])
+    with mock.patch.object(RowGroup, 'chunks', chunks):
+      found = _all(rows.batches(0, 60, 60))
+    self.assertEqual(found['ids'].tolist(), frame['name'].tolist())
+    self.assertLen(read, 2 * 6)
     with self.assertRaisesRegex(ValueError, "no such column.*id_key='c'"):
       data.open_rows(os.path.join(self.folder, 'parts'),
                      columns=schema.modeled, id_key='c')

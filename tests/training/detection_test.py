@@ -116,6 +116,13 @@ class DetectionTest(parameterized.TestCase, tf.test.TestCase):
     self.assertIn('ROC curve', page)
     self.assertRegex(page, r'a = [\d.]+: \d+\.\d')  # What is unusual.
 
+  def test_other_outputs_come_with_the_alarms(self):
+    detect_run(self._config(input=self.paths['few'], outputs=('posterior',)),
+               self.calibrated)
+    self.assertEqual(list(pd.read_parquet(self.output)), [
+        'id', 'p_value', 'score', 'is_anomaly', 'score_elbo', 'score_kl',
+        'z_mean', 'z_stddev'])
+
   def test_drift_is_found_where_it_is(self):
     for name, moved in (('clean', []), ('mixed', ['column a'])):
       monitor_run(self._config(input=self.paths[name]), self.calibrated)

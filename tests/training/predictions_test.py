@@ -172,6 +172,8 @@ class PredictionsTest(parameterized.TestCase, tf.test.TestCase):
       ({'input': 'digits'}, 'is that of a table.*alcohol, class, is dry'),
       ({'input': 'none.csv'}, 'no such file'),
       ({'id_key': 'key'}, "id_key='key'"),
+      ({'outputs': ('refined',)}, '`outputs=refined` needs.*`refine_steps`'),
+      ({'outputs': ('detection',)}, 'no calibration.*`mode=calibrate`'),
       ({'input_split': 'test'}, "input_split='test'"))
   def test_bad_input(self, settings, words):
     given = {'input': self.table['config'].data.dataset} | settings

@@ -89,8 +89,9 @@ class OrderedRows:
         pieces, self._chunk) if self._binarizes else pieces:
       x = self._x(piece['images'], first // self._chunk)
       skip = max(0, start - first)
-      seen = {'ids': self._source.ids(first + skip, first + len(x)),
-              'x': x[skip:]}
+      ids = piece['ids'][skip:] if 'ids' in piece else (
+          self._source.ids(first + skip, first + len(x)))
+      seen = {'ids': ids, 'x': x[skip:]}
       if self.has_labels:
         names = np.array([*self._source.label.names, ''], object)
         seen['labels'] = names[piece['integers'][skip:, 0]]  # '' of −1.

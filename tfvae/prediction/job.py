@@ -49,9 +49,9 @@ def predict(rows: Rows, predictors: Sequence[Predictor],
   """Writes the outputs of a model for each row, in order, as Parquet files.
 
   The folder `output` gets `part-00000-of-00012.parquet` and so on, with a
-  column 'id' and those of the outputs; see `Shards`. The memory does not depend
-  on the number of rows. A job that was killed continues with the first file
-  that is not there, and the files are the same, byte for byte.
+  column 'id' and those of the outputs; see `Shards`. One file at a time is in
+  memory. A job that was killed continues with the first file that is not there,
+  and the files are the same, byte for byte.
 
   Args:
     rows: Rows to read.

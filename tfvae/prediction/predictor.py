@@ -17,6 +17,7 @@ from tfvae.prediction.outputs import Call
 from tfvae.prediction.outputs import Output
 from tfvae.serving import signatures
 from tfvae.serving.saved_model.description import describe_model
+from tfvae.serving.saved_model.description import described_columns
 from tfvae.serving.saved_model.description import read_description
 from tfvae.tables import Column
 
@@ -51,9 +52,7 @@ class Predictor:
     """
     self.description = description
     self._functions, self._keeps = functions, keeps
-    self._columns = {
-        column.pop('input'): Column(**column)
-        for column in map(dict, description['columns'])} if by_column else {}
+    self._columns = described_columns(description) if by_column else {}
 
   @classmethod
   def of_model(cls, model: LatentVariableModel, names: Sequence[str],

@@ -183,7 +183,8 @@ class Source(abc.ABC):
       stop: Row after the last one; by default that after the last of the split.
 
     Yields:
-      Dictionaries as `decode` returns them.
+      Dictionaries as `decode` returns them, with 'ids' where a column that is
+      read names the rows.
 
     Raises:
       ValueError: If a number is not finite, or a floating pixel of an image
@@ -212,7 +213,8 @@ class Source(abc.ABC):
   def ids(self, start: int, stop: int) -> np.ndarray:
     """Returns a name of each row from `start` to `stop`, integers or strings.
 
-    By default they are the numbers of the rows.
+    By default they are the numbers of the rows. Names that have to be read are
+    among `pieces`.
     """
     return np.arange(start, stop)
 

@@ -15,6 +15,7 @@ from tfvae.layers.columns.independent_columns import columns_of
 from tfvae.models import LatentVariableModel
 from tfvae.serving.saved_model.signatures import input_shapes
 from tfvae.serving.saved_model.table_rows import TableRows
+from tfvae.tables import Column
 
 _FILE = os.path.join('assets.extra', 'tfvae.json')
 # Calibration of the detector, if there is one.
@@ -88,6 +89,12 @@ def read_description(path: str | os.PathLike[str]) -> dict[str, Any]:
           + received) from error
     raise ValueError('There is no export; name the directory of a version, '
                      f'such as runs/mnist/export/1. {received}') from error
+
+
+def described_columns(description: Mapping[str, Any]) -> dict[str, Column]:
+  """Returns the columns of a table, by the names of their inputs."""
+  return {column.pop('input'): Column(**column)
+          for column in map(dict, description['columns'])}
 
 
 def is_saved_model(path: str | os.PathLike[str]) -> bool:

@@ -16,9 +16,7 @@ from tfvae.files import replacing
 from tfvae.models import LatentVariableModel
 from tfvae.report import write_page
 from tfvae.serving.saved_model.description import describe_model
-from tfvae.serving.saved_model.description import DETECTOR_FILE as EXPORTED
-from tfvae.serving.saved_model.description import is_saved_model
-from tfvae.tables import Column
+from tfvae.serving.saved_model.description import described_columns
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.config import Config
 from tfvae.training.fit.batches import as_counts
@@ -29,7 +27,6 @@ from tfvae.training.results import use
 from tfvae.training.results.anomalous_examples import anomalous_examples
 from tfvae.training.results.anomalous_examples import FACTS_FILE
 from tfvae.training.results.anomalous_examples import test_facts
-from tfvae.training.results.export import DETECTOR_FILE
 from tfvae.training.results.export import export_model
 from tfvae.training.results.json_files import write_json
 from tfvae.training.results.subject import Run
@@ -70,7 +67,7 @@ def calibrate_run(config: Config, workdir: str) -> dict[str, Any]:
         tf.TensorSpec([None, *images.image_shape])))
     digests.warn_of_overlap(overlap, num_rows)
     detector = dataclasses.replace(detector, overlap=overlap)
-    detector.save(os.path.join(workdir, DETECTOR_FILE))
+    detector.save(os.path.join(workdir, use.DETECTOR_FILE))
     facts = test_facts(detector, Run(model, config, images))
     write_json(os.path.join(workdir, FACTS_FILE), facts)
     if config.serving.export:
@@ -101,8 +98,7 @@ def detect_run(config: Config, path: str) -> dict[str, Any]:
   Raises:
     ValueError: If the model is not calibrated, or the data do not fit it.
   """
-  job = predictions.run_job(
-      config, path, 'detect', detector_file(path), ['reconstruct'])
+  job = predictions.run_job(config, path, 'detect', ['reconstruct'])
   known = calibration_of(path, job.predictor.description)
   settings = config.anomaly
   keys = ['id', 'p_value', 'score', 'is_anomaly'] + (
@@ -134,22 +130,6 @@ def detect_run(config: Config, path: str) -> dict[str, Any]:
   return {}
 
 
-def detector_file(path: str) -> str:
-  """Returns the file of the detector of a run or of an export.
-
-  Raises:
-    ValueError: If the model is not calibrated.
-  """
-  is_export = is_saved_model(path)
-  found = os.path.join(path, EXPORTED if is_export else DETECTOR_FILE)
-  if not os.path.exists(found):
-    again = ', which exports the model again' if is_export else ''
-    raise ValueError(
-        'The model has no calibration, without which a score is no alarm; '
-        f'calibrate its run by `mode=calibrate`{again}. Received: {path}')
-  return found
-
-
 def calibration_of(path: str,
                    description: Mapping[str, Any]) -> anomaly.Calibration:
   """Returns the calibration of a run or of an export.
@@ -159,9 +139,8 @@ def calibration_of(path: str,
     description: Description of the model.
   """
   return anomaly.read_calibration(
-      detector_file(path), description['latents'],
-      [Column(**{key: value for key, value in column.items()
-                 if key != 'input'}) for column in description['columns']])
+      use.detector_file(path), description['latents'],
+      list(described_columns(description).values()))
 
 
 def _calibration_rows(config: Config, images: data.ImageData,

@@ -12,11 +12,11 @@ from tfvae.serving import ImageInput
 from tfvae.training.config import Config
 from tfvae.training.config import FIELDS
 from tfvae.training.fit.images import has_image_files
+from tfvae.training.results.use import DETECTOR_FILE
 
 _LOGGER = logging.getLogger(__name__)
 
 EXPORT_DIRECTORY = 'export'
-DETECTOR_FILE = 'detector.npz'
 
 
 def export_model(model: LatentVariableModel, config: Config,

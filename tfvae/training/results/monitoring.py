@@ -9,7 +9,6 @@ from tfvae.report import write_page
 from tfvae.training.config import Config
 from tfvae.training.results import use
 from tfvae.training.results.detection import calibration_of
-from tfvae.training.results.detection import detector_file
 from tfvae.training.results.json_files import write_json
 
 _BATCH = 1000
@@ -34,7 +33,7 @@ def monitor_run(config: Config, path: str) -> dict[str, Any]:
   """
   use.check_input(config)
   predictor = use.load_predictors(
-      config, path, ['detect', 'encode'], detector_file(path))[0]
+      config, path, ['detect', 'encode'], use.detector_file(path))[0]
   known = calibration_of(path, predictor.description)
   scores, latents, x = _values(config, predictor, known)
   found = anomaly.drift(

@@ -14,7 +14,7 @@ _LOGGER = logging.getLogger(__name__)
 
 # Settings that the outputs depend on.
 _SETTINGS = ('eval_importance_samples', 'num_draws', 'refine_steps',
-             'anomaly_labels')
+             'anomaly_labels', 'id_key', 'label_key', 'missing', 'binarization')
 # Outputs of a mode by default.
 _AUTO = {'encode': ('posterior',), 'score': ('elbo',), 'detect': ('detection',)}
 
@@ -61,14 +61,13 @@ def score_run(config: Config, model: str) -> dict[str, Any]:
 
 
 def run_job(config: Config, path: str, mode: str,
-            detector: str | None = None, more: Sequence[str] = ()) -> Job:
+            more: Sequence[str] = ()) -> Job:
   """Writes the outputs of a mode for the data of `input`.
 
   Args:
     config: Settings of the run; those of the prediction may differ.
     path: Directory of a finished run, or of an exported version.
     mode: 'encode', 'score' or 'detect'.
-    detector: File of the detector, which the outputs of 'detect' need.
     more: Names of signatures that the predictor has besides those it needs.
 
   Raises:
@@ -81,10 +80,14 @@ def run_job(config: Config, path: str, mode: str,
     names = _AUTO[mode]
     if mode == 'encode' and config.serving.refine_steps:
       names = ('refined',)
+  if mode == 'detect' and 'detection' not in names:
+    names = ('detection', *names)
   outputs = [prediction.OUTPUTS.make(name, settings=config.flat())
              for name in names if name != 'auto']
   signatures = sorted({*more, *(name for output in outputs
                                 for name in output.signatures)})
+  detector = use.detector_file(path) if 'detect' in signatures else None
+  use.check_refinement(config, path, signatures)
   predictors = use.load_predictors(config, path, signatures, detector)
   description = predictors[0].description
   rows = use.open_input(config, description)

@@ -15,12 +15,15 @@ from tfvae import prediction
 from tfvae.anomaly import Detector
 from tfvae.layers.likelihoods.support import SUPPORTS
 from tfvae.models import LatentVariableModel
+from tfvae.serving.saved_model.description import described_columns
+from tfvae.serving.saved_model.description import DETECTOR_FILE as EXPORTED
 from tfvae.serving.saved_model.description import is_saved_model
-from tfvae.tables import Column
 from tfvae.training import strategies
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.config import Config
 from tfvae.training.fit.images import read_data
+
+DETECTOR_FILE = 'detector.npz'
 
 
 def load_model(workdir: str) -> LatentVariableModel:
@@ -90,6 +93,37 @@ def load_predictors(config: Config, path: str,
   return found
 
 
+def detector_file(path: str) -> str:
+  """Returns the file of the detector of a run or of an export.
+
+  Raises:
+    ValueError: If the model is not calibrated.
+  """
+  is_export = is_saved_model(path)
+  found = os.path.join(path, EXPORTED if is_export else DETECTOR_FILE)
+  if not os.path.exists(found):
+    again = ', which exports the model again' if is_export else ''
+    raise ValueError(
+        'The model has no calibration, without which a score is no alarm; '
+        f'calibrate its run by `mode=calibrate`{again}. Received: {path}')
+  return found
+
+
+def check_refinement(config: Config, path: str, signatures: Sequence[str]):
+  """Raises a ValueError if a run is to refine posteriors in no steps.
+
+  Args:
+    config: Settings of the run.
+    path: Directory of the run, or of an exported version.
+    signatures: Names of the signatures that are needed.
+  """
+  if 'refine' in signatures and not is_saved_model(path) and (
+      not config.serving.refine_steps):
+    raise ValueError('`outputs=refined` needs the number of steps; set '
+                     '`refine_steps`, for example to 10. Received: '
+                     f'refine_steps={config.serving.refine_steps}')
+
+
 def open_input(config: Config,
                description: Mapping[str, Any]) -> data.OrderedRows:
   """Opens the data set of `input`, checked against a model.
@@ -102,9 +136,7 @@ def open_input(config: Config,
     ValueError: If the data cannot be read, or do not fit the model.
   """
   source, use = config.data, config.prediction
-  columns = [Column(**{key: value for key, value in column.items()
-                       if key != 'input'})
-             for column in description['columns']]
+  columns = list(described_columns(description).values())
   if bool(columns) != data.names_table(use.input):
     raise ValueError(
         f'The model is {"" if columns else "not "}that of a table; choose data '

@@ -101,7 +101,7 @@ class TableData(DataSet):
       self._x = [np.concatenate(list(group.chunks()))
                  for group in self._groups]
     self._ids = None if self._x is None or id_key is None else np.concatenate(
-        [group.values(id_key) for group in self._groups])
+        [ids for group in self._groups for ids in group.values(id_key)])
     self._counts = [sum(scan.sizes) for scan in scans.values()]
     ends = np.cumsum(self._counts)
     rows = np.split(np.arange(ends[-1]), ends[:-1])

@@ -51,10 +51,10 @@ class CodedRows:
                       for column in self._schema.modeled], axis=1)
 
   def values(self, key: str, skip: int = 0,
-             take: int | None = None) -> np.ndarray:
-    """Returns the values of a used column; see `chunks`."""
-    return np.concatenate([frame[key].to_numpy()
-                           for frame in self._frames(skip, take)])
+             take: int | None = None) -> Iterator[np.ndarray]:
+    """Yields the values of a used column, in the chunks of `chunks`."""
+    for frame in self._frames(skip, take):
+      yield frame[key].to_numpy()
 
   def _frames(self, skip: int, take: int | None,
               **options) -> Iterator[pd.DataFrame]:
@@ -121,14 +121,22 @@ class TableSource(RowSource):
     return runs.flat_map(run) if in_order else runs.interleave(
         run, cycle_length=_CYCLE_LENGTH, block_length=_BLOCK_LENGTH)
 
-  def ids(self, start: int, stop: int) -> np.ndarray:
-    """Returns the values of the column that names the rows, or numbers."""
-    if self._id_key is None:
-      return super().ids(start, stop)
-    parts = zip(*self._files.between(start, stop), strict=True)
-    return np.concatenate([
-        self._groups[int(path)].values(self._id_key, skip, take)
-        for path, skip, take, _ in parts])
+  def pieces(self, image: bool = True, start: int = 0,
+             stop: int | None = None) -> Iterator[dict[str, np.ndarray]]:
+    """Yields the rows in order, with the names of them in a column."""
+    found = super().pieces(image, start, stop)
+    if self._id_key is None or not image:
+      yield from found
+      return
+    stop = len(self) if stop is None else stop
+    # Both read the same chunks, so that the names are read once as well.
+    for piece, ids in zip(found, self._ids(start, stop), strict=True):
+      yield piece | {'ids': ids}
+
+  def _ids(self, start: int, stop: int) -> Iterator[np.ndarray]:
+    for path, skip, take, _ in zip(
+        *self._files.between(start, stop), strict=True):
+      yield from self._groups[int(path)].values(self._id_key, skip, take)
 
   def _values(self, start: int, stop: int) -> Iterator[np.ndarray]:
     for path, skip, take, _ in zip(
