@@ -169,7 +169,7 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
       anomaly.Detector.load(directory / 'none.npz', self.model)
     with np.load(directory / 'd.npz') as archive:
       arrays = dict(archive)
-    for change in ({'version': 2}, {'scores': {'mine': {}}}):
+    for change in ({'version': 3}, {'scores': {'mine': {}}}):
       description = json.loads(str(arrays['description'])) | change
       np.savez(directory / 'new.npz', **arrays | {
           'description': np.array(json.dumps(description))})
@@ -256,6 +256,18 @@ class DetectorTest(tf.test.TestCase, parameterized.TestCase):
     self.assertEqual(found.reconstruction.shape, rows['x'].shape)
     others = detector.detect(rows | {'y': np.roll(rows['y'], 1, axis=1)})
     self.assertNotAllClose(others.score, found.score)
+    # Version 1 had the length of one file, and did not say so.
+    path = self.create_tempdir().full_path + '/detector.npz'
+    detector.save(path)
+    with np.load(path) as archive:
+      arrays = dict(archive)
+    description = json.loads(str(arrays['description'])) | {
+        'version': 1, 'scores': {'elbo': {}, 'complexity': {}}}
+    np.savez(path, **arrays | {'description': np.array(json.dumps(
+        description))})
+    old = anomaly.Detector.load(path, model)
+    self.assertEqual(old.scores['complexity'].shapes, 1)
+    self.assertEqual(detector.scores['complexity'].shapes, 2)
 
 
 if __name__ == '__main__':

@@ -18,7 +18,7 @@ from tfvae.layers.columns.independent_columns import columns_of
 from tfvae.models import LatentVariableModel
 from tfvae.tables import Column
 
-_VERSION = 1
+_VERSION = 2
 
 
 class Calibration(NamedTuple):
@@ -127,6 +127,8 @@ def _content(path):
         'The detector was written by a newer version, or has scores that are '
         'not registered; import their module first. Received: '
         f'path={os.fspath(path)!r}, version={version}, scores={unknown}')
+  if version < 2 and 'complexity' in description['scores']:
+    description['scores']['complexity']['shapes'] = 1
   return arrays, description
 
 

@@ -97,7 +97,7 @@ def _split(data: ImageData, name: str, classes: tuple[str, ...],
       origin.by_class if origin else False, len(found), numbers, varying,
       columns, num_repeated(found), _class_counts(labels, classes, data),
       int((labels == -1).sum()), holes.by_name(), int(holes.counts.sum()),
-      int(holes.incomplete.sum()), holes.empty), found
+      holes.num_incomplete, holes.empty), found
 
 
 def _labeled(split: Split) -> np.ndarray:

@@ -5,6 +5,7 @@ import numpy as np
 from tfvae.data.binarization import unit_interval
 from tfvae.data.sources.arrays.array_data import ArrayData
 from tfvae.data.sources.arrays.files import load_arrays
+from tfvae.data.sources.row_numbers import RowNumbers
 from tfvae.data.splits.in_memory import split_in_memory
 from tfvae.data.storage.stored_images import stored
 
@@ -34,7 +35,7 @@ def read_array(path: str, image_key: str = 'image', mask_key: str | None = None,
   found = ArrayData(path, load_arrays(path), image_key, label_key,
                     missing='allow', mask_key=mask_key,
                     missing_labels=missing_labels)
-  source = found.source('all', np.concatenate(list(found.parts.values())))
+  source = found.source('all', RowNumbers.joined(found.parts.values()))
   source.allows_missing = True
   split = split_in_memory(source)
   images = stored(split.images)

@@ -12,6 +12,7 @@ import numpy as np
 
 from tfvae.data.sources.findings import Findings
 from tfvae.data.sources.missing import MissingValues
+from tfvae.data.sources.row_numbers import RowNumbers
 from tfvae.data.sources.source import Source
 from tfvae.data.sources.split_expressions import rows_of_split
 from tfvae.tables import Schema
@@ -24,7 +25,7 @@ class DataSet(abc.ABC):
 
   Attributes:
     name: Name for logs, messages and the names of cache files.
-    parts: Row numbers of each part, int64 `[n]`, by name.
+    parts: Row numbers of each part, by name.
     content: Digest of each file or array, by its name in the data set; the same
       on every machine.
     schema: Columns of a table, or None.
@@ -38,7 +39,7 @@ class DataSet(abc.ABC):
   weights: np.ndarray | None = None
   allows_missing: bool = False
 
-  def __init__(self, name: str, parts: Mapping[str, np.ndarray],
+  def __init__(self, name: str, parts: Mapping[str, RowNumbers],
                content: Mapping[str, str]):
     """Initializes the data set; see the attributes."""
     self.name, self.parts, self.content = name, dict(parts), dict(content)
@@ -50,12 +51,12 @@ class DataSet(abc.ABC):
     return f'{self.name}/{digest[:16]}'
 
   @abc.abstractmethod
-  def source(self, split: str, rows: np.ndarray) -> Source:
+  def source(self, split: str, rows: RowNumbers) -> Source:
     """Returns some of the rows as a source.
 
     Args:
       split: Name of these rows, for messages.
-      rows: Row numbers, int64 `[n]`.
+      rows: Row numbers.
     """
 
   def sources(self, splits: Mapping[str, str]) -> dict[str, Source]:
@@ -74,8 +75,7 @@ class DataSet(abc.ABC):
     rows = {argument: rows_of_split(self.parts, argument, split)
             for argument, split in splits.items()}
     for one, other in itertools.combinations(splits, 2):
-      shared = len(np.intersect1d(rows[one], rows[other],
-                                  assume_unique=True))
+      shared = rows[one].num_shared(rows[other])
       if shared:
         _LOGGER.warning('%s=%r and %s=%r have %d examples in common.', one,
                         splits[one], other, splits[other], shared)
@@ -84,7 +84,7 @@ class DataSet(abc.ABC):
     for argument, source in sources.items():
       source.allows_missing = self.allows_missing
       if self.weights is not None:
-        source.weights = self.weights[rows[argument]]
+        source.weights = rows[argument].rows_of(self.weights)
     return sources
 
   def treat_missing(self, missing: str,
@@ -107,8 +107,8 @@ class DataSet(abc.ABC):
     dropped = {}
     if missing == 'drop':
       for part, values in found.items():
-        self.parts[part] = self.parts[part][~values.incomplete]
-        dropped[part] = int(values.incomplete.sum())
+        self.parts[part] = self.parts[part].chosen(~values.incomplete)
+        dropped[part] = values.num_incomplete
     self.findings = Findings(
         missing={part: values.by_name() for part, values in found.items()},
         dropped=dropped)

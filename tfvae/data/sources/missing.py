@@ -21,6 +21,7 @@ class MissingValues:
     counts: Number of rows that miss each element of x, int64 of its shape.
     rows: Number of rows.
     empty: Number of rows in which no element is observed.
+    num_incomplete: Number of rows in which an element is missing.
   """
 
   def __init__(self, shape: Sequence[int], names: Sequence[str] = ()):
@@ -32,7 +33,9 @@ class MissingValues:
     """
     self.counts = np.zeros(tuple(shape), np.int64)
     self.rows, self.empty = 0, 0
-    self._names, self._incomplete = list(names), []
+    self.num_incomplete = 0
+    # Each chunk with incomplete rows: its first row, and a bit for each row.
+    self._names, self._chunks = list(names), []
 
   def add(self, holes: np.ndarray) -> np.ndarray:
     """Adds rows.
@@ -46,9 +49,11 @@ class MissingValues:
     rows = holes.reshape(len(holes), -1)
     incomplete = rows.any(axis=1)
     self.counts += holes.sum(axis=0)
-    self.rows += len(rows)
     self.empty += int(rows.all(axis=1).sum())
-    self._incomplete.append(incomplete)
+    if incomplete.any():
+      self.num_incomplete += int(incomplete.sum())
+      self._chunks.append((self.rows, np.packbits(incomplete)))
+    self.rows += len(rows)
     return incomplete
 
   def add_values(self, x: np.ndarray) -> None:
@@ -58,12 +63,16 @@ class MissingValues:
       self.add(np.isnan(x))
       return
     self.rows += len(x)
-    self._incomplete.append(np.zeros(len(x), bool))
 
   @property
   def incomplete(self) -> np.ndarray:
     """Whether a value of each row is missing, bool `[n]`."""
-    return np.concatenate([np.empty(0, bool), *self._incomplete])
+    found = np.zeros(self.rows, bool)
+    for start, bits in self._chunks:
+      # The bits after the last row of the chunk are 0.
+      part = found[start:start + 8 * len(bits)]
+      part |= np.unpackbits(bits, count=len(part)).view(bool)
+    return found
 
   def by_name(self) -> dict[str, int]:
     """Returns the number of rows that miss each named element, if there are.
@@ -87,7 +96,7 @@ class MissingValues:
     Raises:
       ValueError: If values are missing and that is refused, or no row is left.
     """
-    count = int(self.incomplete.sum())
+    count = self.num_incomplete
     if not count:
       return
     if missing == 'refuse' or (missing == 'drop' and count == self.rows):
@@ -107,7 +116,7 @@ class MissingValues:
 
   def _refusal(self, missing: str, name: str, part: str,
                remedy: str) -> ValueError:
-    count = int(self.incomplete.sum())
+    count = self.num_incomplete
     received = (f'Received: missing={missing} for {count:,} of {self.rows:,} '
                 f'rows of {part!r} of {name!r} with missing values '
                 f'({self._listed()})')

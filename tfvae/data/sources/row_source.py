@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.data.sources.data_set import cache_directory
+from tfvae.data.sources.row_numbers import RowNumbers
 from tfvae.data.sources.source import ExampleSpec
 from tfvae.data.sources.source import LabelSpec
 from tfvae.data.sources.source import Source
@@ -22,7 +23,7 @@ class RowSource(Source):
   has_digest = True
 
   def __init__(self, name: str, full_name: str, split: str,
-               example: ExampleSpec, rows: np.ndarray, label: LabelSpec | None,
+               example: ExampleSpec, rows: RowNumbers, label: LabelSpec | None,
                labels: np.ndarray | None):
     """Initializes the source.
 
@@ -31,15 +32,15 @@ class RowSource(Source):
       full_name: Name that identifies the content.
       split: Name of the rows.
       example: Description of x.
-      rows: Row numbers, int64 `[n]`.
+      rows: Row numbers.
       label: Description of the classes, or None.
-      labels: Class of each of the rows, int64 `[n]`, or None.
+      labels: Class of each row of the data set, int64 `[m]`, or None.
     """
     super().__init__(
         name, full_name, split, example, label, {}, cache_directory())
     self._size = len(rows)
     self.integers = (np.zeros([len(rows), 0], np.int64) if labels is None
-                     else labels[:, np.newaxis])
+                     else rows.rows_of(labels)[:, np.newaxis])
 
   def __len__(self) -> int:
     return self._size

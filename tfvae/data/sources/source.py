@@ -1,7 +1,7 @@
 """The interface of a source: one split of a data set in its own files."""
 
 import abc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 import dataclasses
 import math
 from typing import ClassVar, NamedTuple
@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfvae.data.sources.row_numbers import RowNumbers
 from tfvae.streaming import untuned
 
 # Size of the pieces in which a split is read in order: about one second of work
@@ -69,23 +70,18 @@ class Files(NamedTuple):
   first: np.ndarray
 
   @classmethod
-  def of_runs(cls, rows: np.ndarray,
-              starts: Sequence[int] = (0,)) -> 'Files':
+  def of_runs(cls, rows: RowNumbers, sizes: Iterable[int]) -> 'Files':
     """Returns a part for each run of successive rows in one group.
 
     Args:
-      rows: Row numbers, int64 `[n]`.
-      starts: Number of the first row of each group of rows.
+      rows: Row numbers.
+      sizes: Number of rows of each group.
 
     Returns:
       Parts whose paths are the numbers of their groups.
     """
-    group = np.searchsorted(starts, rows, 'right') - 1
-    is_next = (np.diff(rows) == 1) & (np.diff(group) == 0)
-    first = np.concatenate([[0], np.flatnonzero(~is_next) + 1])
-    group = group[first]
-    return cls(group.astype(str), rows[first] - np.asarray(starts)[group],
-               np.diff([*first, len(rows)]), first)
+    group, skip, take = rows.by_group(sizes)
+    return cls(group.astype(str), skip, take, np.cumsum(take) - take)
 
   def between(self, start: int, stop: int) -> 'Files':
     """Returns the parts that hold the rows from `start` to `stop`."""

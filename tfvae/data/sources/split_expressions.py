@@ -4,12 +4,13 @@ from collections.abc import Mapping
 import difflib
 import itertools
 
-import numpy as np
 from tensorflow_datasets.core import splits as tfds_splits
 
+from tfvae.data.sources.row_numbers import RowNumbers
 
-def rows_of_split(parts: Mapping[str, np.ndarray], argument: str,
-                  split: str) -> np.ndarray:
+
+def rows_of_split(parts: Mapping[str, RowNumbers], argument: str,
+                  split: str) -> RowNumbers:
   """Returns the rows that a split expression selects.
 
   The syntax is that of TFDS: 'train', 'train[:90%]', 'train[100:]',
@@ -21,7 +22,7 @@ def rows_of_split(parts: Mapping[str, np.ndarray], argument: str,
     split: Expression.
 
   Returns:
-    Row numbers in the order of the expression, int64 `[n]`, n > 0.
+    Row numbers in the order of the expression, at least one.
 
   Raises:
     ValueError: If a part does not exist, the expression does not parse, selects
@@ -39,8 +40,8 @@ def rows_of_split(parts: Mapping[str, np.ndarray], argument: str,
     suggestion = f' Did you mean {near[0]!r}?' if near else ''
     raise ValueError(f'There is no such split.{suggestion} The parts of this '
                      f'data set are: {present}. {received}') from error
-  pieces = [parts[piece.splitname][piece.from_:piece.to] for piece in chosen]
-  rows = pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+  rows = RowNumbers.joined(
+      parts[piece.splitname][piece.from_:piece.to] for piece in chosen)
   if not len(rows):
     raise ValueError(f'The split is empty. The parts of this data set are: '
                      f'{present}. {received}')

@@ -52,6 +52,7 @@ def streamed_parts(source: Source, part: np.ndarray,
     first, *others = (whole.rows(part == i) for i in range(num_parts))
     return first, *(split.in_memory() for split in others)
   # Numbers are read once to be checked; this pass also fills the other parts.
-  rows = np.flatnonzero(part == 0)
-  first = Split.of(source, StreamedImages(source, rows), source.integers[rows])
+  mask = part == 0
+  first = Split.of(
+      source, StreamedImages(source).rows(mask), source.integers[mask])
   return first, *parts_in_memory(source, part - 1, num_parts - 1)

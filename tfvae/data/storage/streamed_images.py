@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from tfvae.data.sources.row_numbers import RowNumbers
 from tfvae.data.sources.source import Files
 from tfvae.data.sources.source import Source
 from tfvae.data.storage.memory import aligned_empty
@@ -20,18 +21,17 @@ class StreamedImages(StoredImages):
   iterate over all images.
   """
 
-  def __init__(self, source: Source, numbers: np.ndarray | None = None,
+  def __init__(self, source: Source, numbers: RowNumbers | None = None,
                factor: int = 1):
     """Initializes the view.
 
     Args:
       source: Source of the images.
-      numbers: Rows of the split in increasing order, int64 `[n]`; by default
-        all of them.
+      numbers: Rows of the split in increasing order; by default all of them.
       factor: Factor of every pixel, 1 or 255.
     """
     if numbers is None:
-      numbers = np.arange(len(source))
+      numbers = RowNumbers.run(0, len(source))
     super().__init__((len(numbers), *source.example.shape),
                      source.example.dtype, factor)
     self._source, self._numbers = source, numbers
@@ -42,7 +42,8 @@ class StreamedImages(StoredImages):
     if step != 1:
       raise ValueError('Streamed images are read in order; use a slice of step '
                        f'1. Received: a slice of step {step}')
-    part = self.rows(np.arange(start, max(start, stop)))
+    part = StreamedImages(
+        self._source, self._numbers[start:stop], self._factor)
     images, done = aligned_empty(part.shape, self.dtype), 0
     for chunk in part.chunks():
       images[done:done + len(chunk)] = chunk
@@ -51,7 +52,8 @@ class StreamedImages(StoredImages):
 
   def rows(self, chosen: np.ndarray) -> 'StreamedImages':
     """Returns the chosen images, by a mask or by increasing indices."""
-    return StreamedImages(self._source, self._numbers[chosen], self._factor)
+    return StreamedImages(
+        self._source, self._numbers.chosen(chosen), self._factor)
 
   def with_factor(self, factor: int) -> 'StreamedImages':
     """Returns these images with every pixel multiplied."""
@@ -68,7 +70,7 @@ class StreamedImages(StoredImages):
     files = self._source.files()
     if not len(self):
       return files.between(0, 0)
-    return files.between(self._numbers[0], self._numbers[-1] + 1)
+    return files.between(self._numbers.starts[0], self._numbers.stops[-1])
 
   def records(self, files: Files, in_order: bool = True) -> tf.data.Dataset:
     """Returns the number of each of these images and its encoded record.
@@ -78,14 +80,14 @@ class StreamedImages(StoredImages):
       in_order: Whether one file is read after the other; otherwise several
         files take turns.
     """
-    first = int(self._numbers[0]) if len(self) else 0
+    first = int(self._numbers.starts[0]) if len(self) else 0
     found = self._source.records(
         files._replace(first=files.first - first), in_order)
-    if not len(self) or self._numbers[-1] - first + 1 == len(self):
+    if len(self._numbers.starts) <= 1:
       return found
     # From a row, less the first, to its place among these images, or -1.
-    places = np.full(self._numbers[-1] + 1 - first, -1, np.int64)
-    places[self._numbers - first] = np.arange(len(self))
+    places = np.full(self._numbers.stops[-1] - first, -1, np.int64)
+    places[np.asarray(self._numbers) - first] = np.arange(len(self))
     # A constant of a graph would be copied with the graph.
     with tf.init_scope(), tf.device('CPU'):
       places = tf.constant(places)

@@ -21,6 +21,7 @@ from tfvae.data.sources.arrays.rows import Rows
 from tfvae.data.sources.arrays.weights import checked_weights
 from tfvae.data.sources.data_set import DataSet
 from tfvae.data.sources.missing import MissingValues
+from tfvae.data.sources.row_numbers import RowNumbers
 
 _HASHED_BYTES = 2**24  # Read at a time for the digest.
 
@@ -75,10 +76,9 @@ class ArrayData(DataSet):
         for part, array in parts_of(arrays, y_key).items()}
     _check_lengths(name, xs, ys, 'label', 'label_key')
     _check_lengths(name, xs, ws, 'weight', 'weight_key')
-    ends = np.cumsum([len(x) for x in xs.values()])
-    rows = np.split(np.arange(ends[-1]), ends[:-1])
     found = {part: MissingValues(x.shape[1:]) for part, x in xs.items()}
-    super().__init__(name, dict(zip(xs, rows, strict=True)), {
+    super().__init__(name, RowNumbers.by_part(
+        {part: len(x) for part, x in xs.items()}), {
         f'{stem} of {part}': _digest(
             array, found[part] if stem == key else None)
         for stem, named in ((key, xs), (y_key, ys), (w_key, ws))
@@ -90,11 +90,11 @@ class ArrayData(DataSet):
             None, None)
     self.weights = np.concatenate([ws[part] for part in xs]) if ws else None
 
-  def source(self, split: str, rows: np.ndarray) -> ArraySource:
+  def source(self, split: str, rows: RowNumbers) -> ArraySource:
     """Returns some of the rows as a source."""
     return ArraySource(
         self.name, self.full_name, split, self._key, self._arrays, rows,
-        self._label, None if self._labels is None else self._labels[rows])
+        self._label, self._labels)
 
 
 def _named(arrays: Mapping[str, Any], key: str | None, argument: str,

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.data.sources.arrays.rows import Rows
+from tfvae.data.sources.row_numbers import RowNumbers
 from tfvae.data.sources.row_source import RowSource
 from tfvae.data.sources.source import ExampleSpec
 from tfvae.data.sources.source import Files
@@ -21,7 +22,7 @@ class ArraySource(RowSource):
   """Some of the rows of arrays."""
 
   def __init__(self, name: str, full_name: str, split: str, key: str,
-               arrays: Sequence[Rows], rows: np.ndarray,
+               arrays: Sequence[Rows], rows: RowNumbers,
                label: LabelSpec | None, labels: np.ndarray | None,
                ids: np.ndarray | None = None):
     """Initializes the source.
@@ -32,10 +33,10 @@ class ArraySource(RowSource):
       split: Name of the rows.
       key: Name of the arrays.
       arrays: Arrays of one shape and dtype, whose rows are numbered through.
-      rows: Row numbers, int64 `[n]`.
+      rows: Row numbers.
       label: Description of the classes, or None.
-      labels: Class of each of the rows, int64 `[n]`, or None.
-      ids: Name of each of the rows, `[n]`, or None for their numbers.
+      labels: Class of each row of the data set, int64 `[m]`, or None.
+      ids: Name of each row of the data set, `[m]`, or None for their numbers.
     """
     super().__init__(
         name, full_name, split,
@@ -43,7 +44,7 @@ class ArraySource(RowSource):
         labels)
     self._arrays, self._numbers = arrays, rows
     self._starts = np.cumsum([0, *map(len, arrays)])
-    self._ids = ids
+    self._ids = None if ids is None else rows.rows_of(ids)
 
   def files(self) -> Files:
     """Returns blocks of rows, which take turns in a shuffled order."""
@@ -81,7 +82,7 @@ class ArraySource(RowSource):
 
   def _values_of(self, rows: np.ndarray) -> np.ndarray:
     """Returns rows as the model takes them."""
-    numbers = self._numbers[rows]
+    numbers = self._numbers.at(rows)
     array = np.searchsorted(self._starts, numbers, 'right') - 1
     values = np.empty([len(rows), *self.example.shape], self.example.dtype)
     for i, x in enumerate(self._arrays):

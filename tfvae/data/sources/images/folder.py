@@ -21,6 +21,7 @@ from tfvae.data.sources.images.decoding import Header
 from tfvae.data.sources.images.decoding import ImageFormat
 from tfvae.data.sources.images.files import find_files
 from tfvae.data.sources.images.files import FoundFiles
+from tfvae.data.sources.row_numbers import RowNumbers
 from tfvae.data.sources.source import ExampleSpec
 from tfvae.data.sources.source import Files
 from tfvae.data.sources.source import LabelSpec
@@ -62,11 +63,8 @@ class ImageFolder(DataSet):
       looks = [look for look in looks if not isinstance(look, str)]
     warn_of_copies(found, [look.digest for look in looks])
     self.form = _form(folder, [look.header for look in looks], form)
-    rows = np.arange(len(found.paths))
-    ends = np.cumsum(list(found.parts.values()))
     super().__init__(
-        os.path.basename(self._folder), dict(zip(
-            found.parts, np.split(rows, ends[:-1]), strict=True)),
+        os.path.basename(self._folder), RowNumbers.by_part(found.parts),
         {path: look.digest
          for path, look in zip(found.paths, looks, strict=True)})
     headers = [look.header for look in looks]
@@ -83,12 +81,12 @@ class ImageFolder(DataSet):
           'label', len(found.class_names), found.class_names)
       self._labels = np.array(found.labels, np.int64)
 
-  def source(self, split: str, rows: np.ndarray) -> 'ImageFolderSource':
+  def source(self, split: str, rows: RowNumbers) -> 'ImageFolderSource':
     """Returns the images of these rows as a source."""
     return ImageFolderSource(
         self.name, f'{self.full_name}/{self.form}', split, self._folder,
-        self._paths[rows], self._label,
-        None if self._labels is None else self._labels[rows], self.form)
+        rows.rows_of(self._paths), self._label,
+        None if self._labels is None else rows.rows_of(self._labels), self.form)
 
 
 class ImageFolderSource(Source):

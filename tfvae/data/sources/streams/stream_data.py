@@ -15,6 +15,7 @@ from tfvae.data.sources.arrays.labels import numbered_classes
 from tfvae.data.sources.data_set import cache_directory
 from tfvae.data.sources.data_set import DataSet
 from tfvae.data.sources.missing import MissingValues
+from tfvae.data.sources.row_numbers import RowNumbers
 from tfvae.data.sources.streams.examples import Examples
 from tfvae.data.sources.streams.stream_source import StreamSource
 
@@ -104,16 +105,16 @@ class StreamData(DataSet):
           '`reshuffle_each_iteration=False` and a seed, or not at all, draw no '
           "random numbers, or set `cache='disk'`. Received: a data set of "
           f'{count:,} examples')
-    super().__init__(_NAME, {'train': np.arange(count)}, content)
+    super().__init__(_NAME, RowNumbers.by_part({'train': count}), content)
     self.treat_missing(missing, {'train': found})
     self._label, self._labels = (None, None) if y is None else numbered_classes(
         'y', [checked_labels(_NAME, 'y', y, missing_labels)], missing_labels)
 
-  def source(self, split: str, rows: np.ndarray) -> StreamSource:
+  def source(self, split: str, rows: RowNumbers) -> StreamSource:
     """Returns some of the rows as a source."""
     return StreamSource(
         self.name, self.full_name, split, self._examples, rows, self._label,
-        None if self._labels is None else self._labels[rows])
+        self._labels)
 
 
 def _pass(examples: Examples, count: int = 0, y: np.ndarray | None = None,

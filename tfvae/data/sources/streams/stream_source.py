@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfvae.data.sources.arrays.array_source import example_spec
+from tfvae.data.sources.row_numbers import RowNumbers
 from tfvae.data.sources.row_source import RowSource
 from tfvae.data.sources.source import Files
 from tfvae.data.sources.source import LabelSpec
@@ -23,7 +24,7 @@ class StreamSource(RowSource):
   """
 
   def __init__(self, name: str, full_name: str, split: str, examples: Examples,
-               rows: np.ndarray, label: LabelSpec | None,
+               rows: RowNumbers, label: LabelSpec | None,
                labels: np.ndarray | None):
     """Initializes the source.
 
@@ -31,16 +32,16 @@ class StreamSource(RowSource):
       name: Name of the data set.
       full_name: Name that identifies the content.
       split: Name of the rows.
-      examples: All examples.
-      rows: Row numbers, int64 `[n]`.
+      examples: All m examples.
+      rows: Row numbers.
       label: Description of the classes, or None.
-      labels: Class of each of the rows, int64 `[n]`, or None.
+      labels: Class of each example, int64 `[m]`, or None.
     """
     example = example_spec('x', (len(rows), *examples.shape), examples.dtype)
     super().__init__(name, full_name, split, example, rows, label, labels)
     self._x = examples.x.map(lambda x: tf.reshape(
         tf.cast(x, tf.as_dtype(example.dtype)), example.shape))
-    self._files = Files.of_runs(rows)
+    self._files = Files.of_runs(rows, [rows.stops.max(initial=0)])
 
   def files(self) -> Files:
     """Returns the runs of successive examples."""

@@ -13,6 +13,7 @@ from tfvae.data.sources.arrays.array_source import ArraySource
 from tfvae.data.sources.arrays.labels import merged_classes
 from tfvae.data.sources.data_set import DataSet
 from tfvae.data.sources.findings import Findings
+from tfvae.data.sources.row_numbers import RowNumbers
 from tfvae.data.sources.source import Source
 from tfvae.data.sources.tables.chunks import FrameRows
 from tfvae.data.sources.tables.chunks import Rows
@@ -103,10 +104,8 @@ class TableData(DataSet):
     self._ids = None if self._x is None or id_key is None else np.concatenate(
         [ids for group in self._groups for ids in group.values(id_key)])
     self._counts = [sum(scan.sizes) for scan in scans.values()]
-    ends = np.cumsum(self._counts)
-    rows = np.split(np.arange(ends[-1]), ends[:-1])
     super().__init__(
-        name, dict(zip(parts, rows, strict=True)),
+        name, RowNumbers.by_part(dict(zip(parts, self._counts, strict=True))),
         {**content, 'schema': _schema_digest(schema)})
     self.schema = schema
     self.findings = Findings(
@@ -162,18 +161,17 @@ class TableData(DataSet):
                _schema_of(schema), label_key, missing, weight_key,
                missing_labels, id_key)
 
-  def source(self, split: str, rows: np.ndarray) -> Source:
+  def source(self, split: str, rows: RowNumbers) -> Source:
     """Returns some of the rows as a source."""
     # The codes also depend on the rows that are left out.
     full_name = f'{self.full_name}/{"-".join(map(str, self._counts))}'
-    labels = None if self._labels is None else self._labels[rows]
     if self._x is not None:
       return ArraySource(
           self.name, full_name, split, 'columns', self._x, rows, self._label,
-          labels, None if self._ids is None else self._ids[rows])
+          self._labels, self._ids)
     return TableSource(
         self.name, full_name, split, self._groups, self._sizes,
-        len(self.schema.modeled), rows, self._label, labels, self._id_key)
+        len(self.schema.modeled), rows, self._label, self._labels, self._id_key)
 
 
 def _schema_of(schema: str | Schema | None) -> Schema | None:

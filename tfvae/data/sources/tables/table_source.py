@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
+from tfvae.data.sources.row_numbers import RowNumbers
 from tfvae.data.sources.row_source import RowSource
 from tfvae.data.sources.source import ExampleSpec
 from tfvae.data.sources.source import Files
@@ -80,7 +81,7 @@ class TableSource(RowSource):
 
   def __init__(self, name: str, full_name: str, split: str,
                groups: Sequence[CodedRows], sizes: Sequence[int],
-               num_columns: int, rows: np.ndarray, label: LabelSpec | None,
+               num_columns: int, rows: RowNumbers, label: LabelSpec | None,
                labels: np.ndarray | None, id_key: str | None = None):
     """Initializes the source.
 
@@ -91,9 +92,9 @@ class TableSource(RowSource):
       groups: Groups of rows, which are numbered through.
       sizes: Number of rows of each group that are kept.
       num_columns: Number of codes of a row.
-      rows: Row numbers, int64 `[n]`.
+      rows: Row numbers.
       label: Description of the classes, or None.
-      labels: Class of each of the rows, int64 `[n]`, or None.
+      labels: Class of each row of the data set, int64 `[m]`, or None.
       id_key: Column that names the rows, or None for their numbers.
     """
     super().__init__(
@@ -101,7 +102,7 @@ class TableSource(RowSource):
         ExampleSpec('columns', (num_columns,), np.float32, is_image=False),
         rows, label, labels)
     self._groups, self._id_key = groups, id_key
-    self._files = Files.of_runs(rows, np.cumsum([0, *sizes])[:-1])
+    self._files = Files.of_runs(rows, sizes)
 
   def files(self) -> Files:
     """Returns the runs of successive rows."""
