@@ -90,6 +90,9 @@ class _NoPictures(tf_keras.callbacks.Callback):
   def __init__(self, *args):
     super().__init__()
 
+  def flush(self):
+    """Does nothing."""
+
   def close(self):
     """Does nothing."""
 

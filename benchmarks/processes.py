@@ -92,12 +92,11 @@ def peer(case: dict[str, Any]) -> Process:
 
 @contextlib.contextmanager
 def mnist(data_dir: str | None) -> Iterator[str]:
-  """Yields the path of a file with the arrays of MNIST for the peers."""
+  """Yields the path of a directory with the images for the peers."""
   with tempfile.TemporaryDirectory() as directory:
-    path = os.path.join(directory, 'mnist.npz')
     wait([Process([sys.executable, '-m', 'benchmarks.peers.mnist',
-                   data_dir or '', path])])
-    yield path
+                   data_dir or '', directory])])
+    yield directory
 
 
 def measurements(process: Process) -> dict[str, Any]:

@@ -89,12 +89,21 @@ def training(result: dict[str, Any]) -> str:
     bound = '−ELBO' if setting[2] == 1 else f'−L_{setting[2]}'
     tables.append(f'{_title(setting)}:\n\n' + _table(
         ['', 'images/s', 'relative to the limit', 'range', 'CPU µs/image',
-         'peak MiB', 'first step, s', bound, 'KL'],
+         'peak MiB', 'first step, s', 'to Keras 3', 'to the loop', bound, 'KL'],
         [[_PEERS[row['peer']], _thousands(row['images_per_second']),
           *_ratio(row), f'{row["cpu_microseconds_per_image"]:.1f}',
           f'{row["peak_mebibytes"]:.0f}', f'{row["first_step_seconds"]:.1f}',
-          *(f'{row[name]:.1f}' if name in row else '–'
-            for name in ('negative_bound', 'kl'))] for row in rows]))
+          *(f'{row[name]:.{digits}f}' if name in row else '–'
+            for name, digits in (
+                ('first_step_to_keras3', 2), ('first_step_to_hand', 2),
+                ('negative_bound', 1), ('kl', 1)))] for row in rows]))
+  if 'whole_job' in result:
+    tables.append('The whole job of `configs/digits.flags`:\n\n' + _table(
+        ['', 'seconds', 'tfvae relative to it', 'range', '−ELBO'],
+        [[_PEERS[row['peer']], f'{row["seconds"]:.1f}', *_ratio(row),
+          f'{row["negative_bound"]:.1f}']
+         for row in sorted(result['whole_job'],
+                           key=lambda row: row['seconds'])]))
   return '\n'.join(tables)
 
 

@@ -19,11 +19,23 @@ omitted, and the table names them.
 
 With more than one importance sample only `--objective=iwae` of tfvae and the
 loop are measured, with a batch size of 20 and fewer images.
+
+A second part is the whole job of `configs/digits.flags`, 400 epochs of 13
+steps, from the start of a process to its end. Peers train as long and compute
+the ELBO of the test images; tfvae also validates, writes checkpoints and a
+history, selects the best epoch, exports, evaluates and writes its report.
+
+`--quick` takes five minutes: the perceptron at batch 100 and the whole job, of
+tfvae, the loop and two peers.
 """
 
 import functools
 import itertools
+import json
+import os
 import shutil
+import tempfile
+import time
 from typing import Any
 
 from absl import app
@@ -31,6 +43,7 @@ from absl import flags
 
 from benchmarks import processes
 from benchmarks import tables
+from benchmarks.peers.mnist import DIGITS_IMAGES
 
 _DATA_DIR = flags.DEFINE_string(
     'data_dir', None, 'directory of TensorFlow Datasets with MNIST')
@@ -56,6 +69,8 @@ _IMAGES = flags.DEFINE_integer(
 _CONV_IMAGES = flags.DEFINE_integer(
     'conv_images', 10_000, 'training images of the convolutions',
     upper_bound=57_000)
+_QUICK = flags.DEFINE_bool(
+    'quick', False, 'few cases: other flags that choose cases have no effect')
 _OUTPUT = flags.DEFINE_string(
     'output', 'benchmarks/results/training.json', 'file of the result')
 
@@ -66,6 +81,8 @@ _MOST_XLA_CONVOLUTIONS = 100
 _LIMITS = ('hand_xla', 'hand_graph')
 _OF_EVERY_BOUND = ('tfvae', *_LIMITS)
 _OF_ELBO = ('keras3', 'keras3_graph_50', 'keras3_xla_50', 'tfp', 'tfp_xla_50')
+_OF_WHOLE_JOB = ('tfvae', 'hand_xla', 'keras3', 'jax', 'torch')
+_OF_QUICK = ('tfvae', 'hand_xla', 'keras3', 'jax')
 # Peers in a separate environment.
 _OF_OTHERS = ('jax', 'torch', 'torch_compile', 'pythae')
 _PEERS = flags.DEFINE_multi_enum(
@@ -153,7 +170,76 @@ def summarise(chosen: list[dict[str, Any]],
           r['images_per_second'] / fastest
           for r, fastest in zip(own, limit, strict=True))
     summary.append(row)
+  _add_first_step_ratios(summary)
   return summary
+
+
+def _add_first_step_ratios(summary: list[dict[str, Any]]):
+  """Adds the first step relative to that of other programs, by round."""
+  steps = {(_setting(row), row['peer']): [
+      own['first_step_seconds'] for own in row['by_round']] for row in summary}
+  for row in summary:
+    for name, peer in (('keras3', 'keras3'), ('hand', 'hand_xla')):
+      base = steps.get((_setting(row), peer))
+      if base:
+        row |= processes.median_and_range(
+            (own['first_step_seconds'] / other
+             for own, other in zip(row['by_round'], base, strict=True)),
+            f'first_step_to_{name}')
+
+
+def whole_job(case: dict[str, Any]) -> dict[str, float]:
+  """Runs the whole job of a peer, and returns its time and its −ELBO."""
+  start = time.monotonic()
+  if case['peer'] != 'tfvae':
+    record = processes.measurements(processes.peer(case))
+    return {'seconds': time.monotonic() - start,
+            'negative_bound': record['negative_bound']}
+  with tempfile.TemporaryDirectory() as directory:
+    workdir = os.path.join(directory, 'run')
+    processes.wait([processes.Process(
+        [*processes.PROGRAM, '--flagfile=configs/digits.flags',
+         f'--workdir={workdir}'])])
+    seconds = time.monotonic() - start
+    with open(os.path.join(workdir, 'metrics.json'), encoding='utf-8') as file:
+      return {'seconds': seconds,
+              'negative_bound': -json.load(file)['test']['elbo']}
+
+
+def whole_job_cases(mnist: str) -> list[dict[str, Any]]:
+  """Returns the peers of the whole job, in the order of their turns."""
+  peers = _OF_QUICK if _QUICK.value else _PEERS.value or _OF_WHOLE_JOB
+  return [
+      {'peer': peer, 'model': 'digits', 'batch_size': 100, 'epochs': 400,
+       'importance_samples': 1, 'images': DIGITS_IMAGES, 'mnist': mnist}
+      | ({'python': _PEERS_PYTHON.value} if peer in _OF_OTHERS else {})
+      for peer in peers if peer in _OF_WHOLE_JOB and (
+          peer not in _OF_OTHERS or _PEERS_PYTHON.value)]
+
+
+def summarise_jobs(chosen: list[dict[str, Any]],
+                   rows: list[list[dict[str, float]]]) -> list[dict[str, Any]]:
+  """Returns medians; `ratio` is the time of tfvae relative to each peer."""
+  own = next((rows for case, rows in zip(chosen, rows, strict=True)
+              if case['peer'] == 'tfvae'), None)
+  summary = []
+  for case, found in zip(chosen, rows, strict=True):
+    row = {'peer': case['peer']} | processes.medians(found) | {
+        'by_round': found}
+    if own:
+      row |= processes.median_and_range(
+          one['seconds'] / other['seconds']
+          for one, other in zip(own, found, strict=True))
+    summary.append(row)
+  return summary
+
+
+def _make_quick():
+  """Sets the flags to few cases."""
+  for name, value in {
+      'models': ['mlp'], 'batch_sizes': ['100'], 'importance_samples': ['1'],
+      'peers': list(_OF_QUICK), 'epochs': 3, 'images': 20_000}.items():
+    setattr(flags.FLAGS, name, value)
 
 
 def _setting(case: dict[str, Any]) -> tuple[Any, ...]:
@@ -162,13 +248,17 @@ def _setting(case: dict[str, Any]) -> tuple[Any, ...]:
 
 def main(_):
   """Measures, prints and writes the result."""
+  if _QUICK.value:
+    _make_quick()
   result = processes.result('training', {'rounds': _ROUNDS.value})
   result['peer_versions'] = {}
   with processes.mnist(_DATA_DIR.value) as mnist:
-    chosen = cases(mnist)
+    chosen, jobs = cases(mnist), whole_job_cases(mnist)
     rows = processes.turns(_ROUNDS.value, chosen, functools.partial(
         measure, versions=result['peer_versions']))
+    job_rows = processes.turns(_ROUNDS.value, jobs, whole_job)
   result['training'] = summarise(chosen, rows)
+  result['whole_job'] = summarise_jobs(jobs, job_rows)
   processes.write(_OUTPUT.value, result)
   print(tables.training(result))
 

@@ -46,7 +46,8 @@ ROOMS = (
     ('serving',), ('anomaly',), ('evaluation',), ('models',), ('objectives',),
     ('inference',),
     ('priors', 'regularizers', 'losses'), ('layers',), ('graph', 'schedules'),
-    ('settings', 'tables'), ('registry', 'files', 'lock', 'streaming'))
+    ('settings', 'tables'),
+    ('registry', 'files', 'lock', 'streaming', 'lazy', 'autograph'))
 _COLUMN = 74  # Percent of the width.
 
 # CSS selector of the part of the report that each file shows.

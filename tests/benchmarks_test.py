@@ -172,7 +172,7 @@ class HandWrittenTest(tf.test.TestCase):
   def test_an_epoch_is_adam_on_the_loss_of_its_batches(self):
     images = tf.constant(
         np.random.default_rng(0).choice([0, 255], (12, 784)), tf.uint8)
-    networks = hand_written._mlp()
+    networks = hand_written._mlp(784, 50)
     weights = hand_written._initial_weights(networks.shapes)
     state = [tf.Variable(value) for value in (
         *weights, *(np.zeros_like(w) for w in 2 * weights))]

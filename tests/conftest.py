@@ -25,14 +25,6 @@ def pytest_configure(config):
   # Python 3.11 looks up each time: 3% of the time of the tests.
   if hasattr(typing, '_get_protocol_attrs'):
     typing._get_protocol_attrs = functools.cache(typing._get_protocol_attrs)
-  # AutoGraph converts each function before its first trace, which takes 35 ms.
-  # In tfvae only the loops over steps need it. Fresh processes convert all.
-  from tensorflow.python.autograph.core import config as autograph_config
-  autograph_config.CONVERSION_RULES = (
-      autograph_config.Convert('tfvae.models.steps.compiled_execution'),
-      autograph_config.Convert('tfvae.models.steps.execution'),
-      autograph_config.DoNotConvert('tfvae'),
-      *autograph_config.CONVERSION_RULES)
   # The deletion of an iterator may wait a minute for the thread that tunes it;
   # `tfvae.streaming` has the details. Keras makes iterators of its own.
   from tensorflow.python.data.ops import dataset_ops

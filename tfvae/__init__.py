@@ -12,13 +12,18 @@ import os
 import sys
 from types import ModuleType
 
-# The program, but not the library, hides the start-up messages of TensorFlow
-# unless the variable is set. TensorFlow reads it once, in the imports below.
-if os.path.basename(sys.argv[0]) in ('train_main.py', 'tfvae-train') or (
-    sys.argv[0] == '-m' and {'tfvae', 'tfvae.pipelines.encode'}.intersection(
-        sys.orig_argv)):  # python -m tfvae
+# The program, but not the library, hides the start-up messages of TensorFlow,
+# and makes `tf.keras` the Keras that tfvae has, as TensorFlow would otherwise
+# import Keras 3 as well, a second of the start. Variables that are set stay.
+# TensorFlow reads them in its import, and is inconsistent if they change later.
+if 'tensorflow' not in sys.modules and (
+    os.path.basename(sys.argv[0]) in ('train_main.py', 'tfvae-train') or (
+        sys.argv[0] == '-m' and {'tfvae', 'tfvae.pipelines.encode'}
+        .intersection(sys.orig_argv))):  # python -m tfvae
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+  os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
 
+from tfvae import autograph
 from tfvae import inference
 from tfvae import layers
 from tfvae import learning_rates
@@ -33,6 +38,8 @@ from tfvae.models import VAE
 from tfvae.regularizers import KLDivergenceRegularizer
 
 __version__ = '0.1.0'
+
+autograph.leave_out_this_package()
 
 __all__ = [
     'KLDivergenceRegularizer',

@@ -20,37 +20,42 @@ from benchmarks.peers import mnist
 from benchmarks.peers.score import score
 from benchmarks.peers.watch import Watch
 
-_LATENT_SIZE = 50
-
 
 class Encoder(nn.Module):
   """Network from x to the mean and log variance of q(z|x)."""
+
+  latents: int
 
   @nn.compact
   def __call__(self, x):
     """Returns the mean and the log variance, `[b, d]`."""
     for _ in range(2):
       x = nn.tanh(nn.Dense(200)(x))
-    return nn.Dense(_LATENT_SIZE)(x), nn.Dense(_LATENT_SIZE)(x)
+    return nn.Dense(self.latents)(x), nn.Dense(self.latents)(x)
 
 
 class Decoder(nn.Module):
   """Network from z to the logits of p(x|z)."""
 
+  pixels: int
+
   @nn.compact
   def __call__(self, z):
-    """Returns the logits, `[b, 784]`."""
+    """Returns the logits, `[b, pixels]`."""
     for _ in range(2):
       z = nn.tanh(nn.Dense(200)(z))
-    return nn.Dense(784)(z)
+    return nn.Dense(self.pixels)(z)
 
 
 class VAE(nn.Module):
   """Encoder and decoder, with a draw of z between them."""
 
+  pixels: int
+  latents: int
+
   def setup(self):
     """Builds the networks."""
-    self.encoder, self.decoder = Encoder(), Decoder()
+    self.encoder, self.decoder = Encoder(self.latents), Decoder(self.pixels)
 
   def __call__(self, x, z_rng):
     """Returns the logits of p(x|z), and the mean and log variance of z."""
@@ -62,7 +67,7 @@ class VAE(nn.Module):
 @jax.jit
 def train_step(state: TrainState, images: jax.Array,
                rng: jax.Array) -> TrainState:
-  """Binarizes a batch, uint8 `[b, 784]`, and takes a gradient step on it."""
+  """Binarizes a batch, uint8 `[b, d]`, and takes a gradient step on it."""
   x_rng, z_rng = random.split(random.fold_in(rng, state.step))
   x = random.bernoulli(x_rng, images / 255).astype(jnp.float32)
 
@@ -78,11 +83,13 @@ def train_step(state: TrainState, images: jax.Array,
 def train(case: dict[str, Any], form: None, watch: Watch) -> dict[str, float]:
   """Trains the peer and returns its scores; see `process`."""
   del form  # There is one form.
-  images = mnist.training_images(case).reshape(-1, 784)
-  model, (init_rng, rng) = VAE(), random.split(random.key(0))
+  pixels = mnist.num_pixels(case)
+  images = mnist.training_images(case).reshape(-1, pixels)
+  model = VAE(pixels, mnist.latent_size(case))
+  init_rng, rng = random.split(random.key(0))
   state = TrainState.create(
       apply_fn=model.apply, tx=optax.adam(1e-3),
-      params=model.init(init_rng, jnp.ones([1, 784]), rng)['params'])
+      params=model.init(init_rng, jnp.ones([1, pixels]), rng)['params'])
   shuffler, size = np.random.default_rng(0), case['batch_size']
   for _ in range(case['epochs']):
     with watch.epoch(len(images)):
@@ -99,7 +106,7 @@ def train(case: dict[str, Any], form: None, watch: Watch) -> dict[str, float]:
 
 def _score(model: VAE, case: dict[str, Any]) -> dict[str, float]:
   def posterior(x):
-    mean, logvar = model.encoder(x.reshape(-1, 784))
+    mean, logvar = model.encoder(x.reshape(-1, model.pixels))
     return mean, jnp.exp(0.5 * logvar)
 
   return score(mnist.binary_test_images(case), posterior, model.decoder)

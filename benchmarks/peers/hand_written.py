@@ -18,7 +18,6 @@ from benchmarks.peers import mnist
 from benchmarks.peers.score import score
 from benchmarks.peers.watch import Watch
 
-_LATENT_SIZE = 50
 _LEARNING_RATE, _BETA_1, _BETA_2, _EPSILON = 1e-3, 0.9, 0.999, 1e-7
 
 Tensors = list[tf.Tensor]
@@ -30,24 +29,29 @@ class Networks(NamedTuple):
   Attributes:
     shapes: Shapes of the kernels, and the lengths of their biases.
     encode: Function from pairs and x to the parameters of q(z|x), `[b, 2 d]`.
-    decode: Function from pairs and z to the logits of p(x|z), `[b, 784]`.
+    decode: Function from pairs and z to the logits of p(x|z), `[b, pixels]`.
+    pixels: Number of pixels of x.
+    latents: Length of z.
   """
 
   shapes: list[tuple[list[int], int]]
   encode: Callable[[list[Tensors], tf.Tensor], tf.Tensor]
   decode: Callable[[list[Tensors], tf.Tensor], tf.Tensor]
+  pixels: int = 784
+  latents: int = 50
 
 
 def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
   """Trains the peer and returns its scores; see `process`."""
-  networks = {'mlp': _mlp, 'conv': _conv}[case['model']]()
+  networks = _conv() if case['model'] == 'conv' else _mlp(
+      mnist.num_pixels(case), mnist.latent_size(case))
   images = mnist.training_images(case)
   weights = _initial_weights(networks.shapes)
   state = [tf.Variable(value) for value in (
       *weights, *(np.zeros_like(w) for w in 2 * weights))]
   steps = len(images) // case['batch_size']
   epoch = make_epoch(
-      networks, tf.constant(images.reshape(-1, 784)), state,
+      networks, tf.constant(images.reshape(len(images), -1)), state,
       case['batch_size'], case['importance_samples'], form == 'xla')
   for index in range(case['epochs']):
     with watch.epoch(steps * case['batch_size']):
@@ -68,7 +72,7 @@ def make_epoch(networks: Networks, images: tf.Tensor, state: list[tf.Variable],
 
   Args:
     networks: Networks to train.
-    images: Images, uint8 `[n, 784]`.
+    images: Images, uint8 `[n, pixels]`.
     state: Weights, followed by the first and the second moments of Adam.
     batch_size: Images per step.
     num_samples: K; 1 is the ELBO with its KL in closed form, larger values are
@@ -109,11 +113,11 @@ def _loss(networks, pairs, x, num_samples, seed) -> tf.Tensor:
   """Returns the mean of −ELBO, or of −L_K, in nats."""
   loc, log_variance = tf.split(networks.encode(pairs, x), 2, axis=-1)
   noise = tf.random.stateless_normal(
-      [num_samples, x.shape[0], _LATENT_SIZE], seed, alg='philox')
+      [num_samples, x.shape[0], networks.latents], seed, alg='philox')
   z = loc + tf.exp(0.5 * log_variance) * noise
   logits = tf.reshape(
-      networks.decode(pairs, tf.reshape(z, [-1, _LATENT_SIZE])),
-      [num_samples, x.shape[0], 784])
+      networks.decode(pairs, tf.reshape(z, [-1, networks.latents])),
+      [num_samples, x.shape[0], networks.pixels])
   # log p(x|z) = Σ x l − log(1 + eˡ)
   likelihood = tf.reduce_sum(x * logits - _softplus(logits), axis=-1)
   if num_samples == 1:
@@ -161,8 +165,8 @@ def _binary(images: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
                  < tf.cast(images, tf.float32), tf.float32)
 
 
-def _mlp() -> Networks:
-  """Returns 784-200-200-50 and its mirror, tanh."""
+def _mlp(pixels: int, latents: int) -> Networks:
+  """Returns pixels-200-200-latents and its mirror, tanh."""
   def perceptron(pairs, h):
     *hidden, (kernel, bias) = pairs
     for w, b in hidden:
@@ -171,10 +175,10 @@ def _mlp() -> Networks:
 
   return Networks(
       [(shape, shape[-1]) for shape in (
-          [784, 200], [200, 200], [200, 2 * _LATENT_SIZE],
-          [_LATENT_SIZE, 200], [200, 200], [200, 784])],
+          [pixels, 200], [200, 200], [200, 2 * latents],
+          [latents, 200], [200, 200], [200, pixels])],
       lambda pairs, x: perceptron(pairs[:3], x),
-      lambda pairs, z: perceptron(pairs[3:], z))
+      lambda pairs, z: perceptron(pairs[3:], z), pixels, latents)
 
 
 def _conv() -> Networks:
@@ -198,8 +202,7 @@ def _conv() -> Networks:
 
   return Networks(
       [([3, 3, 1, 32], 32), ([3, 3, 32, 64], 64),
-       ([7 * 7 * 64, 2 * _LATENT_SIZE], 2 * _LATENT_SIZE),
-       ([_LATENT_SIZE, 7 * 7 * 64], 7 * 7 * 64),
+       ([7 * 7 * 64, 100], 100), ([50, 7 * 7 * 64], 7 * 7 * 64),
        # The kernel of a transposed convolution has outputs before inputs.
        ([3, 3, 64, 64], 64), ([3, 3, 32, 64], 32), ([3, 3, 32, 1], 1)],
       encode, decode)
@@ -223,7 +226,7 @@ def _pairs(weights: Tensors) -> list[Tensors]:
 def _score(networks, pairs, case) -> dict[str, float]:
   def posterior(x):
     loc, log_variance = tf.split(
-        networks.encode(pairs, tf.reshape(x, [-1, 784])), 2, axis=-1)
+        networks.encode(pairs, tf.reshape(x, [len(x), -1])), 2, axis=-1)
     return loc, tf.exp(0.5 * log_variance)
 
   return score(mnist.binary_test_images(case), posterior,

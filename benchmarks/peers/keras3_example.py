@@ -18,7 +18,6 @@ from benchmarks.peers.tuned_batches import tuned_batches
 from benchmarks.peers.watch import Watch
 from benchmarks.peers.watch import watched_fit
 
-_LATENT_SIZE = 50
 # Arguments of `compile` by form. By default, Keras 3 compiles with XLA.
 _FORMS = {
     'as written': {},
@@ -78,7 +77,7 @@ class VAE(keras.Model):
 def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
   """Trains the peer and returns its scores; see `process`."""
   keras.utils.set_random_seed(0)
-  encoder, decoder = _networks(case['model'])
+  encoder, decoder = _networks(case)
   model = VAE(encoder, decoder)
   model.compile(keras.optimizers.Adam(1e-3), **_FORMS[form])
   fit = watched_fit(
@@ -93,16 +92,18 @@ def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
   return score(mnist.binary_test_images(case), posterior, logits)
 
 
-def _networks(kind: str) -> tuple[keras.Model, keras.Model]:
-  x, z = keras.Input((28, 28, 1)), keras.Input([_LATENT_SIZE])
-  if kind == 'mlp':
+def _networks(case: dict[str, Any]) -> tuple[keras.Model, keras.Model]:
+  shape, latents = mnist.image_shape(case), mnist.latent_size(case)
+  x, z = keras.Input(shape), keras.Input([latents])
+  if case['model'] != 'conv':
     h = layers.Flatten()(x)
     for _ in range(2):
       h = layers.Dense(200, activation='tanh')(h)
     g = z
     for _ in range(2):
       g = layers.Dense(200, activation='tanh')(g)
-    g = layers.Reshape((28, 28, 1), name='logits')(layers.Dense(784)(g))
+    g = layers.Reshape(shape, name='logits')(
+        layers.Dense(mnist.num_pixels(case))(g))
   else:
     h = x
     for filters in (32, 64):
@@ -115,7 +116,7 @@ def _networks(kind: str) -> tuple[keras.Model, keras.Model]:
       g = layers.Conv2DTranspose(filters, 3, strides=2, padding='same',
                                  activation='relu')(g)
     g = layers.Conv2D(1, 3, padding='same', name='logits')(g)
-  moments = [layers.Dense(_LATENT_SIZE, name=name)(h)
+  moments = [layers.Dense(latents, name=name)(h)
              for name in ('z_mean', 'z_log_var')]
   encoder = keras.Model(x, [*moments, Sampling()(moments)], name='encoder')
   return encoder, keras.Model(z, layers.Activation('sigmoid')(g))

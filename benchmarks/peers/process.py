@@ -3,11 +3,11 @@
   python -m benchmarks.peers.process '{"peer": "hand_xla", "model": "mlp", …}'
 
 The argument is a case, a dictionary with these keys: `peer`, one of `PEERS`;
-`model`, mlp or conv; `batch_size`; `importance_samples`; `images` and `epochs`
-to train on; `started`, the `time.time()` at the start of this process;
-`data_dir`, for a peer that reads TFDS; and `mnist`, a file that
-`benchmarks.peers.mnist` wrote. A peer that reads TFDS does not need `mnist` if
-`scored` is false, which skips the evaluation. Optional keys are
+`model`, mlp, conv or digits; `batch_size`; `importance_samples`; `images` and
+`epochs` to train on; `started`, the `time.time()` at the start of this process;
+`data_dir`, for a peer that reads TFDS; and `mnist`, a directory that
+`benchmarks.peers.mnist` wrote to. A peer that reads TFDS does not need `mnist`
+if `scored` is false, which skips the evaluation. Optional keys are
 `ends_at_first_step` and, for tfvae, `workdir` and additional `flags`.
 
 A peer whose framework is not a requirement of tfvae runs in a separate

@@ -63,6 +63,7 @@ def _run(argv: list[str], watch: Watch, images: int) -> Any:
   """Runs the program up to the end of `fit` and returns the model."""
   # The same as in the program, before the import of TensorFlow.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+  os.environ.setdefault('TF_USE_LEGACY_KERAS', '1')
   import tf_keras
   fit = watched_fit(
       tf_keras.Model.fit, tf_keras.callbacks.Callback, watch, images)

@@ -20,19 +20,17 @@ from benchmarks.peers import mnist
 from benchmarks.peers.score import score
 from benchmarks.peers.watch import Watch
 
-_LATENT_SIZE = 50
-
 
 class VAE(nn.Module):
   """Encoder, draw of z and decoder."""
 
-  def __init__(self):
+  def __init__(self, pixels: int, latents: int):
     super().__init__()
-    self.features = perceptron(784)
-    self.fc21 = nn.Linear(200, _LATENT_SIZE)
-    self.fc22 = nn.Linear(200, _LATENT_SIZE)
+    self.features = perceptron(pixels)
+    self.fc21 = nn.Linear(200, latents)
+    self.fc22 = nn.Linear(200, latents)
     self.logits = nn.Sequential(
-        *perceptron(_LATENT_SIZE), nn.Linear(200, 784))
+        *perceptron(latents), nn.Linear(200, pixels))
 
   def encode(self, x):
     """Returns the mean and log variance of q(z|x), `[b, d]`."""
@@ -53,9 +51,9 @@ def perceptron(inputs: int) -> nn.Sequential:
 
 
 def gray_images(case: dict[str, Any]) -> torch.Tensor:
-  """Returns the training images in [0, 1], `[n, 784]`, like `ToTensor`."""
-  return torch.from_numpy(
-      mnist.training_images(case).reshape(-1, 784)).float() / 255
+  """Returns the training images in [0, 1], `[n, d]`, like `ToTensor`."""
+  images = mnist.training_images(case)
+  return torch.from_numpy(images.reshape(len(images), -1)).float() / 255
 
 
 def binary(gray: torch.Tensor) -> torch.Tensor:
@@ -74,7 +72,8 @@ def loss_function(model: VAE, x: torch.Tensor) -> torch.Tensor:
 def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
   """Trains the peer and returns its scores; see `process`."""
   torch.manual_seed(0)
-  model, gray = VAE(), gray_images(case)
+  model = VAE(mnist.num_pixels(case), mnist.latent_size(case))
+  gray = gray_images(case)
   is_compiled = form == 'compiled'
   optimizer = torch.optim.Adam(
       model.parameters(), lr=1e-3, fused=is_compiled or None)
@@ -100,7 +99,7 @@ def train(case: dict[str, Any], form: str, watch: Watch) -> dict[str, float]:
 def scored(encode, logits, case: dict[str, Any]) -> dict[str, float]:
   """Returns the scores of two modules; see `score`."""
   def posterior(x):
-    mu, logvar = encode(torch.from_numpy(x.reshape(-1, 784)))
+    mu, logvar = encode(torch.from_numpy(x.reshape(len(x), -1)))
     return mu, torch.exp(0.5 * logvar)
 
   with torch.no_grad():

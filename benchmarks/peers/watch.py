@@ -71,27 +71,27 @@ def watched_fit(fit: Any, callback_class: type, watch: Watch,
     watch: Watch that records the measurements.
     images: Number of images per epoch.
   """
+  running = contextlib.ExitStack()
 
-  class EpochTimer(callback_class):
-    """Callback that times the training part of each epoch."""
-
-    def __init__(self):
-      super().__init__()
-      self._running = contextlib.ExitStack()
+  class Begin(callback_class):
+    """Last callback, which begins to time the training part of an epoch."""
 
     def on_epoch_begin(self, epoch, logs=None):
-      self._running.enter_context(watch.epoch(images))
+      running.enter_context(watch.epoch(images))
+
+  class End(callback_class):
+    """First callback, which ends the time before a validation."""
 
     def on_test_begin(self, logs=None):
-      self._running.close()
+      running.close()
 
     def on_epoch_end(self, epoch, logs=None):
-      self._running.close()
+      running.close()
 
   def timed(model, *args, callbacks=(), **kwargs):
     _report_first_step(model, watch)
-    # Last in the list, so that it does not time other callbacks.
-    history = fit(model, *args, callbacks=[*callbacks, EpochTimer()], **kwargs)
+    history = fit(
+        model, *args, callbacks=[End(), *callbacks, Begin()], **kwargs)
     watch.training_done()
     return history
 

@@ -22,7 +22,8 @@ _KEPT = {'objective': 2, 'elbo': 3, 'last': 4}
 
 def _config(**settings):
   return Config(**dict(latents='z:2', hidden_units=(4,), jit='false',
-                       steps_per_execution='1') | settings)
+                       steps_per_execution='1', checkpoint_min_seconds=0)
+                | settings)
 
 
 class CheckpointTest(tf.test.TestCase, parameterized.TestCase):
@@ -51,6 +52,25 @@ class CheckpointTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllEqual(made.best_epoch, _KEPT[select_by])
     self.assertEqual(sum(map(np.sum, made.best_weights())),
                      size * _KEPT[select_by])
+
+
+  @parameterized.parameters((0, [4, 6]), (1000, [6]))
+  def test_epochs_that_end_soon_after_a_checkpoint_write_none(
+      self, seconds, expected):
+    workdir = self.create_tempdir().full_path
+    config = _config(checkpoint_min_seconds=seconds, select_by='last')
+    model = compiled_model(config, (3, 3, 1), 24)
+    history = callbacks.History(workdir, 24)
+    checkpoint = callbacks.Checkpoint(
+        model, workdir, config.training, 2, history)
+    model.fit(np.ones([24, 3, 3, 1], np.float32), batch_size=12, epochs=3,
+              verbose=0, callbacks=[history, checkpoint])
+    self.assertEqual(
+        sorted(map(int, os.listdir(os.path.join(workdir, 'checkpoints')))),
+        expected)
+    with open(os.path.join(workdir, 'history.csv'), encoding='utf-8') as file:
+      self.assertLen(file.readlines(), 4)
+    self.assertEqual(checkpoint.restore(model), 6)
 
 
 class RunTest(tf.test.TestCase):

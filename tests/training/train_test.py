@@ -33,8 +33,8 @@ def _config(data_dir, **settings):
   return Config(**dict(
       data_dir=data_dir, latents='z:2', hidden_units=(16,), epochs=2,
       jit='false', eval_importance_samples=5, eval_importance_examples=20,
-      evaluations=('importance_weighted',), export=False)
-                | settings)
+      evaluations=('importance_weighted',), export=False,
+      checkpoint_min_seconds=0) | settings)
 
 
 def _history(workdir):

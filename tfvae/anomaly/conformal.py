@@ -17,8 +17,11 @@ import dataclasses
 import math
 
 import numpy as np
-from scipy import stats
 import tensorflow as tf
+
+from tfvae.lazy import LazyModule
+
+stats = LazyModule('scipy.stats')
 
 
 def conformal_ranks(calibration: np.ndarray, scores: np.ndarray) -> np.ndarray:

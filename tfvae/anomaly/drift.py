@@ -9,10 +9,12 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from tfvae.anomaly.mean_discrepancy import kernel_two_sample_test
+from tfvae.lazy import LazyModule
 from tfvae.tables import Column
+
+stats = LazyModule('scipy.stats')
 
 # Corrections of the p-values of several tests, by name.
 CORRECTIONS = {

@@ -7,7 +7,10 @@ Gretton, Borgwardt, Rasch, Schölkopf and Smola, A Kernel Two-Sample Test, JMLR
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial import distance
+
+from tfvae.lazy import LazyModule
+
+distance = LazyModule('scipy.spatial.distance')
 
 
 class KernelTest(NamedTuple):

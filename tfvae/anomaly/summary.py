@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from sklearn import metrics
 
 from tfvae.anomaly.conformal import FalseAlarms
+from tfvae.lazy import LazyModule
+
+metrics = LazyModule('sklearn.metrics')
 
 _BINS = 40
 _ROC_POINTS = 200

@@ -93,7 +93,7 @@ class SteppedModel(CheckedModel):
     """Estimates the ELBO of one batch; see `tf_keras.Model.test_step`."""
     # The count of examples in this pass numbers its batches without state.
     step = self._trackers.elbo.num_examples()
-    values = self._evaluation_values_fn(data, global_batch.replica_id(), step)
+    values = self._evaluation_values(data, global_batch.replica_id(), step)
     self._trackers.elbo.add_examples(tf.size(values['elbo']))
     return self._update_metrics(values)
 
@@ -142,12 +142,11 @@ class SteppedModel(CheckedModel):
           'sample_weight')
 
   def _compile_in_replica(self, jit_compile: bool):
-    """Sets what each replica computes by itself, compiled by XLA or not."""
+    """Sets what each replica computes in a step, compiled by XLA or not."""
     compiled = (functools.partial(
         tf.function, jit_compile=True, reduce_retracing=True) if jit_compile
                 else lambda function: function)
     self._loss_and_gradients_fn = compiled(self._loss_and_gradients)
-    self._evaluation_values_fn = compiled(self._evaluation_values)
 
   def _evaluation_values(self, data, replica_id, step):
     batch = self._part(data, replica_id, step)

@@ -87,10 +87,11 @@ class TrainableModel(LatentVariableModel, SteppedModel):
 
     Args:
       optimizer: A `tf_keras` optimizer or its name.
-      jit_compile: Whether to compile the step with XLA; under a strategy of
-        replicas, even of one, the part inside each of them, since XLA cannot
-        compile the all-reduce. Free bits and capacities of several replicas
-        need an all-reduce in between, and run without XLA.
+      jit_compile: Whether to compile the training step with XLA; under a
+        strategy of replicas, even of one, the part inside each of them, since
+        XLA cannot compile the all-reduce. Evaluations run without XLA. Free
+        bits and capacities of several replicas need an all-reduce in between,
+        and run without XLA.
       objective: Objective of `tfvae.objectives`, or its name in `OBJECTIVES`,
         with default settings; None is the ELBO.
       kl_schedule: A `tf_keras` learning-rate schedule whose value at the step
@@ -207,21 +208,30 @@ class TrainableModel(LatentVariableModel, SteppedModel):
       return super()._make_step_function(force)
     if self._batch_fn and self.jit_compile:
       return compiled_execution(self, steps)
-    return execution(self, self.train_step, self._train_counter)
+    return execution(
+        self, self.train_step, self._train_counter, self.jit_compile)
 
   def _make_evaluation_function(self, force: bool) -> Any:
-    """Returns the function of evaluation steps."""
-    if self._num_steps_on_one_device() == 1:
+    """Returns the function of evaluation steps, which XLA never compiles.
+
+    It would compile the last batch of each data set again, has no gradients to
+    speed up, and would draw other noise.
+    """
+    if self._needs_loop_of_keras():
       return super()._make_evaluation_function(force)
-    return execution(self, self.test_step, self._test_counter)
+    return execution(
+        self, self.test_step, self._test_counter, jit_compile=False)
 
   def _num_steps_on_one_device(self) -> int:
     """Returns `steps_per_execution`, 1 where Keras has to make the loop."""
-    if (self.run_eagerly or self.autotune_steps_per_execution
+    return 1 if self._needs_loop_of_keras() else (
+        self._steps_per_execution.numpy().item())
+
+  def _needs_loop_of_keras(self) -> bool:
+    return bool(
+        self.run_eagerly or self.autotune_steps_per_execution
         or self._steps_per_execution is None
-        or not global_batch.is_on_one_device(self.distribute_strategy)):
-      return 1
-    return self._steps_per_execution.numpy().item()
+        or not global_batch.is_on_one_device(self.distribute_strategy))
 
   def predict_step(self, data: Any) -> tf.Tensor:
     """Returns E[x|z] at the posterior mean of z, `[b, *event_shape]`."""

@@ -18,7 +18,7 @@ class SkippedStepsTest(tf.test.TestCase):
   def test_run_with_bad_batches(self):
     workdir = self.create_tempdir().full_path
     config = Config(latents='z:2', hidden_units=(3,), batch_size=4, jit='false',
-                    steps_per_execution='5')
+                    steps_per_execution='5', checkpoint_min_seconds=0)
     model = compiled_model(config, (3, 3, 1), 40)
     x = np.random.default_rng(0).integers(
         0, 2, [40, 4, 3, 3, 1]).astype(np.float32)

@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from tfvae.training import callbacks
 from tfvae.training import Config
-from tfvae.training.callbacks.averaging import AveragedValidation
+from tfvae.training.callbacks.validation import Validation
 from tfvae.training.fit.building import compiled_model
 
 _CONFIG = Config(latents='z:2', hidden_units=(4,), batch_size=8, jit='false',
@@ -29,8 +29,9 @@ class AveragedRunTest(tf.test.TestCase):
     done = checkpoint.restore(model) // _STEPS
     data = tf.data.Dataset.from_tensor_slices(_images()).batch(8)
     history = model.fit(
-        data, initial_epoch=done, epochs=epochs, validation_data=data,
-        callbacks=[AveragedValidation(), checkpoint], verbose=0).history
+        data, initial_epoch=done, epochs=epochs,
+        callbacks=[Validation(data.repeat(), _STEPS), checkpoint],
+        verbose=0).history
     return model, checkpoint, history
 
   def test_checkpoints_hold_both(self):

@@ -81,7 +81,8 @@ class InterruptedRunTest(tf.test.TestCase):
         dataset=numbered_images.prepare(data_dir), data_dir=data_dir,
         latents='z:2', hidden_units=(4,), epochs=3, batch_size=20, jit='false',
         ema_decay=.9, learning_rate=.01, learning_rate_schedule='cosine',
-        steps_per_execution='1', checkpoint_every_steps=3, export=False)
+        steps_per_execution='1', checkpoint_every_steps=3,
+        checkpoint_min_seconds=0, export=False)
     interrupted, whole = (os.path.join(data_dir, name)
                           for name in ('interrupted', 'whole'))
     with self.assertRaisesRegex(

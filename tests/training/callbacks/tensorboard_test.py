@@ -114,7 +114,7 @@ class ServedTest(tf.test.TestCase):
         epochs=_EPOCHS, learning_rate_schedule='cosine', jit='false',
         steps_per_execution='1', eval_importance_samples=5,
         eval_importance_examples=20, evaluations=('importance_weighted',),
-        export=False)
+        export=False, checkpoint_min_seconds=0)
     _train_killed_and_resumed(cls.config, cls.workdir)
     cls.images = data.load_images('digits', data_dir=directory)
     cls.model = tf_keras.models.load_model(

@@ -6,7 +6,10 @@ import functools
 from typing import Any
 
 import numpy as np
-from scipy import stats
+
+from tfvae.lazy import LazyModule
+
+stats = LazyModule('scipy.stats')
 
 LEVELS = (0.5, 0.8, 0.95)
 

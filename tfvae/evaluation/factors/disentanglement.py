@@ -13,13 +13,15 @@ no information. `Latent.informative` marks the dimensions to keep;
 """
 
 import numpy as np
-from sklearn.metrics import mutual_info_score
 
 from tfvae.evaluation.factors import factor_prediction
 from tfvae.evaluation.factors.factor_prediction import checked
 from tfvae.evaluation.factors.factor_prediction import dci
 from tfvae.evaluation.factors.factor_prediction import normalized_gap
 from tfvae.evaluation.factors.factor_prediction import sap
+from tfvae.lazy import LazyModule
+
+metrics = LazyModule('sklearn.metrics')
 
 
 def disentanglement_scores(
@@ -93,8 +95,8 @@ def mutual_information_gap(
   codes, factors = checked(codes, factors, informative)
   bins = [np.digitize(z, np.histogram_bin_edges(z, num_bins)[1:-1])
           for z in codes.T]
-  information = np.array(
-      [[mutual_info_score(v, z) for v in factors.T] for z in bins])  # [d, f]
+  information = np.array(  # [d, f]
+      [[metrics.mutual_info_score(v, z) for v in factors.T] for z in bins])
   return normalized_gap(information, factors)
 
 

@@ -1,9 +1,12 @@
 """Prediction of factors from codes: DCI and SAP."""
 
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
-from sklearn.metrics import mutual_info_score
-from sklearn.svm import LinearSVC
+
+from tfvae.lazy import LazyModule
+
+ensemble = LazyModule('sklearn.ensemble')
+metrics = LazyModule('sklearn.metrics')
+svm = LazyModule('sklearn.svm')
 
 _TINY = np.finfo(float).tiny  # Keeps 0 / 0 at 0.
 _TREES = 30
@@ -77,7 +80,7 @@ def sap(codes: np.ndarray, factors: np.ndarray, is_continuous: bool = False,
   def accuracy(z, v):
     if np.ptp(v[train]) == 0:  # All other values are in the test rows.
       return np.mean(v[test] == v[train][0])
-    classifier = LinearSVC(
+    classifier = svm.LinearSVC(
         C=0.01, class_weight='balanced', random_state=seed)
     return classifier.fit(z[train], v[train]).score(z[test], v[test])
 
@@ -85,9 +88,9 @@ def sap(codes: np.ndarray, factors: np.ndarray, is_continuous: bool = False,
       [[accuracy(z[:, np.newaxis], v) for v in factors.T] for z in codes.T]))))
 
 
-def _forest(codes, factor, seed) -> RandomForestClassifier:
+def _forest(codes, factor, seed) -> 'ensemble.RandomForestClassifier':
   forests = (
-      RandomForestClassifier(
+      ensemble.RandomForestClassifier(
           _TREES, max_features=None, min_samples_leaf=size, oob_score=True,
           n_jobs=-1, random_state=seed).fit(codes, factor)
       for size in _LEAF_SIZES)
@@ -122,7 +125,8 @@ def normalized_gap(information: np.ndarray, factors: np.ndarray) -> float:
     factors: Integer array `[n, f]`.
   """
   nothing = np.zeros([1, factors.shape[1]])
-  entropies = [mutual_info_score(v, v) for v in factors.T]  # I(v; v) = H(v)
+  # I(v; v) = H(v).
+  entropies = [metrics.mutual_info_score(v, v) for v in factors.T]
   return float(np.mean(gap(np.vstack([information, nothing])) / entropies))
 
 

@@ -3,16 +3,18 @@
 from typing import Any
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 import tensorflow as tf
 import tensorflow_probability as tfp
 
 from tfvae.evaluation.running.compiled import compiled
 from tfvae.evaluation.running.examples import examples
+from tfvae.lazy import LazyModule
 from tfvae.models import LatentVariableModel
+
+linear_model = LazyModule('sklearn.linear_model')
+neighbors = LazyModule('sklearn.neighbors')
+pipeline = LazyModule('sklearn.pipeline')
+preprocessing = LazyModule('sklearn.preprocessing')
 
 tfd = tfp.distributions
 
@@ -91,9 +93,10 @@ def representation_accuracy(
   if reason:
     raise ValueError(reason)
   classifiers = {
-      'linear_probe_accuracy': make_pipeline(
-          StandardScaler(), LogisticRegression(max_iter=1000)),
-      'knn_accuracy': KNeighborsClassifier(num_neighbors)}
+      'linear_probe_accuracy': pipeline.make_pipeline(
+          preprocessing.StandardScaler(),
+          linear_model.LogisticRegression(max_iter=1000)),
+      'knn_accuracy': neighbors.KNeighborsClassifier(num_neighbors)}
   return {name: float(classifier.fit(train_means, train_labels).score(
       test_means, test_labels)) for name, classifier in classifiers.items()}
 

@@ -7,14 +7,14 @@ from typing import Any
 import warnings
 
 import numpy as np
-from sklearn import exceptions
-from sklearn.experimental import enable_iterative_imputer  # noqa: F401
-from sklearn.impute import IterativeImputer
-from sklearn.impute import KNNImputer
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from tfvae.lazy import LazyModule
 from tfvae.tables import Column
+
+exceptions = LazyModule('sklearn.exceptions')
+impute = LazyModule('sklearn.impute')
+linear_model = LazyModule('sklearn.linear_model')
 
 # Transformation of numbers of a kind for 'iterative', and its inverse.
 _SCALES = {'positive': (np.log, np.exp), 'count': (np.log1p, np.expm1)}
@@ -70,13 +70,13 @@ class Baselines:
     rows = rows[:_FEW_ROWS] if is_large else rows
     self.num_rows = len(rows)
     with _one_thread():
-      self._knn = KNNImputer(
+      self._knn = impute.KNNImputer(
           n_neighbors=_NEIGHBORS, keep_empty_features=True).fit(
               self._plain(rows))
       self._iterative, self._classifiers = None, {}
       if rows.shape[1] > _MOST:
         return
-      self._iterative = IterativeImputer(
+      self._iterative = _iterative_imputer(
           # All rounds, also where no training row has a missing value.
           max_iter=_FEW_ROUNDS if is_large else _ROUNDS, tol=0.0,
           n_nearest_features=_FEW_FEATURES if is_large else None,
@@ -85,7 +85,7 @@ class Baselines:
           rows, self._iterative.fit_transform(self._logs(rows)))
 
   def _classified(self, rows: np.ndarray, completed: np.ndarray
-                  ) -> dict[int, LogisticRegression]:
+                  ) -> 'dict[int, linear_model.LogisticRegression]':
     """Returns a classifier of each category, given completed features.
 
     In the rounds, the one-hot numbers of a missing category keep their means,
@@ -95,7 +95,7 @@ class Baselines:
     for d, block in self._logs.categories.items():
       known = ~np.isnan(rows[:, d])
       if len(np.unique(rows[known, d])) > 1:
-        found[d] = LogisticRegression(max_iter=_STEPS).fit(
+        found[d] = linear_model.LogisticRegression(max_iter=_STEPS).fit(
             np.delete(completed[known], block, axis=1), rows[known, d])
     return found
 
@@ -201,6 +201,13 @@ def _one_thread() -> Iterator[None]:
   with threadpool_limits(1), warnings.catch_warnings():
     warnings.simplefilter('ignore', exceptions.ConvergenceWarning)
     yield
+
+
+def _iterative_imputer(**settings: Any) -> Any:
+  """Returns an `IterativeImputer`, which scikit-learn calls experimental."""
+  from sklearn.experimental import enable_iterative_imputer  # noqa: F401
+
+  return impute.IterativeImputer(**settings)
 
 
 def _one_hot(codes: np.ndarray, size: int) -> np.ndarray:

@@ -21,10 +21,12 @@ value are not tested.
 from collections.abc import Iterator
 
 import numpy as np
-from scipy import optimize
 from scipy import special
 
+from tfvae.lazy import LazyModule
 from tfvae.registry import Registry
+
+optimize = LazyModule('scipy.optimize')
 
 MASKS = Registry('mask')
 

@@ -53,8 +53,11 @@ def compiled_execution(
     if _is_small(iterator.element_spec) and xla_pays_off(model):
       _execute(iterator, count, steps, loop_fn)
     else:
-      for _ in tf.range(count):
+      def body(i):
         step_fn(next(iterator))
+        return i + 1
+
+      tf.while_loop(lambda i: i < count, body, [0])
     return model.get_metrics_result()
 
   return tf.function(execute, reduce_retracing=True)
@@ -63,15 +66,22 @@ def compiled_execution(
 def _execute(iterator: Iterator[Any], count: tf.Tensor, most: int,
              loop_fn: Callable[[Any, tf.Tensor], None]):
   """Takes `count` steps; `loop_fn` takes consecutive steps of one size."""
-  element = next(iterator)
-  arrays, waiting = _written(_arrays(element, most), 0, element), 1
-  for _ in tf.range(1, count):
-    before, element = element, next(iterator)
-    if not _have_one_shape(before, element):
+  def body(i, before, arrays, waiting):
+    element = next(iterator)
+
+    def begin_again():
       loop_fn(_stacked(arrays), waiting)
-      arrays, waiting = _arrays(element, most), 0
-    arrays = _written(arrays, waiting, element)
-    waiting += 1
+      return _arrays(element, most), 0
+
+    arrays, waiting = tf.cond(
+        _have_one_shape(before, element), lambda: (arrays, waiting),
+        begin_again)
+    return i + 1, element, _written(arrays, waiting, element), waiting + 1
+
+  element = next(iterator)
+  first = (1, element, _written(_arrays(element, most), 0, element), 1)
+  _, _, arrays, waiting = tf.while_loop(
+      lambda i, *_: i < count, body, first)
   loop_fn(_stacked(arrays), waiting)
 
 

@@ -8,7 +8,7 @@ import tf_keras
 
 
 def execution(model: tf_keras.Model, step: Callable[[Any], Any],
-              counter: tf.Variable
+              counter: tf.Variable, jit_compile: bool
               ) -> Callable[[Iterator[Any]], dict[str, tf.Tensor]]:
   """Returns a function of `steps_per_execution` steps of a model of one device.
 
@@ -20,6 +20,7 @@ def execution(model: tf_keras.Model, step: Callable[[Any], Any],
     model: Model whose metrics the steps update.
     step: Function of an element, `train_step` or `test_step`.
     counter: Variable of the model that counts these steps.
+    jit_compile: Whether XLA compiles a step.
 
   Returns:
     A `tf.function` that takes an iterator and returns the logs, such as
@@ -29,13 +30,17 @@ def execution(model: tf_keras.Model, step: Callable[[Any], Any],
     step(element)
     counter.assign_add(1)
 
-  if model.jit_compile:
+  if jit_compile:
     counted_step = tf.function(
         counted_step, jit_compile=True, reduce_retracing=True)
 
   def execute(iterator):
-    for _ in tf.range(model._steps_per_execution):
+    def body(i):
       model.distribute_strategy.run(counted_step, args=(next(iterator),))
+      return i + 1
+
+    count = model._steps_per_execution
+    tf.while_loop(lambda i: i < count, body, [tf.zeros([], count.dtype)])
     return model.get_metrics_result()
 
   return tf.function(execute, reduce_retracing=True)

@@ -10,13 +10,14 @@ that only the arrows differ.
 
 import re
 
-from matplotlib import patches
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 import numpy as np
 
 from tfvae.graph import GraphicalModel
+from tfvae.lazy import LazyModule
+
+backend_agg = LazyModule('matplotlib.backends.backend_agg')
+figures = LazyModule('matplotlib.figure')
+patches = LazyModule('matplotlib.patches')
 
 _RADIUS = 0.42  # Of a node. Lengths are in units of the axes.
 _SPACING = np.array([1.7, 1.5])  # Between columns, between rows.
@@ -34,7 +35,7 @@ _SIDES = {'inference': ('q', 'Inference', '#1f6f9f'),
           'generative': ('p', 'Generation', '#b5502a')}
 
 
-def draw_graph(graph: GraphicalModel) -> Figure:
+def draw_graph(graph: GraphicalModel) -> 'figures.Figure':
   """Draws q(z|x; φ) and p(x,z; θ) as graphs in plate notation.
 
   Args:
@@ -56,8 +57,8 @@ def draw_graph(graph: GraphicalModel) -> Figure:
 
   inches = np.array([2 * width, height]) * _INCHES
   inches[1] += _LINE_INCHES * (lines + 1.8)  # Of the title and round it.
-  figure = Figure(figsize=inches)
-  FigureCanvasAgg(figure)
+  figure = figures.Figure(figsize=inches)
+  backend_agg.FigureCanvasAgg(figure)
   for left, side in zip((0, 0.5), _SIDES, strict=True):
     axes = figure.add_axes((left, 0, 0.5, height * _INCHES / inches[1]))
     column, row = plate.mean(0)
@@ -149,7 +150,7 @@ def _curve(start, end, bend):
   return (1 - t)**2 * start + 2 * t * (1 - t) * control + t**2 * end
 
 
-def _draw_plate(axes: Axes, plate):
+def _draw_plate(axes: 'figures.Axes', plate):
   low, high = plate
   axes.add_patch(patches.FancyBboxPatch(
       low, *(high - low), boxstyle='round,pad=0,rounding_size=0.2', fill=False,
@@ -158,7 +159,7 @@ def _draw_plate(axes: Axes, plate):
             fontsize=11, **_MATH)
 
 
-def _draw_side(axes: Axes, graph, side, centers, bends):
+def _draw_side(axes: 'figures.Axes', graph, side, centers, bends):
   """Draws the nodes and the arrows between them."""
   circles = {}
   for name in sorted(_nodes(graph, side)):

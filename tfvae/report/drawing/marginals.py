@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 import numpy as np
 
+from tfvae.lazy import LazyModule
 from tfvae.tables import Column
 from tfvae.tables import texts
+
+backend_agg = LazyModule('matplotlib.backends.backend_agg')
+figures = LazyModule('matplotlib.figure')
 
 _MOST, _ACROSS = 24, 4  # Columns in the picture, and in one of its rows.
 _BINS, _CATEGORIES = 20, 12
@@ -17,7 +19,7 @@ _COLORS = '0.75', 'tab:blue'  # Of data and samples.
 
 def draw_marginals(columns: Sequence[Column], x: np.ndarray,
                    samples: np.ndarray,
-                   weights: np.ndarray | None = None) -> Figure:
+                   weights: np.ndarray | None = None) -> 'figures.Figure':
   """Draws the shares of values in each column of data and of samples.
 
   Args:
@@ -34,8 +36,9 @@ def draw_marginals(columns: Sequence[Column], x: np.ndarray,
   shown = list(columns)[:_MOST]
   rows = -(-len(shown) // _ACROSS)
   across = min(_ACROSS, len(shown))
-  figure = Figure(figsize=(3 * across, 2.2 * rows + 0.4), layout='constrained')
-  FigureCanvasAgg(figure)
+  figure = figures.Figure(
+      figsize=(3 * across, 2.2 * rows + 0.4), layout='constrained')
+  backend_agg.FigureCanvasAgg(figure)
   places = figure.subplots(rows, across, squeeze=False).ravel()
   for axes, column, real, made in zip(
       places, shown, x.T, samples.T, strict=False):

@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 import numpy as np
 
 from tfvae.files import replacing
 from tfvae.inference import observed
+from tfvae.lazy import LazyModule
 from tfvae.models import LatentVariableModel
 from tfvae.report.drawing.display import Display
+
+backend_agg = LazyModule('matplotlib.backends.backend_agg')
+figures = LazyModule('matplotlib.figure')
 
 
 def image_grid(images: np.ndarray, columns: int) -> np.ndarray:
@@ -68,8 +70,9 @@ def save_panels(path: str, panels: Sequence[tuple[str, np.ndarray]]):
     panels: Pairs of a title and an array `[h, w, c]` in [0, 1] with 1 or 3
       channels; of any other number of channels, only the first is shown.
   """
-  figure = Figure(figsize=(4.6 * len(panels), 4.8), layout='constrained')
-  FigureCanvasAgg(figure)
+  figure = figures.Figure(
+      figsize=(4.6 * len(panels), 4.8), layout='constrained')
+  backend_agg.FigureCanvasAgg(figure)
   for axes, (title, grid) in zip(
       np.atleast_1d(figure.subplots(1, len(panels))), panels, strict=True):
     axes.set_title(title)
@@ -79,7 +82,7 @@ def save_panels(path: str, panels: Sequence[tuple[str, np.ndarray]]):
   save_figure(path, figure)
 
 
-def save_figure(path: str, figure: Figure):
+def save_figure(path: str, figure: 'figures.Figure'):
   """Writes a figure as a PNG file, which is replaced atomically."""
   with replacing(path) as temporary:
     figure.savefig(temporary, format='png', dpi=150, bbox_inches='tight')

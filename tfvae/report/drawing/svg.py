@@ -8,8 +8,11 @@ from collections.abc import Sequence
 import dataclasses
 import html
 
-from matplotlib import ticker
 import numpy as np
+
+from tfvae.lazy import LazyModule
+
+ticker = LazyModule('matplotlib.ticker')
 
 # Lines that `report.css` gives a color of their own.
 _NAMED_LINES = ('training', 'validation', 'means', 'prior')

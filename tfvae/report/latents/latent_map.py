@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 import dataclasses
 
-from matplotlib.figure import Figure
 import numpy as np
-from sklearn import decomposition
 
+from tfvae.lazy import LazyModule
 from tfvae.report.latents.latent_walk import LatentWalk
+
+decomposition = LazyModule('sklearn.decomposition')
+figures = LazyModule('matplotlib.figure')
 
 # Probabilities of the prior's regions, in descending order.
 LEVELS = (0.99, 0.9, 0.5)
@@ -86,7 +88,7 @@ def _regions(draws, points):
   edges = np.linspace(low - margin, high + margin, _CELLS + 1)  # [cells + 1, 2]
   density = _smooth(np.histogram2d(*draws.T, bins=edges.T)[0])
   centers = (edges[1:] + edges[:-1]) / 2
-  axes = Figure().add_subplot()
+  axes = figures.Figure().add_subplot()
   contours, inside = {}, {}
   for level in LEVELS:
     # The region contains the fraction `level` of the draws.

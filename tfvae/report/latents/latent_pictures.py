@@ -6,10 +6,12 @@ Each function returns images `[rows, columns, h, w, c]` in [0, 1], for `tile`.
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
+from tfvae.lazy import LazyModule
 from tfvae.report.latents.latent_walk import Base
 from tfvae.report.latents.latent_walk import LatentWalk
+
+stats = LazyModule('scipy.stats')
 
 # Extent of a traversal in standard deviations of the standard normal.
 REACH = 3.0

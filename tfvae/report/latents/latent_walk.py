@@ -77,7 +77,7 @@ class LatentWalk:
     self._roots = _roots(model.graph)
     # Compiled, since constructing p(z_j|…) of a hierarchy is slow.
     self._decode, self._decode_rows = (
-        tf.function(function, autograph=False, reduce_retracing=True)
+        tf.function(function, reduce_retracing=True)
         for function in (self._mean_of_x, self._values_of_row))
     self.top = self._roots[0]
     self.prior = self._priors[self.top]

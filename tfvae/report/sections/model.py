@@ -4,10 +4,10 @@ import html
 import io
 import re
 
-from matplotlib import rc_context
 import numpy as np
 
 from tfvae.graph import GraphicalModel
+from tfvae.lazy import LazyModule
 from tfvae.report.content import Content
 from tfvae.report.drawing import charts
 from tfvae.report.drawing.graph_picture import draw_graph
@@ -17,6 +17,8 @@ from tfvae.report.page import line_legend
 from tfvae.report.page import Section
 from tfvae.report.page import section
 from tfvae.report.sections.metric_table import text
+
+matplotlib = LazyModule('matplotlib')
 
 # From the colors of `draw_graph` to those of the page's light and dark modes.
 _GRAPH_COLORS = {
@@ -96,7 +98,7 @@ def graphs(content: Content) -> Section:
 def _drawing(graph):
   """Returns width, height and elements of an SVG picture of the graphs."""
   file = io.StringIO()
-  with rc_context({'svg.hashsalt': 'tfvae', 'svg.fonttype': 'path'}):
+  with matplotlib.rc_context({'svg.hashsalt': 'tfvae', 'svg.fonttype': 'path'}):
     draw_graph(graph).savefig(file, format='svg', transparent=True,
                               metadata={'Date': None})
   drawing = file.getvalue()

@@ -240,7 +240,7 @@ def _trace(function: Callable[..., Tensors], shapes: Shapes,
   """Returns a function as a graph for rows of these shapes and dtypes."""
   dtypes = _DTYPES | dict(dtypes)
 
-  @tf.function(autograph=False)
+  @tf.function
   def with_float_outputs(**inputs):
     outputs = function(**request_checks.checked_inputs(inputs, shapes))
     return {name: tf.cast(value, tf.float32) if value.dtype.is_floating

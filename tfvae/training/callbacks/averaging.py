@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 import contextlib
-from typing import Any
 
 import tensorflow as tf
 import tf_keras
@@ -22,37 +21,15 @@ def averaged(model: tf_keras.Model) -> Iterator[None]:
   Yields:
     Nothing.
   """
-  own = _swap_in(model)
+  own = swap_in(model)
   try:
     yield
   finally:
-    _put_back(model, own)
+    put_back(model, own)
 
 
-class AveragedValidation(tf_keras.callbacks.Callback):
-  """Makes `fit` validate with the averaged weights, and train with its own.
-
-  `fit` ends by replacing the weights with their averages, from which a further
-  `fit` would start; the callback restores the weights there too.
-  """
-
-  _own: Sequence[tf.Tensor] = ()
-
-  def on_test_begin(self, logs: dict[str, Any] | None = None):
-    """Sets the model to its averaged weights."""
-    self._own = _swap_in(self.model)
-
-  def on_test_end(self, logs: dict[str, Any] | None = None):
-    """Restores the weights of the model."""
-    _put_back(self.model, self._own)
-
-  def on_train_end(self, logs: dict[str, Any] | None = None):
-    """Restores the weights of the model after the last validation."""
-    _put_back(self.model, self._own)
-
-
-def _swap_in(model: tf_keras.Model) -> list[tf.Tensor]:
-  """Replaces the weights with their averages, and returns the weights."""
+def swap_in(model: tf_keras.Model) -> list[tf.Tensor]:
+  """Replaces the weights with their averages, if any; returns the weights."""
   if not model.optimizer.use_ema:
     return []
   own = [tf.identity(weight) for weight in model.trainable_variables]
@@ -60,7 +37,8 @@ def _swap_in(model: tf_keras.Model) -> list[tf.Tensor]:
   return own
 
 
-def _put_back(model: tf_keras.Model, own: Sequence[tf.Tensor]):
+def put_back(model: tf_keras.Model, own: Sequence[tf.Tensor]):
+  """Sets the weights of a model to what `swap_in` returned."""
   if own:
     for weight, value in zip(model.trainable_variables, own, strict=True):
       weight.assign(value)

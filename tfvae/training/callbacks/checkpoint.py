@@ -1,5 +1,6 @@
 """Checkpoints of a training, and the weights that it keeps."""
 
+from collections.abc import Callable
 import contextlib
 import math
 import os
@@ -11,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfvae.models.steps.global_batch import is_on_one_device
 from tfvae.models.steps.skipped_steps import check_finite
 from tfvae.training import strategies
 from tfvae.training.callbacks.averaging import averaged
@@ -28,13 +30,18 @@ class Checkpoint(tf_keras.callbacks.Callback):
   the means of the current epoch, and the weights of the best epoch by
   `select_by`, averaged if the optimizer averages them. Data order, noise and
   schedules are functions of the seed and the step, so they have no state. A
-  checkpoint is written after each epoch, within epochs as often as the settings
-  require, and when a signal ends the run.
+  checkpoint is written after an epoch, unless the last one was written seconds
+  ago, within epochs as often as the settings require, and when a signal ends
+  the run.
 
   With several workers all of them take part, since some variables are summed
   when they are saved, and the checkpoint of the chief is kept. They need one
   workdir. Workers of a parameter server have a common state only at the end of
   an epoch.
+
+  Attributes:
+    before_save: Functions that are called before a checkpoint is written, to
+      write what a run that resumes from it does not repeat.
   """
 
   def __init__(self, model: tf_keras.Model, workdir: str,
@@ -46,13 +53,15 @@ class Checkpoint(tf_keras.callbacks.Callback):
       workdir: Directory that receives `checkpoints/`.
       config: Settings of the training.
       steps_per_epoch: Training steps per epoch.
-      history: History, which resumes with the checkpoint.
+      history: History, which resumes with the checkpoint, and is written
+        before it.
     """
     super().__init__()
     self._supports_tf_logs = True  # Avoids a copy of the logs per batch.
     self._config, self._history = config, history
     self._steps_per_epoch = steps_per_epoch
     self._strategy = model.distribute_strategy
+    self.before_save: list[Callable[[], Any]] = [history.write]
     with self._strategy.scope():
       model.optimizer.build(model.trainable_variables)
     self._interruption = Interruption()
@@ -62,7 +71,13 @@ class Checkpoint(tf_keras.callbacks.Callback):
       self.best_epoch = tf.Variable(0, dtype=tf.int64)
       self.best_score = tf.Variable(-math.inf)
       self._seconds = tf.Variable(0, dtype=tf.float64)
+    is_whole = is_on_one_device(self._strategy)
+    # On one device the copy stays there; others have a part of each weight.
+    with contextlib.nullcontext() if is_whole else tf.device('CPU'):
       self._best = [tf.Variable(weight.numpy()) for weight in model.weights]
+    compiled = tf.function if is_whole else lambda function: function
+    self._keep, self._all_finite = (
+        compiled(function) for function in (self._kept, self._are_finite))
     self._checkpoint = tf.train.Checkpoint(
         model=model, step=self.step, best_epoch=self.best_epoch,
         # The name from when the ELBO was the only score.
@@ -97,7 +112,11 @@ class Checkpoint(tf_keras.callbacks.Callback):
   def awaiting_signals(self):
     """Makes a signal inside save and raise `TrainingInterruptedError`."""
     with self._stores, self._interruption.awaited():
-      yield
+      try:
+        yield
+      except FloatingPointError:  # The rows so far show how it came about.
+        self._before_save()
+        raise
 
   def best_weights(self) -> list[np.ndarray]:
     """Returns the weights of the selected epoch."""
@@ -129,20 +148,37 @@ class Checkpoint(tf_keras.callbacks.Callback):
       self._stop(step)
 
   def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
-    """Saves; a kill at any moment leaves the previous checkpoint or this."""
-    check_finite(self.model)
+    """Saves if due; a kill leaves the previous checkpoint or this one."""
+    if not self._all_finite():
+      check_finite(self.model)  # Names the variable.
     score = self._score(epoch, logs)
     if score > float(self.best_score):
       self.best_score.assign(score)
       self.best_epoch.assign(epoch + 1)
       with averaged(self.model):
-        for kept, weight in zip(self._best, self.model.weights, strict=True):
-          kept.assign(weight.numpy())
+        self._keep()
     step = (epoch + 1) * self._steps_per_epoch
-    self._save(step, 0.0)
-    if strategies.sum_over_workers(
-        self._strategy, [int(self._interruption.signal is not None)])[0]:
+    is_due = (
+        time.monotonic() - self._saved >= self._config.checkpoint_min_seconds
+        or epoch + 1 == self.params['epochs'])
+    has_signal, is_due = strategies.sum_over_workers(
+        self._strategy,
+        [int(self._interruption.signal is not None), int(is_due)])
+    if has_signal or is_due:
+      self._save(step, 0.0)
+    if has_signal:
       self._stop(step)
+
+  def _kept(self):
+    """Copies the weights of the model."""
+    for kept, weight in zip(self._best, self.model.weights, strict=True):
+      kept.assign(weight)
+
+  def _are_finite(self) -> tf.Tensor:
+    return tf.reduce_all([
+        tf.reduce_all(tf.math.is_finite(variable)) for variable in (
+            *self.model.weights, *self.model.optimizer.variables)
+        if variable.dtype.is_floating])
 
   def _score(self, epoch: int, logs: dict[str, Any]) -> float:
     """Returns the score of an epoch; the epoch with the highest is selected."""
@@ -163,8 +199,13 @@ class Checkpoint(tf_keras.callbacks.Callback):
   def _save(self, step: int, seconds: float):
     self.step.assign(step)
     self._seconds.assign(seconds)
+    self._before_save()
     self._store.save(self._checkpoint, step)
     self._saved = time.monotonic()
+
+  def _before_save(self):
+    for function in self.before_save:
+      function()
 
   def _stop(self, step: int):
     epoch = -(-step // self._steps_per_epoch)

@@ -9,7 +9,7 @@ from tfvae.training import workdir as workdir_lib
 
 
 class History(tf_keras.callbacks.Callback):
-  """Writes a row per epoch to `history.csv`."""
+  """Keeps a row per epoch, for `history.csv`."""
 
   def __init__(self, workdir: str, num_images: int, writes: bool = True):
     """Initializes the callback.
@@ -20,6 +20,7 @@ class History(tf_keras.callbacks.Callback):
       writes: Whether this worker writes the file (the chief only).
     """
     super().__init__()
+    self._supports_tf_logs = True  # Avoids a copy of the logs per batch.
     self._workdir, self._num_images = workdir, num_images
     self._writes, self._rows = writes, []
     self._seconds_before = self._train_seconds = 0.0
@@ -48,12 +49,12 @@ class History(tf_keras.callbacks.Callback):
     """Starts the clock of the epoch."""
     self._start = time.monotonic()
 
-  def on_test_begin(self, logs: dict[str, Any] | None = None):
-    """Records the training time of the epoch."""
+  def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None):
+    """Records the training time of the epoch so far."""
     self._train_seconds = self.epoch_seconds
 
   def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None):
-    """Adds the row of the epoch and replaces the file."""
+    """Adds the row of the epoch."""
     self._rows.append(
         {'epoch': epoch + 1} | logs | {
             'learning_rate': float(
@@ -62,5 +63,8 @@ class History(tf_keras.callbacks.Callback):
                 self._num_images / max(self._train_seconds, 1e-9)),
             'seconds': round(self.epoch_seconds, 3)})
     self._seconds_before = 0.0
-    if self._writes:
+
+  def write(self):
+    """Replaces the file by the rows so far."""
+    if self._writes and self._rows:
       workdir_lib.write_history(self._workdir, self._rows)

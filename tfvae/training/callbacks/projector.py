@@ -7,15 +7,17 @@ import shutil
 from typing import Any
 
 import numpy as np
-from tensorboard.plugins import projector
 import tensorflow as tf
 
 from tfvae.inference import observed
+from tfvae.lazy import LazyModule
 from tfvae.models import LatentVariableModel
 from tfvae.report.drawing.inline_images import to_bytes
 from tfvae.report.latents.latent_walk import LatentWalk
 from tfvae.tables import texts
 from tfvae.training.callbacks.tensorboard import DIRECTORY
+
+projector = LazyModule('tensorboard.plugins.projector')
 
 _MAX_POINTS = 2000  # t-SNE and UMAP run in the browser.
 _METADATA = 'metadata.tsv'

@@ -39,7 +39,7 @@ class PictureSummaries:
     self._seed = seed
     self._display = Display(observed(inputs)['x'])
     # Compiled, because an autoregressive posterior is slow in eager mode.
-    self._means = tf.function(self._means_of_x, autograph=False)
+    self._means = tf.function(self._means_of_x)
 
   def write(self, model: LatentVariableModel, writers: Writers, step: int):
     """Writes the pictures of a model, the same in each call."""
@@ -72,7 +72,7 @@ class RowSummaries:
       classes = labels.shape[1]
       self._labels = {'y': np.eye(classes, dtype=np.float32)[
           np.arange(_COLUMNS) % classes]}
-    self._values = tf.function(self._values_of_rows, autograph=False)
+    self._values = tf.function(self._values_of_rows)
 
   def write(self, model: LatentVariableModel, writers: Writers, step: int):
     """Writes E[log p(x_c|z)] of each column, reconstructions and samples."""

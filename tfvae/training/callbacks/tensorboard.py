@@ -1,7 +1,9 @@
 """Scalars and examples of each epoch for TensorBoard."""
 
 from collections.abc import Iterator, Sequence
+import math
 import os
+import time
 from typing import Any
 
 import numpy as np
@@ -10,26 +12,31 @@ import tf_keras
 
 from tfvae.files import replacing
 from tfvae.inference import observed
+from tfvae.lazy import LazyModule
 from tfvae.tables import Column
 from tfvae.training.callbacks.averaging import averaged
 from tfvae.training.callbacks.summaries import PictureSummaries
 from tfvae.training.callbacks.summaries import RowSummaries
 
+summary_v2 = LazyModule('tensorboard.plugins.scalar.summary_v2')
+
 DIRECTORY = 'tensorboard'
 
 
 class TensorBoard(tf_keras.callbacks.Callback):
-  """Writes scalars, reconstructions and samples after each epoch.
+  """Writes scalars after each epoch, and reconstructions and samples.
 
   Training and validation are two runs with the same tags, so that TensorBoard
   draws both in one chart. The reconstructed examples and the noise of the
-  samples are the same in every epoch. Images are shown as pictures and rows of
-  a table as text, with log p(x|z) by column as scalars; of other data there are
-  the scalars of the model alone.
+  samples are the same each time. They are written after the first epoch, the
+  last one, and others that end some seconds after the last time. Images are
+  shown as pictures and rows of a table as text, with log p(x|z) by column as
+  scalars; of other data there are the scalars of the model alone.
   """
 
   def __init__(self, workdir: str, inputs: Any, epochs_done: int = 0,
-               seed: int = 0, columns: Sequence[Column] = ()):
+               seed: int = 0, columns: Sequence[Column] = (),
+               min_seconds: float = 0.0):
     """Initializes the callback, and removes events of later epochs.
 
     Args:
@@ -40,9 +47,11 @@ class TensorBoard(tf_keras.callbacks.Callback):
       epochs_done: Number of complete epochs.
       seed: Seed of the samples.
       columns: Columns of x, if it is the row of a table.
+      min_seconds: Seconds between two times that examples are written.
     """
     super().__init__()
-    self._summaries = None
+    self._summaries, self._min_seconds = None, min_seconds
+    self._written = -math.inf
     if columns:
       self._summaries = RowSummaries(inputs, columns, seed)
     elif np.ndim(observed(inputs)['x']) == 4:
@@ -58,13 +67,25 @@ class TensorBoard(tf_keras.callbacks.Callback):
     """Writes the means, the learning rate and the examples of the epoch."""
     logs = logs | {
         'learning_rate': float(self.model.optimizer.learning_rate.numpy())}
+    summaries = dict.fromkeys(self._writers, b'')
     for name, value in logs.items():
       split = 'validation' if name.startswith('val_') else 'train'
-      with self._writers[split].as_default(step=epoch + 1):
-        tf.summary.scalar(name.removeprefix('val_'), value)
-    if self._summaries is not None:
+      # Messages one after the other are one message with the values of all.
+      summaries[split] += summary_v2.scalar_pb(
+          name.removeprefix('val_'), value).SerializeToString()
+    # One operation for all of them, as each takes half a millisecond.
+    for split, writer in self._writers.items():
+      with writer.as_default():
+        tf.summary.experimental.write_raw_pb(summaries[split], step=epoch + 1)
+    is_due = time.monotonic() - self._written >= self._min_seconds or (
+        epoch + 1 == self.params['epochs'])
+    if self._summaries is not None and is_due:
       with averaged(self.model):
         self._summaries.write(self.model, self._writers, epoch + 1)
+      self._written = time.monotonic()
+
+  def flush(self):
+    """Writes to the files what is in memory."""
     for writer in self._writers.values():
       writer.flush()
 

@@ -14,18 +14,21 @@ from tfvae.training.command_line.modes import MODE_HELP
 from tfvae.training.command_line.modes import MODEL_HELP
 from tfvae.training.command_line.modes import MODES
 from tfvae.training.command_line.modes import WORKDIR_HELP
+from tfvae.training.command_line.xla_cache import XLA_CACHE_HELP
 from tfvae.training.config import Config
 from tfvae.training.config import FIELDS
 from tfvae.training.flag_names import as_flags
 
 
 def define_flags(flag_values: flags.FlagValues = flags.FLAGS):
-  """Defines --workdir, --mode and a flag for each setting of a `Config`."""
+  """Defines the flags of the program, and one for each setting."""
   flags.DEFINE_string('workdir', None, WORKDIR_HELP, flag_values=flag_values)
   flags.DEFINE_string('model', None, as_flags(MODEL_HELP),
                       flag_values=flag_values)
   flags.DEFINE_enum('mode', 'train', list(MODES), as_flags(MODE_HELP),
                     flag_values=flag_values)
+  flags.DEFINE_string('xla_cache_dir', None, as_flags(XLA_CACHE_HELP),
+                      flag_values=flag_values)
   for field in FIELDS.values():
     _define(field, flag_values)
 

@@ -12,6 +12,7 @@ from tfvae.training.command_line.modes import MODE_HELP
 from tfvae.training.command_line.modes import MODEL_HELP
 from tfvae.training.command_line.modes import MODES
 from tfvae.training.command_line.modes import WORKDIR_HELP
+from tfvae.training.command_line.xla_cache import XLA_CACHE_HELP
 from tfvae.training.config import GROUPS
 from tfvae.training.flag_names import as_flags
 
@@ -38,7 +39,8 @@ def help_text(path: str = 'train_main.py') -> str:
       f'  {program} --workdir=runs/mine --dataset=mnist', '',
       'output:', *_entry('workdir', WORKDIR_HELP, 'required'),
       *_entry('mode', MODE_HELP, 'default train', tuple(MODES)),
-      *_entry('model', MODEL_HELP, '')]
+      *_entry('model', MODEL_HELP, ''),
+      *_entry('xla_cache_dir', XLA_CACHE_HELP, '')]
   for name, group in GROUPS.items():
     lines += ['', f'{name}:']
     for field in dataclasses.fields(group):

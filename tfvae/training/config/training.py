@@ -75,11 +75,15 @@ class TrainingConfig:
       ('auto', 'default', 'one_device', 'mirrored', 'multi_worker',
        'parameter_server'), changes_result=False)
   checkpoint_every_steps: int | None = setting(
-      None, 'steps between checkpoints within an epoch; each epoch ends with a '
-      'checkpoint in any case', changes_result=False, at_least=1)
+      None, 'steps between checkpoints within an epoch', changes_result=False,
+      at_least=1)
   checkpoint_every_minutes: float | None = setting(
       10.0, 'minutes between checkpoints within an epoch',
       changes_result=False, above=0)
+  checkpoint_min_seconds: float = setting(
+      5.0, 'seconds after a checkpoint in which the end of an epoch writes no '
+      'other, so that short epochs are not spent on files; the last epoch '
+      'writes one in any case', changes_result=False, at_least=0)
   checkpoint_keep: int = setting(
       2, 'number of checkpoints to keep, the newest', changes_result=False,
       at_least=1)

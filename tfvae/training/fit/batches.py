@@ -150,7 +150,7 @@ def first_batch(images: data.ImageData, config: Config, count: int,
 
 def distributed_evaluation(images: data.ImageData, split: str, config: Config,
                            strategy: tf.distribute.Strategy) -> Any:
-  """Returns `evaluation_batches` distributed over the replicas.
+  """Returns `evaluation_batches`, repeated, distributed over the replicas.
 
   The model needs a `BatchFn`.
   """
@@ -164,7 +164,7 @@ def distributed_evaluation(images: data.ImageData, split: str, config: Config,
     return tf.data.Dataset.zip(
         # A batch is numbered by the examples before it, as in `evaluate`.
         tf.data.Dataset.counter(0, config.evaluation.eval_batch_size),
-        evaluation_batches(images, split, config)).map(part_of)
+        evaluation_batches(images, split, config)).map(part_of).repeat()
 
   return _distributed(strategy, parts_of_batches)
 

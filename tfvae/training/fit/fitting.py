@@ -14,9 +14,9 @@ from tfvae.models.steps.global_batch import BatchFn
 from tfvae.models.steps.skipped_steps import SkippedSteps
 from tfvae.training import callbacks
 from tfvae.training import strategies
-from tfvae.training.callbacks.averaging import AveragedValidation
 from tfvae.training.callbacks.tensorboard import TensorBoard
 from tfvae.training.callbacks.validation import CoordinatorValidation
+from tfvae.training.callbacks.validation import Validation
 from tfvae.training.config import Config
 from tfvae.training.fit.batches import distributed_evaluation
 from tfvae.training.fit.batches import evaluation_batches
@@ -92,18 +92,19 @@ def fit(model: LatentVariableModel, config: Config, images: data.ImageData,
   if done:
     _LOGGER.info('Resuming after step %d of epoch %d of %d.', step, epoch + 1,
                  epochs)
-  validation, validating = _validation(model, config, images)
   skipped = SkippedSteps(
       config.training.max_skipped_steps, int(history.total('skipped_steps')),
       SKIPPED_REMEDY, adds_to_logs=True)
-  callback_list = [*validating, skipped, history]
+  callback_list = [_validation(model, config, images), skipped, history]
   if is_chief:
     columns = columns_of(model.likelihood_layer())
     board = TensorBoard(
         workdir, _first_examples(
             images, config, _TABLE_ROWS if columns else _PICTURE_IMAGES),
-        epoch, config.training.seed, columns)
+        epoch, config.training.seed, columns,
+        config.training.checkpoint_min_seconds)
     callback_list.append(board)
+    checkpoint.before_save.append(board.flush)
   with checkpoint.awaiting_signals():
     # The rest of an interrupted epoch, then complete epochs.
     for first, last, count in ((epoch, epoch + bool(step), steps - step),
@@ -113,8 +114,7 @@ def fit(model: LatentVariableModel, config: Config, images: data.ImageData,
             train_input.dataset(first * steps + steps - count),
             initial_epoch=first, epochs=last, steps_per_epoch=count,
             callbacks=[*callback_list, checkpoint],
-            verbose=(1 if sys.stdout.isatty() else 2) if is_chief else 0,
-            **validation)
+            verbose=(1 if sys.stdout.isatty() else 2) if is_chief else 0)
   if is_chief:
     board.close()
   return checkpoint, history
@@ -142,19 +142,16 @@ def best(model: LatentVariableModel, checkpoint: callbacks.Checkpoint,
 
 def _validation(
     model: LatentVariableModel, config: Config, images: data.ImageData
-) -> tuple[dict[str, Any], list[tf_keras.callbacks.Callback]]:
-  """Returns arguments of `fit` for the validation, and its callbacks."""
+) -> tf_keras.callbacks.Callback:
+  """Returns the callback that validates."""
   strategy = model.distribute_strategy
   if strategies.is_asynchronous(strategy):
-    return {}, [CoordinatorValidation(
-        build(config, images),
-        evaluation_batches(images, 'validation', config))]
-  return {
-      'validation_data': distributed_evaluation(
-          images, 'validation', config, strategy),
-      'validation_steps': data.steps_per_epoch(
-          len(images.validation.images), config.evaluation.eval_batch_size),
-  }, [AveragedValidation()]
+    return CoordinatorValidation(
+        build(config, images), evaluation_batches(images, 'validation', config))
+  return Validation(
+      distributed_evaluation(images, 'validation', config, strategy),
+      data.steps_per_epoch(
+          len(images.validation.images), config.evaluation.eval_batch_size))
 
 
 def _first_examples(images: data.ImageData, config: Config, count: int) -> Any:
