@@ -89,22 +89,47 @@ def training(result: dict[str, Any]) -> str:
     bound = '−ELBO' if setting[2] == 1 else f'−L_{setting[2]}'
     tables.append(f'{_title(setting)}:\n\n' + _table(
         ['', 'images/s', 'relative to the limit', 'range', 'CPU µs/image',
-         'peak MiB', 'first step, s', 'to Keras 3', 'to the loop', bound, 'KL'],
+         'peak MiB', 'first step, s', bound, 'KL'],
         [[_PEERS[row['peer']], _thousands(row['images_per_second']),
           *_ratio(row), f'{row["cpu_microseconds_per_image"]:.1f}',
           f'{row["peak_mebibytes"]:.0f}', f'{row["first_step_seconds"]:.1f}',
-          *(f'{row[name]:.{digits}f}' if name in row else '–'
-            for name, digits in (
-                ('first_step_to_keras3', 2), ('first_step_to_hand', 2),
-                ('negative_bound', 1), ('kl', 1)))] for row in rows]))
-  if 'whole_job' in result:
-    tables.append('The whole job of `configs/digits.flags`:\n\n' + _table(
-        ['', 'seconds', 'tfvae relative to it', 'range', '−ELBO'],
-        [[_PEERS[row['peer']], f'{row["seconds"]:.1f}', *_ratio(row),
-          f'{row["negative_bound"]:.1f}']
-         for row in sorted(result['whole_job'],
-                           key=lambda row: row['seconds'])]))
+          *(f'{row[name]:.1f}' if name in row else '–'
+            for name in ('negative_bound', 'kl'))] for row in rows]))
   return '\n'.join(tables)
+
+
+def start_up(result: dict[str, Any]) -> str:
+  """Returns a table of first steps for each setting, and one of whole jobs."""
+  tables, settings = _about_peers(result)[:1], []
+  for row in result['training']:
+    if _setting(row) not in settings:
+      settings.append(_setting(row))
+  for setting in settings:
+    rows = sorted((row for row in result['training']
+                   if _setting(row) == setting),
+                  key=lambda row: row['first_step_seconds'])
+    tables.append(f'{_title(setting)}:\n\n' + _table(
+        ['', 'first step, s', "relative to Keras 3's example",
+         'relative to the loop', 'images/s', 'relative to the limit', 'range'],
+        [[_PEERS[row['peer']], f'{row["first_step_seconds"]:.1f}',
+          *(_ratio_of(row, f'first_step_to_{name}')
+            for name in ('keras3', 'hand')),
+          _thousands(row['images_per_second']), *_ratio(row)]
+         for row in rows]))
+  tables.append('The whole job of `configs/digits.flags`:\n\n' + _table(
+      ['', 'seconds', 'tfvae relative to it', 'range', '−ELBO'],
+      [[_PEERS[row['peer']], f'{row["seconds"]:.1f}', *_ratio(row),
+        f'{row["negative_bound"]:.1f}']
+       for row in sorted(result['whole_job'],
+                         key=lambda row: row['seconds'])]))
+  return '\n'.join(tables)
+
+
+def _ratio_of(row: Row, name: str) -> str:
+  if name not in row:
+    return '–'
+  low, high = row[f'{name}_range']
+  return f'{row[name]:.2f} ({low:.2f}-{high:.2f})'
 
 
 def _about_peers(result: dict[str, Any]) -> list[str]:
@@ -293,8 +318,8 @@ def _median(parts: Sequence[dict[str, Any]], keys: Sequence[str],
 
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     function.__name__: function
-    for function in (training, training_settings, scaling, resume, selection,
-                     table_samples, imputation, anomalies)}
+    for function in (training, start_up, training_settings, scaling, resume,
+                     selection, table_samples, imputation, anomalies)}
 
 
 def load(name: str) -> dict[str, Any] | None:

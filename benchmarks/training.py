@@ -72,7 +72,8 @@ _CONV_IMAGES = flags.DEFINE_integer(
 _QUICK = flags.DEFINE_bool(
     'quick', False, 'few cases: other flags that choose cases have no effect')
 _OUTPUT = flags.DEFINE_string(
-    'output', 'benchmarks/results/training.json', 'file of the result')
+    'output', None, 'file of the result; by default '
+    'benchmarks/results/training.json, and none with --quick')
 
 # The batch size of Burda et al. 2016; with K = 50, a step has 1000 draws.
 _IMPORTANCE_BATCH_SIZE = 20
@@ -259,8 +260,11 @@ def main(_):
     job_rows = processes.turns(_ROUNDS.value, jobs, whole_job)
   result['training'] = summarise(chosen, rows)
   result['whole_job'] = summarise_jobs(jobs, job_rows)
-  processes.write(_OUTPUT.value, result)
-  print(tables.training(result))
+  output = _OUTPUT.value or (
+      None if _QUICK.value else 'benchmarks/results/training.json')
+  if output:
+    processes.write(output, result)
+  print(tables.training(result), tables.start_up(result), sep='\n')
 
 
 if __name__ == '__main__':

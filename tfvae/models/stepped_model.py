@@ -49,6 +49,7 @@ class SteppedModel(CheckedModel):
         name: _Mean(name=name)
         for name in ('loss', 'elbo', 'reconstruction', 'kl',
                      *(_PER_ENTRY,) * self.allow_missing)})
+    self._compiled_of_metrics = types.SimpleNamespace()
     # Counts are no weights either, but checkpoints hold them.
     self._steps = types.SimpleNamespace(finite=FiniteSteps())
     self._track_trackable(self._steps.finite, 'finite_steps')
@@ -71,6 +72,24 @@ class SteppedModel(CheckedModel):
   def metrics(self) -> list[tf_keras.metrics.Metric]:
     """Means that Keras resets at the start of an epoch."""
     return list(vars(self._trackers).values())
+
+  def reset_metrics(self):
+    """Resets the means, by one operation for all of them."""
+    self._of_metrics('reset', super().reset_metrics)()
+
+  def get_metrics_result(self) -> dict[str, tf.Tensor]:
+    """Returns the means so far, by one operation for all of them."""
+    return self._of_metrics('result', super().get_metrics_result)()
+
+  def _of_metrics(self, name: str, function: Any) -> Any:
+    """Returns a function of the metrics, compiled on one device."""
+    if not tf.executing_eagerly() or tf.config.functions_run_eagerly() or (
+        not global_batch.is_on_one_device(self.distribute_strategy)):
+      return function
+    compiled = vars(self._compiled_of_metrics)
+    if name not in compiled:
+      compiled[name] = tf.function(function)
+    return compiled[name]
 
   def train_step(self, data: Any) -> dict[str, tf.Tensor]:
     """Takes one gradient step; see `tf_keras.Model.train_step`.

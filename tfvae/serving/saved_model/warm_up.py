@@ -9,6 +9,7 @@ request, TensorFlow allocates memory and selects kernels while a client waits.
 """
 
 from collections.abc import Iterable, Mapping
+from concurrent import futures
 import os
 import types
 from typing import Any
@@ -114,8 +115,9 @@ def write_warm_up_requests(path: str, requests: Iterable[Request]):
   signatures = meta_graph_lib.signatures_of(
       meta_graph_lib.read_meta_graph(path))
   functions = tf.saved_model.load(path).signatures
-  records = []
-  for position, (name, inputs) in enumerate(requests):
+
+  def checked(position: int, request: Request) -> bytes:
+    name, inputs = request
     try:
       tensors = {key: tensor_proto(inputs[key]) for key in sorted(inputs)}
       _check_request(signatures, name, tensors)
@@ -124,7 +126,11 @@ def write_warm_up_requests(path: str, requests: Iterable[Request]):
     except (TypeError, ValueError, tf.errors.OpError) as error:
       raise ValueError(f'Warm-up request {position} of signature {name!r} '
                        f'would keep the model from loading: {error}') from error
-    records.append(prediction_log(name, tensors))
+    return prediction_log(name, tensors)
+
+  # TensorFlow optimizes each graph at its first request, on one core.
+  with futures.ThreadPoolExecutor() as threads:
+    records = list(threads.map(checked, range(len(requests)), requests))
   os.makedirs(os.path.dirname(os.path.join(path, _FILE)), exist_ok=True)
   with tf.io.TFRecordWriter(os.path.join(path, _FILE)) as writer:
     for record in records:
