@@ -25,8 +25,8 @@ steps, from the start of a process to its end. Peers train as long and compute
 the ELBO of the test images; tfvae also validates, writes checkpoints and a
 history, selects the best epoch, exports, evaluates and writes its report.
 
-`--quick` takes five minutes: the perceptron at batch 100 and the whole job, of
-tfvae, the loop and two peers.
+`--quick` takes five minutes: two rounds of the perceptron at batch 100 and of
+the whole job, of tfvae, the loop and two peers.
 """
 
 import functools
@@ -239,7 +239,8 @@ def _make_quick():
   """Sets the flags to few cases."""
   for name, value in {
       'models': ['mlp'], 'batch_sizes': ['100'], 'importance_samples': ['1'],
-      'peers': list(_OF_QUICK), 'epochs': 3, 'images': 20_000}.items():
+      'peers': list(_OF_QUICK), 'epochs': 3, 'images': 20_000,
+      'rounds': 2}.items():
     setattr(flags.FLAGS, name, value)
 
 
