@@ -75,9 +75,6 @@ def main(_):
   path = pathlib.Path(_OUTPUT.value)
   results = json.loads(path.read_text()) if path.exists() else {}
   settings = processes.result('predictions', {})
-  settings['command'] = re.sub(
-      ' --results=[^ ]*', '', re.sub(
-          '--directory=[^ ]*', '--directory=DIR', settings['command']))
   results[_KIND.value] = settings | measured | {
       'killed_after_seconds': times, 'files_are_equal': equal}
   processes.write(str(path), results)

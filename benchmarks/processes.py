@@ -130,9 +130,10 @@ def medians(rows: list[dict[str, float]]) -> dict[str, float]:
 def result(name: str, settings: dict[str, Any]) -> dict[str, Any]:
   """Returns the first keys of every result: machine, versions and command."""
   arguments = [
-      re.sub('^--?(data_dir|peers_python|tables)=.*',
+      re.sub('^--?(data_dir|directory|peers_python|tables)=.*',
              lambda match: f'--{match[1]}={match[1].upper()}', argument)
-      for argument in sys.argv[1:] if 'output=' not in argument]
+      for argument in sys.argv[1:]
+      if not re.match('--?(output|results)=', argument)]
   return machine.setting() | {
       'command': ' '.join(['python -m benchmarks.' + name, *arguments]),
   } | settings

@@ -7,7 +7,7 @@ function NAME of this module renders it from `results/NAME.json`. A table
 without a result does not change.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 import json
 import pathlib
 import re
@@ -78,14 +78,9 @@ Row = dict[str, Any]
 
 def training(result: dict[str, Any]) -> str:
   """Returns a table for each setting, with the fastest peer first."""
-  tables, settings = _about_peers(result), []
-  for row in result['training']:
-    if _setting(row) not in settings:
-      settings.append(_setting(row))
-  for setting in settings:
-    rows = sorted((row for row in result['training']
-                   if _setting(row) == setting),
-                  key=lambda row: -row['images_per_second'])
+  tables = _about_peers(result)
+  for setting, rows in _by_setting(
+      result['training'], lambda row: -row['images_per_second']):
     bound = '−ELBO' if setting[2] == 1 else f'−L_{setting[2]}'
     tables.append(f'{_title(setting)}:\n\n' + _table(
         ['', 'images/s', 'relative to the limit', 'range', 'CPU µs/image',
@@ -100,20 +95,15 @@ def training(result: dict[str, Any]) -> str:
 
 def start_up(result: dict[str, Any]) -> str:
   """Returns a table of first steps for each setting, and one of whole jobs."""
-  tables, settings = _about_peers(result)[:1], []
-  for row in result['training']:
-    if _setting(row) not in settings:
-      settings.append(_setting(row))
-  for setting in settings:
-    rows = sorted((row for row in result['training']
-                   if _setting(row) == setting),
-                  key=lambda row: row['first_step_seconds'])
+  tables = _about_peers(result)[:1]
+  for setting, rows in _by_setting(
+      result['training'], lambda row: row['first_step_seconds']):
     tables.append(f'{_title(setting)}:\n\n' + _table(
         ['', 'first step, s', "relative to Keras 3's example",
          'relative to the loop', 'images/s', 'relative to the limit', 'range'],
         [[_PEERS[row['peer']], f'{row["first_step_seconds"]:.1f}',
-          *(_ratio_of(row, f'first_step_to_{name}')
-            for name in ('keras3', 'hand')),
+          *(_with_range(row, name, 2)
+            for name in ('first_step_to_keras3', 'first_step_to_hand')),
           _thousands(row['images_per_second']), *_ratio(row)]
          for row in rows]))
   tables.append('The whole job of `configs/digits.flags`:\n\n' + _table(
@@ -125,11 +115,14 @@ def start_up(result: dict[str, Any]) -> str:
   return '\n'.join(tables)
 
 
-def _ratio_of(row: Row, name: str) -> str:
-  if name not in row:
-    return '–'
-  low, high = row[f'{name}_range']
-  return f'{row[name]:.2f} ({low:.2f}-{high:.2f})'
+def _by_setting(rows: Iterable[Row], key: Callable[[Row], float]
+                ) -> Iterator[tuple[tuple[Any, ...], list[Row]]]:
+  """Yields each setting, in the order of the rows, and its sorted rows."""
+  found = {}
+  for row in rows:
+    found.setdefault(_setting(row), []).append(row)
+  for setting, own in found.items():
+    yield setting, sorted(own, key=key)
 
 
 def _about_peers(result: dict[str, Any]) -> list[str]:

@@ -209,12 +209,11 @@ def whole_job(case: dict[str, Any]) -> dict[str, float]:
 
 def whole_job_cases(mnist: str) -> list[dict[str, Any]]:
   """Returns the peers of the whole job, in the order of their turns."""
-  peers = _OF_QUICK if _QUICK.value else _PEERS.value or _OF_WHOLE_JOB
   return [
       {'peer': peer, 'model': 'digits', 'batch_size': 100, 'epochs': 400,
        'importance_samples': 1, 'images': DIGITS_IMAGES, 'mnist': mnist}
       | ({'python': _PEERS_PYTHON.value} if peer in _OF_OTHERS else {})
-      for peer in peers if peer in _OF_WHOLE_JOB and (
+      for peer in _PEERS.value or _OF_WHOLE_JOB if peer in _OF_WHOLE_JOB and (
           peer not in _OF_OTHERS or _PEERS_PYTHON.value)]
 
 

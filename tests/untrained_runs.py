@@ -1,12 +1,25 @@
-"""Finished runs of models that are not trained, which are made in a second."""
+"""Finished runs of models that are not trained, made in a second, and data."""
 
 import os
+
+import pandas as pd
+from sklearn import datasets
 
 from tfvae.training import Config
 from tfvae.training import workdir as workdir_lib
 from tfvae.training.fit import fitting
 from tfvae.training.fit.images import load_images
 from tfvae.training.workdir import flags_file
+
+
+def wine_frame():
+  """Returns 178 named rows of a number, a category and a boolean."""
+  frame = datasets.load_wine(as_frame=True).frame
+  return pd.DataFrame({
+      'name': [f'wine {i}' for i in range(len(frame))],
+      'alcohol': frame['alcohol'],
+      'class': frame['target'].map({0: 'a', 1: 'b', 2: 'c'}),
+      'is dry': frame['hue'] > 1})
 
 
 def make_run(workdir, **settings):

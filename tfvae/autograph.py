@@ -2,9 +2,9 @@
 
 AutoGraph rewrites the source of each Python function that a `tf.function`
 reaches, so that `if` and `for` of tensors become operations. The code of tfvae
-has `tf.cond` and `tf.while_loop` where they are needed, and rewriting it took
-more than half of the time of a trace. Keras layers of others are rewritten as
-ever, also where tfvae calls them.
+has `tf.cond` and `tf.while_loop` where they are needed, and rewriting it would
+take longer than tracing it. Keras layers of others are rewritten as ever, also
+where tfvae calls them.
 
 TensorFlow has such rules for NumPy, Keras and TensorFlow Probability. Its
 public means are no substitute: neither `do_not_convert` nor `autograph=False`

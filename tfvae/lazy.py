@@ -1,7 +1,7 @@
 """Modules that are imported at their first use.
 
-Statistics, drawing and scikit-learn take as long to import as a third of
-TensorFlow, and most runs of the program need them at the end or never.
+Statistics, drawing and scikit-learn take long to import, and most runs of the
+program need them at the end or never.
 """
 
 import importlib

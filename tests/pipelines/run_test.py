@@ -6,11 +6,11 @@ import unittest
 
 import numpy as np
 import pandas as pd
-from sklearn import datasets
 import tensorflow as tf
 
 from tests.pipelines import exports
 from tests.untrained_runs import make_run
+from tests.untrained_runs import wine_frame
 from tfvae.inference.rows import row_seeds
 from tfvae.pipelines import encode
 from tfvae.training import encode_run
@@ -30,12 +30,7 @@ class RunTest(tf.test.TestCase):
   def setUpClass(cls):
     super().setUpClass()
     cls.folder = cls().create_tempdir().full_path
-    frame = datasets.load_wine(as_frame=True).frame
-    cls.frame = pd.DataFrame({
-        'name': [f'wine {i}' for i in range(len(frame))],
-        'alcohol': frame['alcohol'],
-        'class': frame['target'].map({0: 'a', 1: 'b', 2: 'c'}),
-        'is dry': frame['hue'] > 1})
+    cls.frame = wine_frame()
     cls.path = os.path.join(cls.folder, 'wine.parquet')
     cls.frame.to_parquet(cls.path)
     cls.workdir = os.path.join(cls.folder, 'run')

@@ -9,12 +9,12 @@ from unittest import mock
 from absl.testing import parameterized
 import numpy as np
 import pandas as pd
-from sklearn import datasets
 import tensorflow as tf
 
 from tests import fresh_process
 from tests import tiny_images
 from tests.untrained_runs import make_run
+from tests.untrained_runs import wine_frame
 from tfvae import data
 from tfvae import evaluation
 from tfvae import prediction
@@ -40,12 +40,7 @@ class PredictionsTest(parameterized.TestCase, tf.test.TestCase):
     cls.images |= dict(zip(('model', 'config', 'data'), make_run(
         cls.images['workdir'], dataset=name, data_dir=cls.folder,
         likelihood='bernoulli'), strict=True))
-    frame = datasets.load_wine(as_frame=True).frame
-    cls.frame = pd.DataFrame({
-        'name': [f'wine {i}' for i in range(len(frame))],
-        'alcohol': frame['alcohol'],
-        'class': frame['target'].map({0: 'a', 1: 'b', 2: 'c'}),
-        'is dry': frame['hue'] > 1})
+    cls.frame = wine_frame()
     path = os.path.join(cls.folder, 'wine.csv')
     cls.frame.to_csv(path, index=False)
     cls.table = {'workdir': os.path.join(cls.folder, 'table')}

@@ -28,7 +28,7 @@ class RowNumbers:
     self.starts = starts[np.append(True, apart)[:len(starts)]]
     self.stops = stops[np.append(apart, True)[:len(stops)]]
     # Place of the first row of each run, then the number of rows.
-    self._places = np.cumsum([0, *(self.stops - self.starts)])
+    self._places = _sums(self.stops - self.starts)
 
   @classmethod
   def run(cls, start: int, stop: int) -> 'RowNumbers':
@@ -94,7 +94,7 @@ class RowNumbers:
     """Returns the number of rows that are also among others."""
     order = np.argsort(other.starts)
     starts, stops = other.starts[order], other.stops[order]
-    before = np.cumsum([0, *(stops - starts)])
+    before = _sums(stops - starts)
 
     def below(rows: np.ndarray) -> np.ndarray:
       """Returns how many of the others are below a row."""
@@ -115,7 +115,7 @@ class RowNumbers:
       The group of each run, the number of its first row within the group, and
       the number of its rows, int64 `[r]` each.
     """
-    ends = np.cumsum([0, *sizes])
+    ends = _sums(list(sizes))
     first = np.searchsorted(ends, self.starts, 'right') - 1
     last = np.searchsorted(ends, self.stops - 1, 'right') - 1
     count = last - first + 1
@@ -126,3 +126,8 @@ class RowNumbers:
     size = np.minimum(self.stops[run], ends[group + 1]) - start
     full = size > 0  # A group between others may be empty.
     return group[full], (start - ends[group])[full], size[full]
+
+
+def _sums(sizes: np.typing.ArrayLike) -> np.ndarray:
+  """Returns the sum of the sizes before each, then of all, int64."""
+  return np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
