@@ -21,7 +21,6 @@ from tfvae.training.fit.images import load_images
 # Operations that call functions, or do nothing.
 _WITHOUT_KERNEL = ('_Arg', '_Retval', 'NoOp', 'PartitionedCall', 'Placeholder',
                    'StatefulPartitionedCall')
-_IMAGES = np.random.default_rng(0).integers(0, 256, [12, 8, 8, 1], np.uint8)
 
 
 def _nodes(function):
@@ -117,7 +116,8 @@ class PlacementTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_images_in_memory_are_gathered_on_the_device(self):
     config = Config(latents='z:2', hidden_units=(4,), binarization='dynamic',
-                    likelihood='bernoulli', batch_size=4, dataset='digits')
+                    likelihood='bernoulli', batch_size=4, dataset='digits',
+                    data_dir=self.create_tempdir().full_path)
     images = load_images(config)
     strategy = strategies.make_strategy(config.training)
     inputs = TrainingInput(images, config, strategy)
