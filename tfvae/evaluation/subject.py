@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfvae import autograph
 from tfvae.evaluation.bounds import Elbo
 from tfvae.evaluation.bounds import elbo
 from tfvae.evaluation.running.examples import as_dataset
@@ -135,7 +136,7 @@ class Subject:
       inference = self.model.infer(inputs, SeededSample(tf.constant([0, 0])))
       kinds.update({name: type(q) for name, q in inference.posteriors.items()})
 
-    tf.function(trace).get_concrete_function(self.test.spec)
+    autograph.function(trace).get_concrete_function(self.test.spec)
     return kinds
 
   def conditions(self, side: str) -> list[str]:

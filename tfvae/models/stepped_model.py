@@ -1,12 +1,12 @@
 """Training and evaluation steps of an objective, in Keras."""
 
-import functools
 import types
 from typing import Any
 
 import tensorflow as tf
 import tf_keras
 
+from tfvae import autograph
 from tfvae import objectives
 from tfvae.inference import num_observed
 from tfvae.inference import sample_weights
@@ -88,7 +88,7 @@ class SteppedModel(CheckedModel):
       return function
     compiled = vars(self._compiled_of_metrics)
     if name not in compiled:
-      compiled[name] = tf.function(function)
+      compiled[name] = autograph.function(function)
     return compiled[name]
 
   def train_step(self, data: Any) -> dict[str, tf.Tensor]:
@@ -96,6 +96,18 @@ class SteppedModel(CheckedModel):
 
     If the loss or the gradient is not finite, nothing changes except
     `skipped_steps`.
+    """
+    self.add_to_metrics(self.take_step(data))
+    return {tracker.name: tracker.result() for tracker in self.metrics}
+
+  def take_step(self, data: Any) -> tf.Tensor:
+    """Takes one gradient step, without an update of the metrics.
+
+    Args:
+      data: Batch as `train_step` takes it.
+
+    Returns:
+      Sums for `add_to_metrics`, zeros for a skipped step.
     """
     iterations = self.optimizer.iterations
     kept = [tf.identity(v) for v in self.non_trainable_variables]
@@ -106,7 +118,7 @@ class SteppedModel(CheckedModel):
         data, global_batch.replica_id(), iterations.read_value(), kl_factor,
         share)
     is_taken = self.finite_steps.take(self, values['loss'], gradients, kept)
-    return self._update_metrics(values, is_taken)
+    return self._sums(values, is_taken)
 
   def test_step(self, data: Any) -> dict[str, tf.Tensor]:
     """Estimates the ELBO of one batch; see `tf_keras.Model.test_step`."""
@@ -114,7 +126,22 @@ class SteppedModel(CheckedModel):
     step = self._trackers.elbo.num_examples()
     values = self._evaluation_values(data, global_batch.replica_id(), step)
     self._trackers.elbo.add_examples(tf.size(values['elbo']))
-    return self._update_metrics(values)
+    self.add_to_metrics(self._sums(values))
+    return {tracker.name: tracker.result() for tracker in self.metrics}
+
+  def add_to_metrics(self, sums: tf.Tensor):
+    """Adds to the metrics what `take_step` returned, or the sum of several.
+
+    Args:
+      sums: Σ_i w_i value_i of each metric, and Σ_i w_i, `[2, metrics]`.
+    """
+    for tracker, total, count in zip(
+        self.metrics, *map(tf.unstack, tf.unstack(sums)), strict=True):
+      tracker.add(total, count)
+
+  def no_sums(self) -> tf.Tensor:
+    """Returns the sums of no step, zeros `[2, metrics]`."""
+    return tf.zeros([2, len(self.metrics)])
 
   def _values(self, batch, seed, kl_factor, training=False):
     """Returns what to minimize, and the values to report.
@@ -162,10 +189,10 @@ class SteppedModel(CheckedModel):
 
   def _compile_in_replica(self, jit_compile: bool):
     """Sets what each replica computes in a step, compiled by XLA or not."""
-    compiled = (functools.partial(
-        tf.function, jit_compile=True, reduce_retracing=True) if jit_compile
-                else lambda function: function)
-    self._loss_and_gradients_fn = compiled(self._loss_and_gradients)
+    self._loss_and_gradients_fn = self._loss_and_gradients
+    if jit_compile:
+      self._loss_and_gradients_fn = autograph.function(
+          self._loss_and_gradients, jit_compile=True, reduce_retracing=True)
 
   def _evaluation_values(self, data, replica_id, step):
     batch = self._part(data, replica_id, step)
@@ -198,25 +225,30 @@ class SteppedModel(CheckedModel):
     """Returns a stateless seed, another for each step and stream."""
     return tf.stack([self.seed, 2 * tf.cast(step, tf.int32) + stream])
 
-  def _update_metrics(self, values, is_taken=True) -> dict[str, tf.Tensor]:
-    weight = tf.cast(is_taken, tf.float32)
-    total = weight * tf.cast(tf.size(values['elbo']), tf.float32)
+  def _sums(self, values: dict[str, tf.Tensor],
+            is_taken: tf.Tensor | bool = True) -> tf.Tensor:
+    """Returns Σ_i w_i value_i of each metric, and Σ_i w_i, `[2, metrics]`."""
+    parts = [name for name in vars(self._trackers) if name in values]
+    parts.remove('loss')  # A mean of the batch already.
+    rows = tf.cast(tf.stack([values[name] for name in parts]), tf.float32)
+    count = tf.cast(tf.shape(rows)[1], tf.float32)
     if 'weights' in values:
-      weight *= tf.cast(values['weights'], tf.float32)
-      total = tf.reduce_sum(weight)
-    weights = dict.fromkeys(values, weight) | {'loss': total}
+      weights = tf.cast(values['weights'], tf.float32)
+      rows, count = weights * rows, tf.reduce_sum(weights)
+    totals = dict(zip(parts, tf.unstack(tf.reduce_sum(rows, axis=1)),
+                      strict=True))
+    totals['loss'] = count * tf.cast(values['loss'], tf.float32)
+    counts = dict.fromkeys(totals, count)
     if 'entries' in values:
       # Σ_i w_i ELBO_i / Σ_i w_i n_i, with n_i observed entries.
-      weights[_PER_ENTRY] = tf.reduce_sum(weight * values['entries'])
-      values[_PER_ENTRY] = tf.math.divide_no_nan(
-          tf.reduce_sum(weight * tf.cast(values['elbo'], tf.float32)),
-          weights[_PER_ENTRY])
-    for name, tracker in vars(self._trackers).items():
-      tracker.update_state(
-          # Not by the weight alone: a NaN times 0 is a NaN.
-          tf.where(is_taken, values[name], tf.zeros_like(values[name])),
-          sample_weight=weights[name])
-    return {tracker.name: tracker.result() for tracker in self.metrics}
+      entries = values['entries']
+      totals[_PER_ENTRY] = totals['elbo']
+      counts[_PER_ENTRY] = tf.reduce_sum(
+          weights * entries if 'weights' in values else entries)
+    sums = tf.stack([
+        [of_names[name] for name in vars(self._trackers)]
+        for of_names in (totals, counts)])
+    return tf.where(is_taken, sums, tf.zeros_like(sums))
 
 
 class _Mean(tf_keras.metrics.Mean):
@@ -232,6 +264,10 @@ class _Mean(tf_keras.metrics.Mean):
         0., trainable=False,
         synchronization=tf.VariableSynchronization.ON_READ,
         aggregation=tf.VariableAggregation.SUM))
+
+  def add(self, total: tf.Tensor, count: tf.Tensor):
+    self.total.assign_add(total)
+    self.count.assign_add(count)
 
   def num_examples(self) -> tf.Tensor:
     return self._counts.examples.read_value()

@@ -12,6 +12,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfvae import autograph
 from tfvae.training.config import TrainingConfig
 
 _LOGGER = logging.getLogger(__name__)
@@ -106,7 +107,7 @@ def sum_over_workers(strategy: tf.distribute.Strategy,
 @functools.cache
 def _sum_over_replicas(strategy: tf.distribute.Strategy):
   """Returns a compiled function that sums values over the replicas."""
-  return tf.function(lambda values: strategy.reduce(
+  return autograph.function(lambda values: strategy.reduce(
       tf.distribute.ReduceOp.SUM, strategy.run(tf.identity, [values]),
       axis=None))
 

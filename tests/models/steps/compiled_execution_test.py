@@ -88,13 +88,13 @@ class CompiledExecutionTest(parameterized.TestCase, tf.test.TestCase):
   def test_only_convolutions_are_not_in_a_loop(
       self, network, hidden_units, is_in_loop):
     model = _model(4, network, hidden_units)
-    step, graphs = model.train_step, []
+    step, graphs = model.take_step, []
 
     def noted_step(element):
       graphs.append(type(tf.compat.v1.get_default_graph()).__name__)
       return step(element)
 
-    model.train_step = noted_step
+    model.take_step = noted_step
     model.make_train_function().get_concrete_function(iter(self.dataset))
     self.assertEqual('WhileBodyFuncGraph' in graphs, is_in_loop)
 

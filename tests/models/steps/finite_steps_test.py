@@ -1,11 +1,14 @@
 """Steps that are not finite, against runs that never saw their batches."""
 
+import re
+
 from absl.testing import parameterized
 import numpy as np
 import tensorflow as tf
 import tf_keras
 
 from tfvae.models import image_vae
+from tfvae.models.steps import finite_steps
 
 
 def _model(optimizer, **settings):
@@ -103,6 +106,54 @@ class FiniteStepsTest(parameterized.TestCase, tf.test.TestCase):
     self.assertAllEqual(model.optimizer.iterations, 0)
     self.assertAllEqual(model.skipped_steps, len(batches))
     self.assertAllEqual(model.finite_steps.in_a_row, in_a_row)
+
+  @parameterized.named_parameters(
+      ('taken', True, False), ('skipped', False, False),
+      ('taken_rows', True, True), ('skipped_rows', False, True))
+  def test_changes_of_an_optimizer(self, ok, is_sparse):
+    gradient = tf.ones([3, 2])
+    if is_sparse:
+      gradient = tf.IndexedSlices(gradient[:2], [0, 2], [3, 2])
+    weights = [tf.Variable(np.float32(np.arange(6).reshape(3, 2)))
+               for _ in range(2)]
+    optimizers = [tf_keras.optimizers.Adam(.1, use_ema=True) for _ in weights]
+    for optimizer, weight in zip(optimizers, weights, strict=True):
+      optimizer.build([weight])
+    variables = [weights[0], *optimizers[0].variables]
+
+    @tf.function(jit_compile=True, autograph=False)
+    def guarded(ok):
+      with finite_steps._changed_only_where(ok, variables):
+        optimizers[0].apply_gradients([(gradient, weights[0])])
+
+    guarded(tf.constant(ok))
+    if ok:
+      optimizers[1].apply_gradients([(gradient, weights[1])])
+    for variable, expected in zip(
+        variables, [weights[1], *optimizers[1].variables], strict=True):
+      self.assertAllClose(variable, expected, rtol=1e-6)
+    # Outside, the variable changes as before.
+    self.assertAllClose(weights[0].assign_add(tf.ones([3, 2])) - 1, weights[1])
+
+  def test_compiled_steps_copy_no_variable(self):
+    model = _model('adam', jit_compile=True)
+    model.optimizer.build(model.trainable_variables)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def loop(batches):
+      return tf.while_loop(
+          lambda i, _: i < 4,
+          lambda i, sums: (i + 1, sums + model.take_step(batches[i])),
+          [0, model.no_sums()])[1]
+
+    program = loop.experimental_get_compiler_ir(tf.constant(_batches()))(
+        stage='optimized_hlo')
+    body = max(re.findall(r'^%\S*body.*?^}', program, re.M | re.S), key=len)
+    shapes = {','.join(map(str, v.shape)) for v in model.trainable_variables
+              if v.shape.rank == 2}
+    self.assertNotEmpty(shapes)
+    for shape in shapes:  # Only scalars may be copied.
+      self.assertNotRegex(body, rf'= f32\[{shape}\]\S* copy\(')
 
   def test_norm_that_overflows(self):
     # Each entry of 1e30 is finite, and |g|², by which clipping divides, is not.

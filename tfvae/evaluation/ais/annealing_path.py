@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfvae import autograph
 from tfvae.inference import unpack_batch
 from tfvae.layers import SeededSample
 from tfvae.models import LatentVariableModel
@@ -46,7 +47,7 @@ class AnnealingPath:
         1 / tf.math.reduce_variance(z, axis=0)
         for z in (self.sample_start(_WIDTH_DRAWS, seeds[1]),
                   self.flatten(latents))]
-    self._traced_parts = tf.function(self._log_prob_parts)
+    self._traced_parts = autograph.function(self._log_prob_parts)
 
   def flatten(self, latents: Mapping[str, tf.Tensor]) -> tf.Tensor:
     """Returns the latents by name as one z, `[..., b, size]`."""

@@ -9,6 +9,7 @@ import functools
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfvae import autograph
 from tfvae.inference import unpack_batch
 from tfvae.inference.moved_posteriors import log_ratio
 from tfvae.inference.moved_posteriors import parameters
@@ -65,7 +66,7 @@ class PerDatumInference:
     self._model = model
     self._draws_per_step = draws_per_step
     self._learning_rate = learning_rate
-    function = functools.partial(tf.function, jit_compile=jit_compile)
+    function = functools.partial(autograph.function, jit_compile=jit_compile)
     self.encode = function(lambda inputs: parameters(
         model, unpack_batch(inputs)[0], tfd.Distribution.mean))
     self.cold_start = function(lambda inputs: -parameters(

@@ -9,8 +9,7 @@ import functools
 from typing import Any
 import weakref
 
-import tensorflow as tf
-
+from tfvae import autograph
 from tfvae.models import LatentVariableModel
 
 _ATTRIBUTE = '_evaluation_functions'
@@ -90,5 +89,5 @@ def compiled(model: LatentVariableModel, function: Callable[..., Any],
 
 
 def _tf_function(model, function, jit_compile, *settings):
-  return tf.function(
+  return autograph.function(
       functools.partial(function, model, *settings), jit_compile=jit_compile)

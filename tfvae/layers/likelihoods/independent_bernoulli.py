@@ -29,23 +29,31 @@ class LogitsBernoulli(tfd.Bernoulli):
       # XLA vectorizes the last axis, which has size 1 for gray images.
       logits, event = (
           tf.reshape(t, [-1, rest.num_elements()]) for t in (logits, event))
-    # x l − log(1 + exp l), in an order in which no large terms cancel.
-    log_prob = (
-        event * logits - tf.nn.relu(logits) - _softplus_beyond_relu(logits))
+    log_prob = _minus_softplus(event * logits, logits)
     return tf.reshape(log_prob, [-1, *rest]) if flattens else log_prob
 
 
 @tf.custom_gradient
-def _softplus_beyond_relu(x: tf.Tensor):
-  """Returns log(1 + exp x) − max(x, 0), in float32 to within 1e-7 nats.
+def _minus_softplus(a: tf.Tensor, x: tf.Tensor):
+  """Returns a − log(1 + exp x), in float32 to within 1e-7 nats at a = x.
 
-  `log1p` is also precise where this is nearly 0, which a sum of densities does
-  not need, and takes longer, above all under XLA. The gradient is explicit
-  since that of |x| is wrong at 0.
+  The order of the terms is one in which no large ones cancel. `log1p` is also
+  precise where the last is nearly 0, which a sum of densities does not need,
+  and takes longer, above all under XLA. The gradient is explicit since that of
+  |x| is wrong at 0, and that of each term takes longer.
   """
-  value = tf.math.log(1 + tf.exp(-tf.abs(x)))
-  is_positive = tf.cast(x > 0, x.dtype)  # The gradient of the rectifier.
-  return value, lambda upstream: upstream * (tf.sigmoid(x) - is_positive)
+  value = a - tf.nn.relu(x) - tf.math.log(1 + tf.exp(-tf.abs(x)))
+  return value, lambda upstream: (
+      upstream, _summed_to(-upstream * tf.sigmoid(x), x))
+
+
+def _summed_to(gradient: tf.Tensor, x: tf.Tensor) -> tf.Tensor:
+  """Returns the gradient of x, summed over axes in which x was broadcast."""
+  if gradient.shape == x.shape and x.shape.is_fully_defined():
+    return gradient
+  axes = tf.raw_ops.BroadcastGradientArgs(
+      s0=tf.shape(gradient), s1=tf.shape(x)).r1
+  return tf.reshape(tf.reduce_sum(gradient, axes), tf.shape(x))
 
 
 @LIKELIHOODS.register('bernoulli')

@@ -6,6 +6,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from tfvae import autograph
 from tfvae.models.networks.acceleration import xla_pays_off
 
 
@@ -39,11 +40,16 @@ def compiled_execution(
     model._train_counter.assign_add(1)
 
   def loop(elements, count):
-    def body(i):
-      step(tf.nest.map_structure(lambda part: part[i], elements))
-      return i + 1
+    def body(i, sums):
+      element = tf.nest.map_structure(lambda part: part[i], elements)
+      return i + 1, sums + model.take_step(element)
 
-    tf.while_loop(lambda i: i < count, body, [0])
+    # Metrics and the counter are no state of the loop, which XLA would update
+    # by an operation for each variable and step.
+    _, sums = tf.while_loop(
+        lambda i, _: i < count, body, [0, model.no_sums()])
+    model.add_to_metrics(sums)
+    model._train_counter.assign_add(tf.cast(count, tf.int64))
 
   step_fn, loop_fn = (
       _in_replica(model, function) for function in (step, loop))
@@ -60,7 +66,7 @@ def compiled_execution(
       tf.while_loop(lambda i: i < count, body, [0])
     return model.get_metrics_result()
 
-  return tf.function(execute, reduce_retracing=True)
+  return autograph.function(execute, reduce_retracing=True)
 
 
 def _execute(iterator: Iterator[Any], count: tf.Tensor, most: int,
@@ -88,7 +94,8 @@ def _execute(iterator: Iterator[Any], count: tf.Tensor, most: int,
 def _in_replica(model: tf_keras.Model,
                 function: Callable[..., None]) -> Callable[..., None]:
   """Returns the function, compiled by XLA, for the model's one replica."""
-  compiled = tf.function(function, jit_compile=True, reduce_retracing=True)
+  compiled = autograph.function(
+      function, jit_compile=True, reduce_retracing=True)
   return lambda *args: model.distribute_strategy.run(compiled, args=args)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from tfvae import autograph
+
 
 def execution(model: tf_keras.Model, step: Callable[[Any], Any],
               counter: tf.Variable, jit_compile: bool
@@ -31,7 +33,7 @@ def execution(model: tf_keras.Model, step: Callable[[Any], Any],
     counter.assign_add(1)
 
   if jit_compile:
-    counted_step = tf.function(
+    counted_step = autograph.function(
         counted_step, jit_compile=True, reduce_retracing=True)
 
   def execute(iterator):
@@ -43,4 +45,4 @@ def execution(model: tf_keras.Model, step: Callable[[Any], Any],
     tf.while_loop(lambda i: i < count, body, [tf.zeros([], count.dtype)])
     return model.get_metrics_result()
 
-  return tf.function(execute, reduce_retracing=True)
+  return autograph.function(execute, reduce_retracing=True)

@@ -1,6 +1,7 @@
 """Training steps that change nothing if loss or gradient is not finite."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+import contextlib
 
 import tensorflow as tf
 import tf_keras
@@ -100,13 +101,46 @@ def _update(strategy: tf.distribute.Strategy, model: tf_keras.Model,
     apply()  # It skips the step itself, except for its iteration count.
   elif model.jit_compile:
     # XLA fuses the selection with the update; no branch splits the step.
-    changed += [(v, v.value()) for v in (*weights, *optimizer.variables)]
-    apply()
+    with _changed_only_where(ok, (*weights, *optimizer.variables)):
+      apply()
   else:
     tf.cond(ok, lambda: (apply(), tf.no_op())[1], tf.no_op)
   for variable, before in changed:
     strategy.extended.update(
         variable, lambda v, old: v.assign(tf.where(ok, v, old)), (before,))
+
+
+@contextlib.contextmanager
+def _changed_only_where(ok: tf.Tensor,
+                        variables: Sequence[tf.Variable]) -> Iterator[None]:
+  """Makes each assignment to the variables keep their values unless ok.
+
+  An optimizer then computes a weight from moments that are already selected. If
+  the selection came after the update, XLA would compute the moments a second
+  time for the weight, and copy the earlier ones of every variable.
+  """
+  def guarded(variable: tf.Variable, name: str) -> Callable[..., tf.Variable]:
+    change, assign = getattr(variable, name), variable.assign
+
+    def change_only_where_ok(*args, **kwargs):
+      before = variable.read_value()
+      change(*args, **kwargs)
+      return assign(tf.where(ok, variable.read_value(), before))
+
+    return change_only_where_ok
+
+  guards = [(variable, {
+      name: guarded(variable, name) for name in dir(variable)
+      if name.startswith(('assign', 'scatter_', 'batch_scatter_'))})
+            for variable in variables]
+  try:
+    for variable, methods in guards:
+      vars(variable).update(methods)
+    yield
+  finally:
+    for variable, methods in guards:
+      for name in methods:
+        del vars(variable)[name]
 
 
 def _inner(
@@ -118,7 +152,7 @@ def _inner(
 def _is_finite(loss: tf.Tensor, gradients: Sequence[Gradient],
                clipnorm: float | None) -> tf.Tensor:
   """Returns whether the loss and every entry of the gradients are finite."""
-  sums = [loss]
+  sums = [loss[tf.newaxis]]
   for gradient in gradients:
     values = getattr(gradient, 'values', gradient)  # Of IndexedSlices.
     if values is not None and values.shape.rank > 1:
@@ -128,13 +162,11 @@ def _is_finite(loss: tf.Tensor, gradients: Sequence[Gradient],
       values = tf.linalg.matvec(
           tf.reshape(values, [-1, size]), tf.ones([size], values.dtype))
     if values is not None:
-      sums.append(values)
+      sums.append(tf.reshape(tf.cast(values, loss.dtype), [-1]))
   if clipnorm:  # If |g|² overflows, clipping turns finite numbers into NaN.
-    sums.append(tf.linalg.global_norm(gradients))
-  are_finite = tf.stack(
-      [tf.reduce_all(tf.math.is_finite(part)) for part in sums])
+    sums.append(tf.linalg.global_norm(gradients)[tf.newaxis])
   # A product, too: XLA copies a reduction into the update of each variable,
   # and with many variables takes much longer to compile.
-  return 0 == tf.tensordot(
-      tf.cast(~are_finite, tf.float32)[tf.newaxis],
-      tf.ones([len(sums), 1]), 1)[0, 0]
+  numbers = tf.concat(sums, axis=0)
+  return tf.math.is_finite(
+      tf.linalg.matvec(numbers[tf.newaxis], tf.ones_like(numbers))[0])

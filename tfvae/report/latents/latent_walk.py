@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_probability as tfp
 
+from tfvae import autograph
 from tfvae.inference import observed
 from tfvae.layers.columns.independent_columns import columns_of
 from tfvae.layers.columns.independent_columns import log_prob_by_column
@@ -77,7 +78,7 @@ class LatentWalk:
     self._roots = _roots(model.graph)
     # Compiled, since constructing p(z_j|…) of a hierarchy is slow.
     self._decode, self._decode_rows = (
-        tf.function(function, reduce_retracing=True)
+        autograph.function(function, reduce_retracing=True)
         for function in (self._mean_of_x, self._values_of_row))
     self.top = self._roots[0]
     self.prior = self._priors[self.top]

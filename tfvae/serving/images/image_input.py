@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfvae import autograph
 from tfvae.layers.likelihoods.likelihood import Likelihood
 from tfvae.models import LatentVariableModel
 from tfvae.serving.images.decoding import decode_rgb
@@ -88,7 +89,7 @@ def _pixels_of_files(image_input: ImageInput, shape: tuple[int, ...]) -> Any:
 
   It has no variables, and takes a second to trace.
   """
-  return tf.function(lambda contents: tf.map_fn(
+  return autograph.function(lambda contents: tf.map_fn(
       lambda content: image_input.pixels(content, shape), contents,
       fn_output_signature=tf.TensorSpec(shape, tf.uint8))
   ).get_concrete_function(tf.TensorSpec([None], tf.string))

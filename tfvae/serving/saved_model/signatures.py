@@ -58,6 +58,7 @@ import types
 import tensorflow as tf
 import tf_keras
 
+from tfvae import autograph
 from tfvae.anomaly import Detector
 from tfvae.evaluation.importance_weighted_measure import SAMPLES
 from tfvae.evaluation.imputation.impute import DRAWS
@@ -240,7 +241,7 @@ def _trace(function: Callable[..., Tensors], shapes: Shapes,
   """Returns a function as a graph for rows of these shapes and dtypes."""
   dtypes = _DTYPES | dict(dtypes)
 
-  @tf.function
+  @autograph.function
   def with_float_outputs(**inputs):
     outputs = function(**request_checks.checked_inputs(inputs, shapes))
     return {name: tf.cast(value, tf.float32) if value.dtype.is_floating

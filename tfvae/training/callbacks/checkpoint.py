@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
+from tfvae import autograph
 from tfvae.models.steps.global_batch import is_on_one_device
 from tfvae.models.steps.skipped_steps import check_finite
 from tfvae.training import strategies
@@ -75,7 +76,7 @@ class Checkpoint(tf_keras.callbacks.Callback):
     # On one device the copy stays there; others have a part of each weight.
     with contextlib.nullcontext() if is_whole else tf.device('CPU'):
       self._best = [tf.Variable(weight.numpy()) for weight in model.weights]
-    compiled = tf.function if is_whole else lambda function: function
+    compiled = autograph.function if is_whole else lambda function: function
     self._keep, self._all_finite = (
         compiled(function) for function in (self._kept, self._are_finite))
     self._checkpoint = tf.train.Checkpoint(

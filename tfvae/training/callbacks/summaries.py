@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfvae import autograph
 from tfvae.inference import observed
 from tfvae.layers import SeededSample
 from tfvae.layers.columns.independent_columns import log_prob_by_column
@@ -39,7 +40,7 @@ class PictureSummaries:
     self._seed = seed
     self._display = Display(observed(inputs)['x'])
     # Compiled, because an autoregressive posterior is slow in eager mode.
-    self._means = tf.function(self._means_of_x)
+    self._means = autograph.function(self._means_of_x)
 
   def write(self, model: LatentVariableModel, writers: Writers, step: int):
     """Writes the pictures of a model, the same in each call."""
@@ -72,7 +73,7 @@ class RowSummaries:
       classes = labels.shape[1]
       self._labels = {'y': np.eye(classes, dtype=np.float32)[
           np.arange(_COLUMNS) % classes]}
-    self._values = tf.function(self._values_of_rows)
+    self._values = autograph.function(self._values_of_rows)
 
   def write(self, model: LatentVariableModel, writers: Writers, step: int):
     """Writes E[log p(x_c|z)] of each column, reconstructions and samples."""
