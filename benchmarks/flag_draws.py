@@ -55,6 +55,10 @@ _VALID = {
     'network': ('mlp', 'mlp', 'mlp', 'conv', 'resnet'),
     'jit': ('false',) * 15 + ('auto', 'true'),
     'prior_components': ('1', '3', '20', '21'), 'epochs': ('1', '2'),
+    'prior_spline_layers': ('1', '2'), 'prior_spline_bins': ('2', '9'),
+    'prior_spline_units': ('1', '8', '4,3'),
+    'posterior_spline_layers': ('1', '2'), 'posterior_spline_bins': ('2', '9'),
+    'posterior_spline_units': ('1', '8', '4,3'),
     'batch_size': tuple(map(str, range(1, 31))),
     'steps_per_execution': ('auto', '1', '3', '1000000'),
     'strategy': ('auto', 'default', 'one_device', 'mirrored'),
@@ -92,6 +96,9 @@ _LARGE = ('1e30', '3e38', '1e39', '1e-46', '1e300')
 # A large value would need that much time or memory, or a download.
 _NEVER_LARGE = frozenset((
     'epochs', 'hidden_units', 'factor_units', 'prior_components',
+    'prior_spline_layers', 'prior_spline_bins', 'prior_spline_units',
+    'posterior_spline_layers', 'posterior_spline_bins',
+    'posterior_spline_units',
     'likelihood_components', 'importance_samples', 'eval_chunk',
     'eval_importance_samples', 'eval_ais_steps', 'eval_ais_chains',
     'eval_simulations'))

@@ -44,8 +44,11 @@ _RELATED = (
 # Values that meet the other factors through the same code as another value:
 # each occurs, but its pairs are those of the other.
 _SAME = {
-    'learned_normal': 'standard_normal', 'maf': 'realnvp', 'iaf_tril': 'iaf',
-    'resnet': 'conv', 'ladder, precision_weighted': 'ladder'}
+    ('prior', 'learned_normal'): 'standard_normal',
+    ('prior', 'maf'): 'realnvp', ('prior', 'spline'): 'realnvp',
+    ('posterior', 'iaf_tril'): 'iaf', ('posterior', 'spline'): 'iaf',
+    ('network', 'resnet'): 'conv',
+    ('graph', 'ladder, precision_weighted'): 'ladder'}
 
 
 def _is_possible(case):
@@ -66,12 +69,14 @@ def _is_possible(case):
 
 
 # Values that take the longest to trace or to train.
-_SLOW = {'resnet', 'conv', 'realnvp', 'maf', 'vamp', 'iaf', 'iaf_tril'}
+_SLOW = {'resnet', 'conv', 'realnvp', 'maf', 'vamp', 'iaf', 'iaf_tril',
+         'spline'}
 
 
 def _covered(case):
   """Returns the values and the related pairs of a case, as sets of items."""
-  values = {name: _SAME.get(value, value) for name, value in case.items()}
+  values = {name: _SAME.get((name, value), value)
+            for name, value in case.items()}
   return {frozenset([item]) for item in case.items()} | {
       frozenset([(a, values[a]), (b, values[b])])
       for a, b in _RELATED if {a, b} <= case.keys()}

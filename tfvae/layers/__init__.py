@@ -28,6 +28,7 @@ from tfvae.layers.posteriors.multivariate_normal_diag import (
 from tfvae.layers.posteriors.multivariate_normal_tril import (
     MultivariateNormalTriL,
 )
+from tfvae.layers.posteriors.neural_spline_flow import NeuralSplineFlow
 from tfvae.registry import public_names
 
 __all__ = public_names(globals())

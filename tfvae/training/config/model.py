@@ -66,8 +66,8 @@ class ModelConfig:
       'standard_normal', 'prior p(z) of the latents without parents', PRIORS)
   posterior: str = setting(
       'normal_diag', 'posterior of a latent given its parents: a normal with '
-      'diagonal or full covariance, or an inverse autoregressive flow from one '
-      'of them', POSTERIORS)
+      'diagonal or full covariance, an inverse autoregressive flow from one '
+      'of them, or a neural spline flow', POSTERIORS)
   merging: str = setting(
       'network', 'combination of prior and evidence in the posterior of a '
       'latent that has parents in p: by a network, or precision-weighted, as '
