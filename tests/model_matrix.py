@@ -63,6 +63,9 @@ def _is_possible(case):
       or (case.get('objective') == 'beta_tc' and (
           hierarchical or not is_diagonal))
       or ('precision' in graph and not is_diagonal)
+      # Draws from each component are for a single latent, by the objective.
+      or (posterior == 'mixture' and (hierarchical or case.get(
+          'objective', 'elbo') not in ('elbo', 'iwae')))
       # The latent without parents in p is not q(z|x) alone.
       or (case.get('prior') == 'vamp'
           and graph in ('two_layer', 'conditional')))

@@ -62,6 +62,12 @@ def _spline():
   return lambda rows: layer.distribution(tf.gather(params, rows))
 
 
+def _mixture():
+  layer = layers.MultivariateNormalDiagMixture(_SIZE)
+  params = _params(layer.params_size(_SIZE, **layer.settings))
+  return lambda rows: layer.distribution(tf.gather(params, rows))
+
+
 def _normal(make):
   loc, scale = _params(_SIZE), np.exp(_params(2 * _SIZE)[:, _SIZE:])
   return lambda rows: make(tf.gather(loc, rows), tf.gather(scale, rows))
@@ -93,6 +99,7 @@ _CASES = {
     'iaf': lambda: _flow('normal_diag'),
     'iaf_tril': lambda: _flow('normal_tril'),
     'spline': _spline,
+    'mixture_posterior': _mixture,
     'independent_normal': lambda: _normal(
         lambda loc, scale: tfd.Independent(tfd.Normal(loc, scale), 1)),
     'standard_normal': lambda: _prior(priors.StandardNormal),
@@ -113,7 +120,8 @@ _CASES = {
 # multiplied by an exponential: TensorFlow computes those of whole vectors and
 # those that are left over by two routines, which differ in the last bit.
 _LAST_BIT = ('normal_tril', 'iaf', 'iaf_tril', 'realnvp', 'maf',
-             'spline', 'spline_prior', 'likelihood_normal_per_pixel')
+             'spline', 'spline_prior', 'mixture_posterior',
+             'likelihood_normal_per_pixel')
 
 
 def _seeds(n):
@@ -185,6 +193,7 @@ class RowSeededSampleTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.named_parameters(
       (name, name) for name in ('normal_diag', 'iaf', 'mixture',
+                                'mixture_posterior',
                                 'likelihood_bernoulli', 'columns'))
   def test_a_draw_does_not_depend_on_their_number(self, case):
     _, distribution_of = _sampler(case)

@@ -24,7 +24,8 @@ _CASES = [dict(zip(
      'maf'),
     ('conditional', 'iaf_tril', 'continuous_bernoulli', 'resnet', 'mixture'),
     ('vae', 'normal_tril', 'discretized_logistic', 'mlp', 'vamp'),
-    ('vae', 'spline', 'bernoulli', 'mlp', 'spline')]]
+    ('vae', 'spline', 'bernoulli', 'mlp', 'spline'),
+    ('vae', 'mixture', 'bernoulli', 'mlp', 'standard_normal')]]
 
 # For `reused_case`; the batch is none that the converter has seen.
 _PROGRAM = """

@@ -1,6 +1,7 @@
 """The probability interface of a latent variable model."""
 
 from collections.abc import Mapping, Sequence
+import dataclasses
 from typing import Any
 
 import tensorflow as tf
@@ -15,6 +16,8 @@ from tfvae.inference.inference import Draw
 from tfvae.inference.inference import Inference
 from tfvae.inference.joint import joint_distribution
 from tfvae.inference.label_inference import LabelInference
+from tfvae.inference.strata import check_trains
+from tfvae.inference.strata import StratifiedSample
 from tfvae.regularizers import kl_per_dimension
 from tfvae.regularizers import KLDivergenceRegularizer
 
@@ -111,11 +114,17 @@ class LatentVariableModel(LabelInference):
 
     Returns:
       Draws, posteriors, priors and KL divergences by name.
+
+    Raises:
+      ValueError: If a mixture posterior would train by another draw than a
+        `StratifiedSample`.
     """
     inputs = self.completed(inputs)
     latents, posteriors = self._draw_latents(inputs, draw, training)
     values = self.observed_values(inputs, self._prior_factors) | latents
-    return self._inference(values, posteriors)
+    inference = self._inference(values, posteriors)
+    return inference if not isinstance(draw, StratifiedSample) else (
+        dataclasses.replace(inference, strata=draw.strata))
 
   def _inference(self, values: Mapping[str, Any],
                  posteriors: Mapping[str, tfd.Distribution],
@@ -156,6 +165,8 @@ class LatentVariableModel(LabelInference):
     for factor in self._latent_factors(self.graph.inference):
       name = factor.variable
       q = self.posterior_factor(name, values, training)
+      if training:
+        check_trains(q, draw)
       posteriors[name] = q
       values[name] = latents[name] = draw(q)
     return latents, posteriors

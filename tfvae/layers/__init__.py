@@ -25,6 +25,9 @@ from tfvae.layers.posteriors.inverse_autoregressive_flow import (
 from tfvae.layers.posteriors.multivariate_normal_diag import (
     MultivariateNormalDiag,
 )
+from tfvae.layers.posteriors.multivariate_normal_diag_mixture import (
+    MultivariateNormalDiagMixture,
+)
 from tfvae.layers.posteriors.multivariate_normal_tril import (
     MultivariateNormalTriL,
 )

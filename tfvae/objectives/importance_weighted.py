@@ -10,7 +10,7 @@ import tf_keras
 from tfvae.graph import GraphicalModel
 from tfvae.inference import Inference
 from tfvae.inference import LatentVariableModel
-from tfvae.layers import SeededSample
+from tfvae.inference import StratifiedSample
 from tfvae.objectives.objective import Objective
 from tfvae.objectives.objective import OBJECTIVES
 from tfvae.registry import Setting
@@ -34,7 +34,10 @@ class ImportanceWeighted(Objective):
   with z_k ~ q(z|x); Burda, Grosse and Salakhutdinov, Importance Weighted
   Autoencoders, 2016. It is the ELBO at K = 1 and rises with K to log p(x). KL
   weights, schedules, free bits and capacities have no effect, and `compile`
-  raises for them.
+  raises for them. For a mixture posterior Σ_m π_m q_m it takes K draws z_km of
+  each component, and w_k = Σ_m π_m p(x|z_km) p(z_km) / q(z_km|x): SIWAE,
+  Morningstar et al., Automatic Differentiation Variational Inference with
+  Mixtures, 2021.
 
   Doubly reparameterized (DReG; Tucker et al., Doubly Reparameterized Gradient
   Estimators for Monte Carlo Objectives, 2019), the gradient with respect to φ
@@ -65,13 +68,15 @@ class ImportanceWeighted(Objective):
                        f'Received: num_samples={num_samples!r}')
     self.num_samples = num_samples
     self.doubly_reparameterized = doubly_reparameterized
+    # The weights of a mixture have no reparameterized gradient.
+    self.stratifies = not doubly_reparameterized
 
   def __call__(self, model: LatentVariableModel, inputs: Any, target: tf.Tensor,
                seed: tf.Tensor, kl_factor: Any,
                training: bool) -> dict[str, tf.Tensor]:
     """Returns −L_K and the ELBO's parts; see `Objective`."""
     del kl_factor
-    draw, weights = SeededSample(seed, self.num_samples), {}
+    draw, weights = StratifiedSample(seed, self.num_samples), {}
     if self.doubly_reparameterized:
       draw = _with_weighted_gradient(draw, weights)
     inference = model.infer(inputs, draw, training)
@@ -79,7 +84,8 @@ class ImportanceWeighted(Objective):
                  if self.doubly_reparameterized else inference.log_ratio())
     log_likelihood = model.log_likelihood(
         inference.latents, target, inputs, training)
-    log_weights = log_likelihood + log_ratio  # log w_k, [K, b]
+    # log w_k, [K, b]; the sum is that over the components of a mixture.
+    log_weights = inference.log_sum(log_likelihood + log_ratio)
     weights['normalized'] = tf.stop_gradient(tf.nn.softmax(log_weights, axis=0))
     bound = tf.reduce_logsumexp(log_weights, axis=0) - tf.math.log(
         tf.cast(self.num_samples, log_weights.dtype))

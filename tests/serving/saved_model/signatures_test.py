@@ -33,6 +33,7 @@ _CASES = [dict(zip(
         ('ladder', 'realnvp', 'iaf_tril', 'normal', 'mlp'),
         ('conditional', 'maf', 'normal_diag', 'normal_per_pixel', 'resnet'),
         ('vae', 'spline', 'spline', 'bernoulli', 'mlp'),
+        ('conditional', 'standard_normal', 'mixture', 'bernoulli', 'mlp'),
         ('ladder, precision_weighted', 'learned_normal', 'normal_diag',
          'negative_binomial', 'mlp')]]
 

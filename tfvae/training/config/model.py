@@ -67,7 +67,8 @@ class ModelConfig:
   posterior: str = setting(
       'normal_diag', 'posterior of a latent given its parents: a normal with '
       'diagonal or full covariance, an inverse autoregressive flow from one '
-      'of them, or a neural spline flow', POSTERIORS)
+      'of them, a neural spline flow, or a mixture of diagonal normals',
+      POSTERIORS)
   merging: str = setting(
       'network', 'combination of prior and evidence in the posterior of a '
       'latent that has parents in p: by a network, or precision-weighted, as '
@@ -107,10 +108,11 @@ class ModelConfig:
                        f'Received: free_bits={self.free_bits}, '
                        f'kl_capacity={self.kl_capacity}')
     objective = self.make_objective()
-    posterior = POSTERIORS[self.posterior]
+    posteriors = dict.fromkeys(
+        self.graph().latent_names, POSTERIORS[self.posterior])
     objective.check_label(self.graph())
-    objective.check_model(
-        self.graph(), {name: posterior for name in self.graph().latent_names})
+    objective.check_model(self.graph(), posteriors)
+    objective.check_mixtures(self.graph(), posteriors)
     _check_classification(self)
     if self.kl_warm_up != 'none' and not objective.uses_kl_schedule:
       raise ValueError(
