@@ -22,6 +22,8 @@ SIZES = {'vae': 'z:4', 'two_layer': 'z1:4,z2:3', 'ladder': 'z1:4,z2:3',
 OBJECTIVES = {
     'elbo': None, 'iwae': objectives.ImportanceWeighted(3),
     'dreg': objectives.ImportanceWeighted(3, doubly_reparameterized=True),
+    'gdreg': objectives.ImportanceWeighted(3, True, True),
+    'stl': objectives.StickingTheLanding(),
     'beta_tc': objectives.BetaTC(2.0, 50),
     'info_vae': objectives.InfoVAE(0.5, 5.0)}
 FACTORS = {
@@ -45,7 +47,8 @@ _RELATED = (
 # each occurs, but its pairs are those of the other.
 _SAME = {
     'learned_normal': 'standard_normal', 'maf': 'realnvp', 'iaf_tril': 'iaf',
-    'resnet': 'conv', 'ladder, precision_weighted': 'ladder'}
+    'resnet': 'conv', 'ladder, precision_weighted': 'ladder',
+    'gdreg': 'dreg', 'stl': 'dreg'}
 
 
 def _is_possible(case):
@@ -54,10 +57,8 @@ def _is_possible(case):
   hierarchical = graph.startswith(('two_layer', 'ladder'))
   is_diagonal = posterior == 'normal_diag'
   return not (
-      # q has latents among the parents of latents.
-      (case.get('objective') == 'dreg' and hierarchical)
       # The density of each dimension of the one latent is needed.
-      or (case.get('objective') == 'beta_tc' and (
+      (case.get('objective') == 'beta_tc' and (
           hierarchical or not is_diagonal))
       or ('precision' in graph and not is_diagonal)
       # The latent without parents in p is not q(z|x) alone.
