@@ -370,6 +370,12 @@ class DoublyReparameterizedTest(tf.test.TestCase, parameterized.TestCase):
     with self.assertRaisesRegex(ValueError, f'num_samples={k}'):
       ImportanceWeighted(k)
 
+  def test_takes_the_config_of_earlier_files(self):
+    earlier = {'num_samples': 3, 'doubly_reparameterized': True}
+    objective = ImportanceWeighted.from_config(earlier)
+    self.assertEqual(objective.get_config(),
+                     earlier | {'reparameterized_priors': False})
+
   def test_refuses_to_reparameterize_the_prior_alone(self):
     with self.assertRaisesRegex(
         ValueError, 'set `doubly_reparameterized=True`.*priors=True$'):

@@ -41,10 +41,10 @@ class ImportanceWeighted(Objective):
 
   which has the same mean, and a signal-to-noise ratio that grows with K, where
   that of the plain gradient falls. z_k are all latents of a draw: dz_k/dφ is
-  the total derivative, through the latents that others are drawn given, and
-  ∂log w_k/∂z_k a partial one. It needs reparameterized posteriors, of any
-  graph. A VampPrior adds w̃_k ∂log p(z_k; φ)/∂φ. The gradient with respect to θ
-  is the plain one, Σ_k w̃_k ∂log w_k/∂θ.
+  the total derivative, through the parents of each latent in q, and
+  ∂log w_k/∂z_k a partial one. Posteriors must be reparameterized. A VampPrior
+  adds Σ_k w̃_k ∂log p(z_k; φ)/∂φ. The gradient with respect to θ is the plain
+  one, Σ_k w̃_k ∂log w_k/∂θ.
 
   With reparameterized priors too (GDReG; Bauer and Mnih, Generalized Doubly
   Reparameterized Gradient Estimators, 2021), the parameters θ of a prior

@@ -24,9 +24,8 @@ class StickingTheLanding(Objective):
 
   with respect to φ: Roeder, Wu and Duvenaud, Sticking the Landing, 2017. It
   lacks the score of q, whose mean is zero. Where q(z|x) = p(z|x), it is zero at
-  each draw; the gradients of `ELBO`, by an exact KL or by an estimate, then
-  still have the variance of log p(x|z). Far from there, an exact KL can have
-  less variance. A `VampPrior` adds kl_factor · ∂log p(z; φ)/∂φ.
+  each draw, and that of `ELBO` on average only. Far from there, an exact KL can
+  have less variance. A `VampPrior` adds kl_factor · ∂log p(z; φ)/∂φ.
 
   A KL schedule multiplies the log-ratio, and the gradient remains unbiased. KL
   weights, free bits and capacities have no effect, and `compile` raises for
