@@ -25,8 +25,8 @@ class PathInference:
 
   Let z = T(ε; φ) be all latents of one draw. Then
 
-    d/dφ log p(z)/q(z|x; φ) = ∂/∂z log p(z)/q(z|x; φ) · dT/dφ
-                              − ∂/∂φ log q(z|x; φ).
+    d/dφ log [p(z) / q(z|x; φ)] = ∂/∂z log [p(z) / q(z|x; φ)] · dT/dφ
+                                  − ∂/∂φ log q(z|x; φ).
 
   The last summand is the score of q. Its mean is zero, and it is noise even
   where q is the exact posterior: Roeder, Wu and Duvenaud, Sticking the Landing,
