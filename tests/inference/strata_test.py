@@ -22,6 +22,7 @@ from tfvae.layers.base.noise import part_of_batch
 from tfvae.objectives import ELBO
 from tfvae.objectives import ImportanceWeighted
 from tfvae.objectives import InfoVAE
+from tfvae.objectives import StickingTheLanding
 
 # Logits of π, then μ, then log σ² of two components in one dimension.
 _PARAMS = np.array([0.4, -0.3, -1.0, 0.8, -1.2, 0.3])
@@ -88,7 +89,8 @@ class ElboTest(tf.test.TestCase, parameterized.TestCase):
                     3 * plain.std() / len(x)**0.5)
     self.assertLess(found['elbo'].std(), plain.std())
 
-  def test_gradient_equals_that_of_the_integral(self):
+  @parameterized.parameters(ELBO(), StickingTheLanding())
+  def test_gradient_equals_that_of_the_integral(self, objective):
     step, count, copies = 1e-4, 40, 1000
     expected = [
         (_integrated_elbo(_PARAMS + h) - _integrated_elbo(_PARAMS - h))
@@ -99,7 +101,7 @@ class ElboTest(tf.test.TestCase, parameterized.TestCase):
     @tf.function(jit_compile=True)
     def gradient(seed):
       with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(ELBO()(
+        loss = tf.reduce_mean(objective(
             _bent(), x, x, seed, 1.0, True)['objective'])
       return -tape.gradient(loss, bias)
 
@@ -108,6 +110,21 @@ class ElboTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllLess(np.abs(found.mean(0) - expected) / error, 3.5)
     self.assertAllLess(error, 0.02)
     self.assertAllGreater(np.abs(expected), 0.03)  # None of them is 0.
+
+  def test_path_derivatives_vanish_at_each_draw_of_an_exact_posterior(self):
+    exact = LinearGaussian()
+    model, x = exact.mixture(3), exact.draw(20)
+    sizes = []
+    for objective in (StickingTheLanding(), ELBO()):
+      with tf.GradientTape() as tape:
+        values = objective(model, x, x, tf.constant([7, 4]), 1.0, True)
+        loss = tf.reduce_mean(values['objective'])
+      sizes.append(max(np.abs(slopes).max() for slopes in tape.gradient(
+          loss, model.encoder.trainable_weights)))
+      self.assertAllClose(-values['objective'], exact.log_evidence(x),
+                          atol=1e-4)
+    self.assertLess(sizes[0], 1e-4)
+    self.assertGreater(sizes[1], 0.01)
 
   @parameterized.parameters(1, 3)
   def test_exact_posterior_gives_the_evidence_at_every_draw(self, components):

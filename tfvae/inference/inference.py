@@ -65,6 +65,8 @@ class Inference:
       of what depends on y then begins with their number.
     strata: Components of the mixture posterior, if there is a draw from each of
       them; the sample shape then ends with their number.
+    path_log_ratio: Values of log p(z) − log q(z|x) at the draw, with another
+      gradient, where `LatentVariableModel.infer_along_paths` made the draw.
   """
 
   latents: Mapping[str, tf.Tensor]
@@ -74,6 +76,7 @@ class Inference:
   log_label: tf.Tensor | None = None
   classes: Any = None
   strata: Any = None
+  path_log_ratio: tf.Tensor | None = None
 
   def log_ratio(self) -> tf.Tensor:
     """Returns log p(z) − log q(z|x) at the draw, `[*sample_shape, b]`.
@@ -83,7 +86,8 @@ class Inference:
     ratios = [
         prior.log_prob(self.latents[name])
         - self.posteriors[name].log_prob(self.latents[name])
-        for name, prior in self.priors.items()]
+        for name, prior in self.priors.items()
+    ] if self.path_log_ratio is None else [self.path_log_ratio]
     if self.log_label is None:
       return tf.add_n(ratios)
     # Some of them may be the same for all classes.

@@ -105,6 +105,6 @@ def check_trains(posterior: tfd.Distribution, draw: Draw):
       draw, StratifiedSample):
     raise ValueError(
         'A draw of a mixture has no gradient with respect to the weights of '
-        'its components: train by `fit` with the objective elbo or iwae, or '
-        'draw from each component by tfvae.inference.StratifiedSample. '
+        'its components: train by `fit` with the objective elbo, stl or iwae, '
+        'or draw from each component by tfvae.inference.StratifiedSample. '
         f'Received: draw={draw!r}')

@@ -134,8 +134,9 @@ class Objective:
     if not self.stratifies:
       raise ValueError(
           f'{type(self).__name__} does not draw from each component of a '
-          "mixture posterior; use `objective='elbo'` or `objective='iwae'`, or "
-          "another posterior such as `posterior='spline'`. Received: "
+          "mixture posterior; use `objective='elbo'`, `objective='stl'` or "
+          "`objective='iwae'`, or another posterior such as "
+          "`posterior='spline'`. Received: "
           f'posteriors={_names(posteriors)}')
     if len(graph.latent_names) > 1 or graph.infers_label:
       raise ValueError(

@@ -93,11 +93,12 @@ class ModelConfig:
       None, 'capacity C in nats; the objective has |KL - C|; by default there '
       'is none', only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
   objective: str = setting(
-      'elbo', 'objective that training maximizes: the ELBO; the '
-      'importance-weighted bound, iwae, or dreg with its doubly '
-      'reparameterized gradient; beta_tc, the ELBO with a weighted total '
-      'correlation, estimated from the batch; or info_vae, the ELBO with the '
-      "MMD between the batch's latents and the prior", choices=OBJECTIVES)
+      'elbo', 'objective that training maximizes: the ELBO, or stl with its '
+      'path derivative; the importance-weighted bound, iwae, or dreg with its '
+      'doubly reparameterized gradient, or gdreg with that of normal priors '
+      'too; beta_tc, the ELBO with a weighted total correlation, estimated '
+      'from the batch; or info_vae, the ELBO with the MMD between the '
+      "batch's latents and the prior", choices=OBJECTIVES)
 
   def __post_init__(self):
     """Validates each value, and values that depend on each other."""
