@@ -55,6 +55,11 @@ _VALID = {
     'network': ('mlp', 'mlp', 'mlp', 'conv', 'resnet'),
     'jit': ('false',) * 15 + ('auto', 'true'),
     'prior_components': ('1', '3', '20', '21'), 'epochs': ('1', '2'),
+    'posterior_components': ('1', '3'),
+    'prior_spline_layers': ('1', '2'), 'prior_spline_bins': ('2', '9'),
+    'prior_spline_units': ('1', '8', '4,3'),
+    'posterior_spline_layers': ('1', '2'), 'posterior_spline_bins': ('2', '9'),
+    'posterior_spline_units': ('1', '8', '4,3'),
     'batch_size': tuple(map(str, range(1, 31))),
     'steps_per_execution': ('auto', '1', '3', '1000000'),
     'strategy': ('auto', 'default', 'one_device', 'mirrored'),
@@ -92,6 +97,10 @@ _LARGE = ('1e30', '3e38', '1e39', '1e-46', '1e300')
 # A large value would need that much time or memory, or a download.
 _NEVER_LARGE = frozenset((
     'epochs', 'hidden_units', 'factor_units', 'prior_components',
+    'posterior_components',
+    'prior_spline_layers', 'prior_spline_bins', 'prior_spline_units',
+    'posterior_spline_layers', 'posterior_spline_bins',
+    'posterior_spline_units',
     'likelihood_components', 'importance_samples', 'eval_chunk',
     'eval_importance_samples', 'eval_ais_steps', 'eval_ais_chains',
     'eval_simulations'))
@@ -181,8 +190,8 @@ def _draw_valid(rng: random.Random, name: str, drawn: dict[str, str]):
   """Draws a value and the settings that it requires."""
   _draw_needed(rng, name, drawn)
   drawn[name] = rng.choice(_valid(name))
-  if drawn[name] in ('mixture', 'vamp'):  # The default is 100 components.
-    drawn.setdefault('prior_components', '3')
+  if name == 'prior' and drawn[name] in ('mixture', 'vamp'):
+    drawn.setdefault('prior_components', '3')  # The default is 100.
 
 
 def _valid(name: str) -> tuple[str, ...]:

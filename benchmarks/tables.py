@@ -201,6 +201,17 @@ def selection(result: dict[str, Any]) -> str:
        for row in result['selection']])
 
 
+def gradients(result: dict[str, Any]) -> str:
+  """Returns a row per graph and epoch: ratios of variances."""
+  columns = ('stl, q', 'dreg, K=5, q', 'dreg, K=50, q', 'gdreg, K=5, prior',
+             'gdreg, K=50, prior')
+  return _table(
+      ['', 'epochs', *columns],
+      [[row['graph'], str(row['epochs']),
+        *(f'{row[column]:.2f}' for column in columns)]
+       for row in result['gradients']])
+
+
 def table_samples(result: dict[str, Any]) -> str:
   """Returns a table of scores for each set of data."""
   versions = '; '.join(f'{name} {result["versions"][name]}'
@@ -312,7 +323,8 @@ def _median(parts: Sequence[dict[str, Any]], keys: Sequence[str],
 TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     function.__name__: function
     for function in (training, start_up, training_settings, scaling, resume,
-                     selection, table_samples, imputation, anomalies)}
+                     selection, gradients, table_samples, imputation,
+                     anomalies)}
 
 
 def load(name: str) -> dict[str, Any] | None:

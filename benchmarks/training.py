@@ -13,9 +13,9 @@ process to the end of the first step (of the first execution or epoch, if that
 is one function); and the −ELBO of the test images after equal numbers of
 epochs, computed by one evaluator.
 
-JAX, PyTorch and pythae train only the perceptron. They need a separate
-environment with `peers/requirements.txt`; without `--peers_python` they are
-omitted, and the table names them.
+JAX, PyTorch and pythae need a separate environment with
+`peers/requirements.txt`; without `--peers_python` they are omitted, and the
+table names them. JAX and pythae train only the perceptron.
 
 With more than one importance sample only `--objective=iwae` of tfvae and the
 loop are measured, with a batch size of 20 and fewer images.
@@ -84,8 +84,9 @@ _OF_EVERY_BOUND = ('tfvae', *_LIMITS)
 _OF_ELBO = ('keras3', 'keras3_graph_50', 'keras3_xla_50', 'tfp', 'tfp_xla_50')
 _OF_WHOLE_JOB = ('tfvae', 'hand_xla', 'keras3', 'jax', 'torch')
 _OF_QUICK = ('tfvae', 'hand_xla', 'keras3', 'jax')
-# Peers in a separate environment.
+# Peers in a separate environment, and those that also train the convolutions.
 _OF_OTHERS = ('jax', 'torch', 'torch_compile', 'pythae')
+_OF_OTHERS_CONV = ('torch', 'torch_compile')
 _PEERS = flags.DEFINE_multi_enum(
     'peers', [], [*_OF_EVERY_BOUND, *_OF_ELBO, *_OF_OTHERS],
     'peer to measure; repeat the flag for more; all by default')
@@ -103,8 +104,8 @@ def cases(mnist: str) -> list[dict[str, Any]]:
     sizes = (map(int, _BATCH_SIZES.value) if samples == 1
              else [_IMPORTANCE_BATCH_SIZE])
     peers = [*_OF_EVERY_BOUND, *(_OF_ELBO if samples == 1 else ())]
-    if model == 'mlp' and samples == 1 and _PEERS_PYTHON.value:
-      peers += _OF_OTHERS
+    if samples == 1 and _PEERS_PYTHON.value:
+      peers += _OF_OTHERS if model == 'mlp' else _OF_OTHERS_CONV
     for batch_size, peer in itertools.product(sizes, peers):
       takes_minutes = peer == 'hand_xla' and model == 'conv' and (
           samples > 1 or batch_size > _MOST_XLA_CONVOLUTIONS)

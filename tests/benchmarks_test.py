@@ -1,5 +1,6 @@
 """Committed benchmark results, compared with what the guides claim."""
 
+import json
 import re
 import subprocess
 import sys
@@ -91,7 +92,7 @@ class PageTest(parameterized.TestCase, tf.test.TestCase):
       self.assertBetween(row['mean'], low, high)
 
 
-class PeersTest(tf.test.TestCase):
+class PeersTest(parameterized.TestCase, tf.test.TestCase):
 
   def test_the_table_names_every_peer_or_says_that_it_was_left_out(self):
     row = {'peer': 'jax', 'model': 'mlp', 'batch_size': 100,
@@ -115,6 +116,28 @@ class PeersTest(tf.test.TestCase):
         [sys.executable, '-c', f'import sys; sys.modules.update({absent})\n'
          'from benchmarks.peers import mnist, process, score, watch'],
         check=True, cwd=tables.PAGE.parents[1])
+
+  @parameterized.parameters(
+      ([], []),
+      ([f'--peers_python={sys.executable}'],
+       [('mlp', 'jax'), ('mlp', 'torch'), ('mlp', 'torch_compile'),
+        ('mlp', 'pythae'), ('conv', 'torch'), ('conv', 'torch_compile')]))
+  def test_peers_of_another_environment_train_the_networks_they_have(
+      self, arguments, expected):
+    # Another process, because programs of this repository share flag names.
+    cases = json.loads(subprocess.run(
+        [sys.executable, '-c', 'import json, sys\nfrom absl import flags\n'
+         'from benchmarks import training\nflags.FLAGS(sys.argv)\n'
+         'print(json.dumps(training.cases("")))',
+         *arguments, '--batch_sizes=100'],
+        check=True, cwd=tables.PAGE.parents[1], stdout=subprocess.PIPE).stdout)
+    self.assertEqual(
+        [(case['model'], case['peer']) for case in cases
+         if case['peer'] in ('jax', 'torch', 'torch_compile', 'pythae')],
+        expected)
+    self.assertEqual(
+        [case['python'] for case in cases if 'python' in case],
+        [sys.executable] * len(expected))
 
 
 class ScoreTest(tf.test.TestCase):

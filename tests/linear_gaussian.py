@@ -55,6 +55,32 @@ class LinearGaussian:
     decoder.set_weights([self.loadings.T, self.bias])
     return tfvae.VAE(encoder, decoder)
 
+  def mixture(self, components):
+    """Returns the model with M components in q(z|x), all of them its normal.
+
+    Args:
+      components: Number of components M; their weights differ.
+    """
+    layers, posterior = tf_keras.layers, (
+        tfvae.layers.MultivariateNormalDiagMixture(
+            LATENT, components,
+            activity_regularizer=tfvae.KLDivergenceRegularizer(
+                tfvae.priors.StandardNormal(LATENT))))
+    encoder = tf_keras.Sequential([
+        layers.Dense(posterior.params_size(LATENT, components),
+                     input_shape=[SIZE]), posterior])
+
+    def repeated(weights, logits):
+      loc, log_variance = np.split(weights, 2, axis=-1)
+      return np.concatenate(
+          [logits, *[loc] * components, *[log_variance] * components], axis=-1)
+
+    kernel, bias = self.model.encoder.get_weights()
+    encoder.set_weights([
+        repeated(kernel, np.zeros([SIZE, components])),
+        repeated(bias, np.linspace(-1, 1, components))])
+    return tfvae.VAE(encoder, self.model.decoder)
+
   def draw(self, n, seed=1):
     """Returns n draws of p(x), float32 `[n, SIZE]`."""
     rng = np.random.default_rng(seed)

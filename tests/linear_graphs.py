@@ -125,7 +125,7 @@ class LinearModel:
     q = {factor.variable: self._posterior(factor, is_exact)
          for factor in graph.inference}
     self.q = Gaussian(graph.inference, q, ['x', *is_conditional])
-    self._weights = p, q
+    self.weights = p, q
     self.model = linear_vae(graph)
     for factors, weights in ((self.model.priors, p),
                              (self.model.inference_factors, q)):
@@ -200,7 +200,7 @@ class LinearModel:
 
     Here v are the variances of the factors and r = z_j − E_p[z_j|Pa_p].
     """
-    (p, q), result = self._weights, {}
+    (p, q), result = self.weights, {}
     for factor in self.graph.generative[:-1]:
       name = factor.variable
       kernel, bias, variance = p[name]

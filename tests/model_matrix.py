@@ -22,6 +22,8 @@ SIZES = {'vae': 'z:4', 'two_layer': 'z1:4,z2:3', 'ladder': 'z1:4,z2:3',
 OBJECTIVES = {
     'elbo': None, 'iwae': objectives.ImportanceWeighted(3),
     'dreg': objectives.ImportanceWeighted(3, doubly_reparameterized=True),
+    'gdreg': objectives.ImportanceWeighted(3, True, True),
+    'stl': objectives.StickingTheLanding(),
     'beta_tc': objectives.BetaTC(2.0, 50),
     'info_vae': objectives.InfoVAE(0.5, 5.0)}
 FACTORS = {
@@ -44,8 +46,12 @@ _RELATED = (
 # Values that meet the other factors through the same code as another value:
 # each occurs, but its pairs are those of the other.
 _SAME = {
-    'learned_normal': 'standard_normal', 'maf': 'realnvp', 'iaf_tril': 'iaf',
-    'resnet': 'conv', 'ladder, precision_weighted': 'ladder'}
+    ('prior', 'learned_normal'): 'standard_normal',
+    ('prior', 'maf'): 'realnvp', ('prior', 'spline'): 'realnvp',
+    ('posterior', 'iaf_tril'): 'iaf', ('posterior', 'spline'): 'iaf',
+    ('network', 'resnet'): 'conv',
+    ('graph', 'ladder, precision_weighted'): 'ladder',
+    ('objective', 'gdreg'): 'dreg'}
 
 
 def _is_possible(case):
@@ -54,24 +60,27 @@ def _is_possible(case):
   hierarchical = graph.startswith(('two_layer', 'ladder'))
   is_diagonal = posterior == 'normal_diag'
   return not (
-      # q has latents among the parents of latents.
-      (case.get('objective') == 'dreg' and hierarchical)
       # The density of each dimension of the one latent is needed.
-      or (case.get('objective') == 'beta_tc' and (
+      (case.get('objective') == 'beta_tc' and (
           hierarchical or not is_diagonal))
       or ('precision' in graph and not is_diagonal)
+      # Draws from each component are for a single latent, by the objective.
+      or (posterior == 'mixture' and (hierarchical or case.get(
+          'objective', 'elbo') not in ('elbo', 'stl', 'iwae')))
       # The latent without parents in p is not q(z|x) alone.
       or (case.get('prior') == 'vamp'
           and graph in ('two_layer', 'conditional')))
 
 
 # Values that take the longest to trace or to train.
-_SLOW = {'resnet', 'conv', 'realnvp', 'maf', 'vamp', 'iaf', 'iaf_tril'}
+_SLOW = {'resnet', 'conv', 'realnvp', 'maf', 'vamp', 'iaf', 'iaf_tril',
+         'spline'}
 
 
 def _covered(case):
   """Returns the values and the related pairs of a case, as sets of items."""
-  values = {name: _SAME.get(value, value) for name, value in case.items()}
+  values = {name: _SAME.get((name, value), value)
+            for name, value in case.items()}
   return {frozenset([item]) for item in case.items()} | {
       frozenset([(a, values[a]), (b, values[b])])
       for a, b in _RELATED if {a, b} <= case.keys()}

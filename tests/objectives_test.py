@@ -17,12 +17,15 @@ _IMAGE, _SEED = (2, 3, 1), 7
 _OBJECTIVES = {
     'importance_weighted': objectives.ImportanceWeighted(3),
     'doubly_reparameterized': objectives.ImportanceWeighted(3, True),
+    'generalized': objectives.ImportanceWeighted(3, True, True),
+    'sticking_the_landing': objectives.StickingTheLanding(),
     'beta_tc': objectives.BetaTC(4.0, 23),
     'info_vae': objectives.InfoVAE(0.5, 10.0),
     'info_vae_rbf': objectives.InfoVAE(1.0, 10.0, 'rbf', 0.5),
 }
 # One of each class, where the settings make no difference.
-_CLASSES = ('doubly_reparameterized', 'beta_tc', 'info_vae')
+_CLASSES = (
+    'doubly_reparameterized', 'sticking_the_landing', 'beta_tc', 'info_vae')
 _SCHEDULES = {
     'linear': tf_keras.optimizers.schedules.PolynomialDecay(0., 9, 1.),
     'cyclical': objectives.CyclicalWarmUp(20, 2),

@@ -52,6 +52,7 @@ class WhyNotTest(tf.test.TestCase, parameterized.TestCase):
       ('classes_of_one', 'representation', {}, {'labels': np.arange(20)},
        '20 examples of 20 classes'),
       ('flow', 'gaps', {'posterior': 'iaf_tril'}, {}, 'no parameters'),
+      ('mixture', 'gaps', {'posterior': 'mixture'}, {}, 'no parameters'),
       ('label_in_q_alone', 'calibration', {
           'inference': 'z|x,y', 'generative': 'z; x|z'}, {'labels': _SIDES},
        'nowhere in p'),

@@ -55,6 +55,19 @@ def _flow(base):
   return lambda rows: layer.distribution(tf.gather(params, rows))
 
 
+def _spline():
+  layer = layers.NeuralSplineFlow(_SIZE)
+  _randomize(layer)
+  params = _params(layer.params_size(_SIZE, **layer.settings))
+  return lambda rows: layer.distribution(tf.gather(params, rows))
+
+
+def _mixture():
+  layer = layers.MultivariateNormalDiagMixture(_SIZE)
+  params = _params(layer.params_size(_SIZE, **layer.settings))
+  return lambda rows: layer.distribution(tf.gather(params, rows))
+
+
 def _normal(make):
   loc, scale = _params(_SIZE), np.exp(_params(2 * _SIZE)[:, _SIZE:])
   return lambda rows: make(tf.gather(loc, rows), tf.gather(scale, rows))
@@ -85,6 +98,8 @@ _CASES = {
     'normal_tril': lambda: _normal(_full),
     'iaf': lambda: _flow('normal_diag'),
     'iaf_tril': lambda: _flow('normal_tril'),
+    'spline': _spline,
+    'mixture_posterior': _mixture,
     'independent_normal': lambda: _normal(
         lambda loc, scale: tfd.Independent(tfd.Normal(loc, scale), 1)),
     'standard_normal': lambda: _prior(priors.StandardNormal),
@@ -94,6 +109,7 @@ _CASES = {
     'vamp': _vamp,
     'realnvp': lambda: _prior(priors.FlowPrior),
     'maf': lambda: _prior(lambda size: priors.FlowPrior(size, 'maf')),
+    'spline_prior': lambda: _prior(priors.SplineFlowPrior),
     **{f'likelihood_{name}': functools.partial(_likelihood, name)
        for name in model_matrix.FACTORS['likelihood']},
     'columns': lambda: _columns(),
@@ -104,6 +120,7 @@ _CASES = {
 # multiplied by an exponential: TensorFlow computes those of whole vectors and
 # those that are left over by two routines, which differ in the last bit.
 _LAST_BIT = ('normal_tril', 'iaf', 'iaf_tril', 'realnvp', 'maf',
+             'spline', 'spline_prior', 'mixture_posterior',
              'likelihood_normal_per_pixel')
 
 
@@ -176,6 +193,7 @@ class RowSeededSampleTest(tf.test.TestCase, parameterized.TestCase):
 
   @parameterized.named_parameters(
       (name, name) for name in ('normal_diag', 'iaf', 'mixture',
+                                'mixture_posterior',
                                 'likelihood_bernoulli', 'columns'))
   def test_a_draw_does_not_depend_on_their_number(self, case):
     _, distribution_of = _sampler(case)

@@ -29,13 +29,14 @@ def vae(likelihood=None):
                    decoder(likelihood, input_shape=[LATENT]))
 
 
-def graph_vae(preset='vae', likelihood='bernoulli', latents=f'z:{LATENT}'):
+def graph_vae(preset='vae', likelihood='bernoulli', latents=f'z:{LATENT}',
+              **settings):
   tf_keras.utils.set_random_seed(1)
   graph = tfvae.graph.GraphicalModel.parse(
       **tfvae.graph.PRESETS[preset] | {'latents': latents})
   return tfvae.models.image_vae(
       graph, IMAGE, 'mlp', (4,), likelihood=likelihood,
-      num_classes=CLASSES if graph.is_conditional else None)
+      num_classes=CLASSES if graph.is_conditional else None, **settings)
 
 
 def data(n):

@@ -354,13 +354,6 @@ class DoublyReparameterizedTest(tf.test.TestCase, parameterized.TestCase):
     self.assertAllClose(*gradients, rtol=1e-4, atol=1e-5)
     self.assertGreater(np.abs(gradients[0][0]).min(), 1e-3)
 
-  @parameterized.parameters('two_layer', 'ladder')
-  def test_refuses_a_posterior_given_latents(self, preset):
-    model = _graph_model(preset)
-    with self.assertRaisesRegex(
-        ValueError, "objective='iwae'.*Received: .*z[12]"):
-      _values(ImportanceWeighted(2, True), model, _data(2))
-
   def test_takes_several_latents_side_by_side(self):
     tf_keras.utils.set_random_seed(2)
     model = tfvae.models.image_vae(
@@ -376,6 +369,17 @@ class DoublyReparameterizedTest(tf.test.TestCase, parameterized.TestCase):
   def test_refuses_a_number_of_samples(self, k):
     with self.assertRaisesRegex(ValueError, f'num_samples={k}'):
       ImportanceWeighted(k)
+
+  def test_takes_the_config_of_earlier_files(self):
+    earlier = {'num_samples': 3, 'doubly_reparameterized': True}
+    objective = ImportanceWeighted.from_config(earlier)
+    self.assertEqual(objective.get_config(),
+                     earlier | {'reparameterized_priors': False})
+
+  def test_refuses_to_reparameterize_the_prior_alone(self):
+    with self.assertRaisesRegex(
+        ValueError, 'set `doubly_reparameterized=True`.*priors=True$'):
+      ImportanceWeighted(3, reparameterized_priors=True)
 
 
 if __name__ == '__main__':

@@ -19,6 +19,7 @@ _LEARNABLE = {
     'vamp': lambda: priors.VampPrior(2, 3, _INPUT_SHAPE, (-1.0, 2.0), seed=4),
     'realnvp': lambda: priors.FlowPrior(2, 'realnvp', 2, [4], 'relu'),
     'maf': lambda: priors.FlowPrior(2, 'maf', 2, [4]),
+    'spline': lambda: priors.SplineFlowPrior(2, 2, 4, 3.0, [4], 'relu'),
 }
 
 
@@ -49,7 +50,8 @@ class LearnableTest(tf.test.TestCase, parameterized.TestCase):
 
   # In a GraphVAE, the others do in tests/models/matrix_test.py.
   @parameterized.named_parameters(
-      ('realnvp', 'realnvp', False), ('vamp_under_xla', 'vamp', True))
+      ('realnvp', 'realnvp', False), ('spline', 'spline', False),
+      ('vamp_under_xla', 'vamp', True))
   def test_trains_and_survives_saving(self, name, jit_compile):
     x = (np.random.default_rng(0).random((24, *_INPUT_SHAPE)) < 0.4).astype(
         np.float32)

@@ -33,6 +33,7 @@ _PRIORS = {
         5, tfpl.MultivariateNormalTriL.new),
     'realnvp': lambda: priors.FlowPrior(2, 'realnvp', 3, [8]),
     'maf': lambda: priors.FlowPrior(2, 'maf', 3, [8]),
+    'spline': lambda: priors.SplineFlowPrior(2, 2, 4, hidden_units=[8]),
 }
 _ALL = tuple({'testcase_name': name, 'make': make}
              for name, make in _PRIORS.items())

@@ -23,7 +23,9 @@ _CASES = [dict(zip(
     ('ladder, precision_weighted', 'normal_diag', 'negative_binomial', 'conv',
      'maf'),
     ('conditional', 'iaf_tril', 'continuous_bernoulli', 'resnet', 'mixture'),
-    ('vae', 'normal_tril', 'discretized_logistic', 'mlp', 'vamp')]]
+    ('vae', 'normal_tril', 'discretized_logistic', 'mlp', 'vamp'),
+    ('vae', 'spline', 'bernoulli', 'mlp', 'spline'),
+    ('vae', 'mixture', 'bernoulli', 'mlp', 'standard_normal')]]
 
 # For `reused_case`; the batch is none that the converter has seen.
 _PROGRAM = """

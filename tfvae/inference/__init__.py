@@ -16,6 +16,8 @@ from tfvae.inference.refinement import refine
 from tfvae.inference.refinement import Refinement
 from tfvae.inference.row_draws import RowSeededSample
 from tfvae.inference.rows import row_seeds
+from tfvae.inference.strata import Strata
+from tfvae.inference.strata import StratifiedSample
 from tfvae.registry import public_names
 
 __all__ = public_names(globals())

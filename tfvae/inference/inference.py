@@ -63,6 +63,10 @@ class Inference:
       label.
     classes: Classes of y, if the inference is for all of them; the sample shape
       of what depends on y then begins with their number.
+    strata: Components of the mixture posterior, if there is a draw from each of
+      them; the sample shape then ends with their number.
+    path_log_ratio: Values of log p(z) − log q(z|x) at the draw, with another
+      gradient, where `LatentVariableModel.infer_along_paths` made the draw.
   """
 
   latents: Mapping[str, tf.Tensor]
@@ -71,6 +75,8 @@ class Inference:
   kl: Mapping[str, tf.Tensor]
   log_label: tf.Tensor | None = None
   classes: Any = None
+  strata: Any = None
+  path_log_ratio: tf.Tensor | None = None
 
   def log_ratio(self) -> tf.Tensor:
     """Returns log p(z) − log q(z|x) at the draw, `[*sample_shape, b]`.
@@ -80,7 +86,8 @@ class Inference:
     ratios = [
         prior.log_prob(self.latents[name])
         - self.posteriors[name].log_prob(self.latents[name])
-        for name, prior in self.priors.items()]
+        for name, prior in self.priors.items()
+    ] if self.path_log_ratio is None else [self.path_log_ratio]
     if self.log_label is None:
       return tf.add_n(ratios)
     # Some of them may be the same for all classes.
@@ -91,23 +98,37 @@ class Inference:
 
     Where y is missing, w = Σ_c p(x, c, z_c) / q(z_c|x, c), whose mean is p(x)
     as well; where it is given, w is the summand of y, whose mean is p(x, y).
+    With a draw from each component of a mixture, w = Σ_m π_m p(x, z_m) /
+    q(z_m|x).
 
     Args:
       log_likelihood: Values of log p(x|z) at the draw.
     """
-    log_weights = self.log_ratio() + log_likelihood
-    return log_weights if self.classes is None else (
-        self.classes.log_sum(log_weights))
+    return self.log_sum(self.log_ratio() + log_likelihood)
+
+  def log_sum(self, log_values: tf.Tensor) -> tf.Tensor:
+    """Returns log Σ exp(log_values) over what `log_weights` sums over.
+
+    Args:
+      log_values: Values at the draw.
+    """
+    parts = self._parts
+    return log_values if parts is None else parts.log_sum(log_values)
 
   def over_classes(self, nats: tf.Tensor, event_ndims: int = 0) -> tf.Tensor:
-    """Returns Σ_c w_c nats_c over the classes of y, or nats without them.
+    """Returns Σ_c w_c nats_c over classes or components, or nats without them.
 
     Args:
       nats: Values `[*sample_shape, b, *event_shape]`.
       event_ndims: Rank of the event shape, 0 for a value of each example.
     """
-    return nats if self.classes is None else (
-        self.classes.mean(nats, event_ndims))
+    parts = self._parts
+    return nats if parts is None else parts.mean(nats, event_ndims)
+
+  @property
+  def _parts(self) -> Any:
+    """Classes of y or components of a mixture, which never occur together."""
+    return self.strata if self.classes is None else self.classes
 
   def elbo_parts(self, log_likelihood: tf.Tensor) -> ElboParts:
     """Returns the parts of the ELBO at the draw.

@@ -1,6 +1,7 @@
 """The probability interface of a latent variable model."""
 
 from collections.abc import Mapping, Sequence
+import dataclasses
 from typing import Any
 
 import tensorflow as tf
@@ -15,13 +16,16 @@ from tfvae.inference.inference import Draw
 from tfvae.inference.inference import Inference
 from tfvae.inference.joint import joint_distribution
 from tfvae.inference.label_inference import LabelInference
+from tfvae.inference.path_inference import PathInference
+from tfvae.inference.strata import check_trains
+from tfvae.inference.strata import StratifiedSample
 from tfvae.regularizers import kl_per_dimension
 from tfvae.regularizers import KLDivergenceRegularizer
 
 tfd = tfp.distributions
 
 
-class LatentVariableModel(LabelInference):
+class LatentVariableModel(LabelInference, PathInference):
   """A model p(x, z; θ) with an amortized posterior q(z|x; φ).
 
     q(z|x; φ) = Π_j q(z_j|Pa_q(z_j); φ)
@@ -111,11 +115,22 @@ class LatentVariableModel(LabelInference):
 
     Returns:
       Draws, posteriors, priors and KL divergences by name.
+
+    Raises:
+      ValueError: If a mixture posterior would train by another draw than a
+        `StratifiedSample`.
     """
     inputs = self.completed(inputs)
-    latents, posteriors = self._draw_latents(inputs, draw, training)
+    latents, posteriors = self._draw_latents(
+        self.inference_values(inputs, training), draw, training)
+    return self._inference_at(inputs, latents, posteriors, draw)
+
+  def _inference_at(self, inputs, latents, posteriors, draw):
+    """Returns the inference of latents by a draw, given any y."""
     values = self.observed_values(inputs, self._prior_factors) | latents
-    return self._inference(values, posteriors)
+    inference = self._inference(values, posteriors)
+    return inference if not isinstance(draw, StratifiedSample) else (
+        dataclasses.replace(inference, strata=draw.strata))
 
   def _inference(self, values: Mapping[str, Any],
                  posteriors: Mapping[str, tfd.Distribution],
@@ -147,15 +162,17 @@ class LatentVariableModel(LabelInference):
     Returns:
       Draws by name, and the posteriors they are from.
     """
-    return self._draw_latents(self.completed(inputs), draw, training)
+    values = self.inference_values(self.completed(inputs), training)
+    return self._draw_latents(values, draw, training)
 
-  def _draw_latents(self, inputs, draw, training):
-    """Returns draws and posteriors of the latents, given any y."""
-    values = self.inference_values(inputs, training)
-    posteriors, latents = {}, {}
+  def _draw_latents(self, values, draw, training):
+    """Returns draws and posteriors of the latents, given x and any y."""
+    values, posteriors, latents = dict(values), {}, {}
     for factor in self._latent_factors(self.graph.inference):
       name = factor.variable
       q = self.posterior_factor(name, values, training)
+      if training:
+        check_trains(q, draw)
       posteriors[name] = q
       values[name] = latents[name] = draw(q)
     return latents, posteriors

@@ -7,6 +7,9 @@ import tensorflow_probability as tfp
 
 from tfvae.inference import threefry
 from tfvae.layers.likelihoods.partly_observed import elements_of
+from tfvae.layers.posteriors.multivariate_normal_diag_mixture import (
+    NormalDiagMixture,
+)
 
 tfd = tfp.distributions
 
@@ -26,11 +29,11 @@ class RowSeededSample:
   differs if its noise lies between the two rounded values, which happens for
   about one pixel in ten million.
 
-  The noise of normals, flows and binary pixels is computed for all rows
-  together, by a generator whose key is the seed and whose counter has the
-  element, the draw and the position of the distribution among those that are
-  drawn from. Other distributions are drawn from a row at a time. At most 2²⁴
-  draws of 2⁸ distributions have noise of their own.
+  The noise of normals, their mixtures, flows and binary pixels is computed for
+  all rows together, by a generator whose key is the seed and whose counter has
+  the element, the draw and the position of the distribution among those that
+  are drawn from. Other distributions are drawn from a row at a time. At most
+  2²⁴ draws of 2⁸ distributions have noise of their own.
   """
 
   def __init__(self, seeds: tf.Tensor, num_draws: int | tf.Tensor | None = None,
@@ -60,8 +63,9 @@ class RowSeededSample:
     Args:
       distribution: Distribution of batch shape `[b]`, with row i for seed i, or
         `[]`, for all seeds; or, where its parents are draws, `[num_draws, b]`.
-        Of normals and flows, dimensions in front of these, such as those of
-        classes, share the noise. Signatures check that there are b seeds.
+        Of normals, their mixtures and flows, dimensions in front of these, such
+        as those of classes, share the noise. Signatures check that there are b
+        seeds.
 
     Returns:
       Tensor `[b, *event_shape]` or `[num_draws, b, *event_shape]`.
@@ -75,6 +79,8 @@ class RowSeededSample:
     if isinstance(distribution, tfd.MultivariateNormalLinearOperator):
       # z = μ + L ε, ε ~ N(0, I)
       return distribution.bijector.forward(self._normal(distribution, position))
+    if isinstance(distribution, NormalDiagMixture):
+      return distribution.of_noise(self._normal(distribution.noise(), position))
     # By the attribute: not all transformed distributions of TFP are instances
     # of `tfd.TransformedDistribution`.
     if hasattr(distribution, 'bijector'):

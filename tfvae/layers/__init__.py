@@ -25,9 +25,13 @@ from tfvae.layers.posteriors.inverse_autoregressive_flow import (
 from tfvae.layers.posteriors.multivariate_normal_diag import (
     MultivariateNormalDiag,
 )
+from tfvae.layers.posteriors.multivariate_normal_diag_mixture import (
+    MultivariateNormalDiagMixture,
+)
 from tfvae.layers.posteriors.multivariate_normal_tril import (
     MultivariateNormalTriL,
 )
+from tfvae.layers.posteriors.neural_spline_flow import NeuralSplineFlow
 from tfvae.registry import public_names
 
 __all__ = public_names(globals())

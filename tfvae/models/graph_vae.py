@@ -204,9 +204,13 @@ class GraphVAE(TrainableModel):
     seen = self._seen[name]
     evidence = self.inference_factors[name].distribution(
         [values[parent] for parent in seen])
-    if len(seen) == len(self.graph.parents('inference', name)):
-      return evidence
-    return product_of_normals(evidence, self.prior_factor(name, values))
+    if self.posterior_has_prior(name):
+      return product_of_normals(evidence, self.prior_factor(name, values))
+    return evidence
+
+  def posterior_has_prior(self, name: str) -> bool:
+    """Returns whether q_j is merged with p_j; see `PathInference`."""
+    return len(self._seen[name]) < len(self.graph.parents('inference', name))
 
   def prior_factor(self, name: str,
                    values: Mapping[str, Any]) -> tfd.Distribution:

@@ -129,6 +129,7 @@ class TrainableModel(LatentVariableModel, SteppedModel):
         objective, str) else objective or objectives.ELBO()
     chosen.check_label(self.graph)
     chosen.check_model(self.graph, self.posterior_layers())
+    chosen.check_mixtures(self.graph, self.posterior_layers())
     chosen.check_kl_controls(self.kl_regularizers, kl_schedule)
     strategy = self.distribute_strategy
     is_whole = global_batch.is_on_one_device(strategy)

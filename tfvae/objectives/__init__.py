@@ -13,6 +13,7 @@ from tfvae.objectives.info_vae import InfoVAE
 from tfvae.objectives.info_vae import maximum_mean_discrepancy
 from tfvae.objectives.objective import Objective
 from tfvae.objectives.objective import OBJECTIVES
+from tfvae.objectives.sticking_the_landing import StickingTheLanding
 from tfvae.registry import public_names
 from tfvae.schedules import CyclicalWarmUp
 

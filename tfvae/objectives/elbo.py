@@ -8,7 +8,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfvae.inference import LatentVariableModel
-from tfvae.layers import SeededSample
+from tfvae.inference import StratifiedSample
 from tfvae.objectives.objective import Objective
 from tfvae.objectives.objective import OBJECTIVES
 from tfvae.registry import Setting
@@ -24,9 +24,10 @@ class ELBO(Objective):
 
     E_q[log p(x|z)] − kl_factor · Σ_j penalty(KL_j),
 
-  with one draw of z for each example. Without KL weights, free bits, capacities
-  and a KL schedule it is ELBO(x) = E_q[log p(x|z)] − KL(q(z|x) ‖ p(z)); Kingma
-  and Welling, Auto-Encoding Variational Bayes, 2014.
+  with one draw of z for each example, and one from each component of a mixture
+  posterior, see `tfvae.inference.StratifiedSample`. Without KL weights, free
+  bits, capacities and a KL schedule it is ELBO(x) = E_q[log p(x|z)] −
+  KL(q(z|x) ‖ p(z)); Kingma and Welling, Auto-Encoding Variational Bayes, 2014.
 
   Where the graph infers the label, the expectation of a missing y is the sum
   over its classes. A given y does not train q(y|x) that way, so a labeled
@@ -52,6 +53,7 @@ class ELBO(Objective):
   labeled_fraction: float = 1.0
 
   sums_over_labels = True
+  stratifies = True
 
   def __post_init__(self):
     """Validates the values."""
@@ -68,7 +70,7 @@ class ELBO(Objective):
                seed: tf.Tensor, kl_factor: Any,
                training: bool) -> dict[str, tf.Tensor]:
     """Returns −ELBO with the penalty, and the ELBO's parts; see `Objective`."""
-    inference = model.infer_classes(inputs, SeededSample(seed), training)
+    inference = model.infer_classes(inputs, StratifiedSample(seed), training)
     parts = inference.elbo_parts(model.log_likelihood(
         inference.latents, target, inputs, training))
     # −E_q[log p(x|z)] + Σ_j penalty(KL_j)

@@ -31,12 +31,15 @@ class Objective:
     sums_over_labels: Whether it takes the sum over the classes of a missing
       label, by `LatentVariableModel.infer_classes`; if not, `compile` raises
       for a graph that infers the label.
+    stratifies: Whether it draws by `tfvae.inference.StratifiedSample` in place
+      of `SeededSample`; if not, `compile` raises for a mixture posterior.
   """
 
   uses_kl_penalty: ClassVar[bool] = True
   uses_kl_schedule: bool = True
   compares_examples: ClassVar[bool] = False
   sums_over_labels: ClassVar[bool] = False
+  stratifies: bool = False
 
   def __call__(self, model: LatentVariableModel, inputs: Any, target: tf.Tensor,
                seed: tf.Tensor, kl_factor: Any,
@@ -111,6 +114,36 @@ class Objective:
       ValueError: If the graph or a posterior is not one the objective takes.
     """
 
+  def check_mixtures(self, graph: GraphicalModel,
+                     posteriors: Mapping[str, Any]):
+    """Raises for a mixture posterior that would not train.
+
+    `compile` calls it, and a run does before it reads data.
+
+    Args:
+      graph: Factorization of the model.
+      posteriors: Posterior layer of each latent, or its class, by name.
+
+    Raises:
+      ValueError: If the objective does not draw from each component, or the
+        graph has several latents or infers the label.
+    """
+    if not any(getattr(layer, 'is_mixture', False)
+               for layer in posteriors.values()):
+      return
+    if not self.stratifies:
+      raise ValueError(
+          f'{type(self).__name__} does not draw from each component of a '
+          "mixture posterior; use `objective='elbo'`, `objective='stl'` or "
+          "`objective='iwae'`, or another posterior such as "
+          "`posterior='spline'`. Received: "
+          f'posteriors={_names(posteriors)}')
+    if len(graph.latent_names) > 1 or graph.infers_label:
+      raise ValueError(
+          'A mixture posterior needs a graph with a single latent and without '
+          "factors of y; use another posterior such as `posterior='spline'`. "
+          f'Received: {graph}, posteriors={_names(posteriors)}')
+
   def check_batch_size(self, batch_size: int):
     """Raises if batches are too small for the objective.
 
@@ -174,6 +207,13 @@ class Objective:
   def from_config(cls, config: dict[str, Any]) -> 'Objective':
     """Makes the objective from the result of `get_config`."""
     return cls(**config)
+
+
+def _names(posteriors: Mapping[str, Any]) -> str:
+  """Returns the name of the class of each posterior layer."""
+  kinds = {getattr(layer, '__name__', type(layer).__name__)
+           for layer in posteriors.values()}
+  return ','.join(sorted(kinds))
 
 
 def _controls(regularizer: KLDivergenceRegularizer) -> list[str]:

@@ -69,9 +69,7 @@ class FlowPrior(Prior):
     self._check_positive(num_layers=num_layers)
     for units in hidden_units:
       self._check_positive(hidden_units=units)
-    if event_size is not None and event_size < 2:
-      raise ValueError('A flow needs at least 2 dimensions; use LearnedNormal '
-                       f'or GaussianMixture. Received: {event_size=}')
+    check_dimensions(event_size)
     if kind not in KINDS:
       raise ValueError(f'`kind` must be one of {KINDS}. Received: {kind=}')
     self.kind = kind
@@ -119,6 +117,13 @@ class FlowPrior(Prior):
         'hidden_units': list(self.hidden_units),
         'activation': self.activation,
     }
+
+
+def check_dimensions(event_size: int | None):
+  """Raises if a flow would have a single dimension."""
+  if event_size is not None and event_size < 2:
+    raise ValueError('A flow needs at least 2 dimensions; use LearnedNormal '
+                     f'or GaussianMixture. Received: {event_size=}')
 
 
 def _coupling(network: tf_keras.Model,

@@ -116,6 +116,13 @@ class LatentTest(EagerCase):
         abs(latent.kl.mean - other.latents['z'].kl.mean),
         3 * latent.kl.standard_error)
 
+  def test_a_mixture_is_measured_by_its_mean(self):
+    exact, other = _measured()
+    latent = latent_space(
+        exact.mixture(3), exact.dataset(2000, 400)).latents['z']
+    self.assertAllClose(
+        latent.variances, other.latents['z'].variances, rtol=1e-4, atol=1e-7)
+
   def test_draws_of_parents_do_not_count_as_variance(self):
     """z2 sees x through a draw of z1 alone, and linearly."""
     model = _graph_vae(('z1:2,z2:1', 'z1|x; z2|z1', 'z2; z1|z2; x|z1'))

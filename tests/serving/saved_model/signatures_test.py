@@ -32,6 +32,8 @@ _CASES = [dict(zip(
         ('two_layer', 'mixture', 'normal_tril', 'continuous_bernoulli', 'conv'),
         ('ladder', 'realnvp', 'iaf_tril', 'normal', 'mlp'),
         ('conditional', 'maf', 'normal_diag', 'normal_per_pixel', 'resnet'),
+        ('vae', 'spline', 'spline', 'bernoulli', 'mlp'),
+        ('conditional', 'standard_normal', 'mixture', 'bernoulli', 'mlp'),
         ('ladder, precision_weighted', 'learned_normal', 'normal_diag',
          'negative_binomial', 'mlp')]]
 

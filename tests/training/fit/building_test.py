@@ -23,9 +23,15 @@ class ObjectiveTest(parameterized.TestCase, tf.test.TestCase):
 
   @parameterized.parameters(
       (dict(objective='iwae', importance_samples=7),
-       dict(num_samples=7, doubly_reparameterized=False)),
+       dict(num_samples=7, doubly_reparameterized=False,
+            reparameterized_priors=False)),
       (dict(objective='dreg', importance_samples=7),
-       dict(num_samples=7, doubly_reparameterized=True)),
+       dict(num_samples=7, doubly_reparameterized=True,
+            reparameterized_priors=False)),
+      (dict(objective='gdreg'),
+       dict(num_samples=5, doubly_reparameterized=True,
+            reparameterized_priors=True)),
+      (dict(objective='stl'), {}),
       (dict(objective='beta_tc', tc_weight=4.),
        dict(beta=4., num_examples=123)),
       (dict(objective='info_vae', info_alpha=.5, info_lambda=9.,

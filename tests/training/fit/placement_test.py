@@ -86,6 +86,8 @@ class PlacementTest(parameterized.TestCase, tf.test.TestCase):
       {'network': 'resnet', 'hidden_units': (4, 4), 'precision': 'bfloat16'},
       {'posterior': 'iaf', 'latents': 'z:4', 'prior': 'maf',
        'precision': 'float16'},
+      {'posterior': 'spline', 'latents': 'z:4', 'prior': 'spline'},
+      {'posterior': 'mixture', 'posterior_components': 2},
       {'posterior': 'normal_tril', 'prior': 'mixture', 'prior_components': 3,
        'objective': 'info_vae'},
       {'preset': 'two_layer', 'likelihood': 'discretized_logistic'},

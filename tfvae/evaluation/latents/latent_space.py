@@ -172,8 +172,9 @@ def _latent_values(
   """Returns means over the draws of one latent's mean and KL."""
   z, q = inference.latents[name], inference.posteriors[name]
   # Other families, flows among them, have no mean in closed form.
-  is_normal = isinstance(q, tfd.MultivariateNormalLinearOperator)
-  mean = tf.broadcast_to(q.mean(), tf.shape(z)) if is_normal else z
+  has_mean = isinstance(
+      q, tfd.MultivariateNormalLinearOperator | tfd.MixtureSameFamily)
+  mean = tf.broadcast_to(q.mean(), tf.shape(z)) if has_mean else z
   values = {
       'mean': tf.reduce_mean(mean, axis=0),
       # The variance of that mean over the draws: Σ_s (m_s − m̄)² / S (S − 1).

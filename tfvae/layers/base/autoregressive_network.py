@@ -91,10 +91,10 @@ class AutoregressiveNetwork(tf_keras.layers.Layer):
             self.event_size, self.hidden_units, 2, self.reverse, True),
         strict=True)]
     biases = weights[1::2]
-    h = _keras3_dense(keras, z, kernels[0], biases[0]) + keras.ops.expand_dims(
-        _keras3_dense(keras, context, context_kernel), 1)
+    h = keras3_dense(keras, z, kernels[0], biases[0]) + keras.ops.expand_dims(
+        keras3_dense(keras, context, context_kernel), 1)
     for kernel, bias in zip(kernels[1:], biases[1:], strict=True):
-      h = _keras3_dense(
+      h = keras3_dense(
           keras, keras.layers.Activation(self.activation)(h), kernel, bias)
     shift, log_scale = keras.ops.split(h, 2, axis=-1)
     return shift, MAX_LOG_SCALE * keras.ops.tanh(log_scale / MAX_LOG_SCALE)
@@ -107,7 +107,14 @@ class AutoregressiveNetwork(tf_keras.layers.Layer):
         'context_size': self.context_size}
 
 
-def _keras3_dense(keras: Any, inputs: Any, *weights: np.ndarray) -> Any:
+def keras3_dense(keras: Any, inputs: Any, *weights: np.ndarray) -> Any:
+  """Returns the output of a new dense layer of Keras 3.
+
+  Args:
+    keras: Package `keras`.
+    inputs: Keras 3 tensor `[..., m]`.
+    *weights: Kernel `[m, n]` and, if there is one, bias `[n]`.
+  """
   layer = keras.layers.Dense(
       weights[0].shape[1], use_bias=len(weights) == 2, dtype='float32')
   outputs = layer(inputs)

@@ -48,6 +48,11 @@ def convert_with(conversion: Conversion) -> Iterator[None]:
     _OVERRIDE.conversion = outer
 
 
+def is_replaced() -> bool:
+  """Returns whether this is inside a block of `convert_with`."""
+  return _OVERRIDE.conversion is not None
+
+
 def convert(distribution: tfd.Distribution, conversion: Conversion):
   """Converts by the override if there is one, else by the given conversion."""
   return (_OVERRIDE.conversion or conversion)(distribution)
@@ -80,6 +85,10 @@ class SeededSample:
     self._position += 1
     is_root = distribution.batch_shape.rank < 2
     shape = [self._num_samples] if self._num_samples and is_root else []
+    return self._sample(distribution, shape, seed)
+
+  def _sample(self, distribution: tfd.Distribution, shape: list[int],
+              seed: tf.Tensor) -> tf.Tensor:
     return distribution.sample(shape, seed=seed)
 
 

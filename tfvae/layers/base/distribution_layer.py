@@ -42,10 +42,13 @@ class DistributionLayer(tfp.layers.DistributionLambda):
       parameters can be optimized for each example.
     is_diagonal_normal: Whether it is one with independent dimensions, so that
       its density and its KL divergence have a part for each dimension.
+    is_mixture: Whether every distribution is a mixture, which trains by draws
+      from each component.
   """
 
   is_normal: ClassVar[bool] = False
   is_diagonal_normal: ClassVar[bool] = False
+  is_mixture: ClassVar[bool] = False
 
   def __init__(
       self,

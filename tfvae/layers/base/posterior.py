@@ -20,9 +20,9 @@ class Posterior(DistributionLayer):
   """q(z|Pa(z); φ) of a latent, whose parameters a network emits.
 
   A family is a subclass with `new` and `params_size`, the class attributes
-  `is_normal` and `is_diagonal_normal` where they are True, and `keras3_moments`
-  if models with it are to be converted to Keras 3. Its settings, besides the
-  size of an event, are `settings`. It is registered with
+  `is_normal`, `is_diagonal_normal` and `is_mixture` where they are True, and
+  `keras3_moments` if models with it are to be converted to Keras 3. Its
+  settings, besides the size of an event, are `settings`. It is registered with
   `@tf_keras.saving.register_keras_serializable`, and by name with
   `@POSTERIORS.register`.
 

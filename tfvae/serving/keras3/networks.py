@@ -1,5 +1,7 @@
 """Conversion of a `tf_keras` model to Keras 3, layer by layer."""
 
+from collections.abc import Callable, Sequence
+import functools
 import inspect
 from typing import Any
 
@@ -67,11 +69,14 @@ def _repeat(node: Any, tensors: dict[int, Tensor],
       (node.call_args, node.call_kwargs))
   layer = node.layer
   if isinstance(layer, PosteriorMoments):
-    outputs = posterior_moments(layer.head, *args, **kwargs)
+    outputs = _computed(layer, functools.partial(
+        posterior_moments, layer.head), args)
   elif isinstance(layer, LikelihoodMean):
-    outputs = likelihood_mean(layer.head, *args, **kwargs)
+    outputs = _computed(layer, functools.partial(
+        likelihood_mean, layer.head), args)
   elif isinstance(layer, ColumnFeatures | MissingInputs):
-    outputs = layer.features(*args, ops=keras.ops)
+    outputs = _computed(layer, functools.partial(
+        layer.features, ops=keras.ops), args)
   elif isinstance(layer, tf_keras.Model):
     if id(layer) not in layers:
       layers[id(layer)] = convert_network(layer)
@@ -80,6 +85,18 @@ def _repeat(node: Any, tensors: dict[int, Tensor],
     outputs = _call(layer, args, kwargs, layers)
   return {id(old): new for old, new in zip(
       tf.nest.flatten(node.outputs), tf.nest.flatten(outputs), strict=True)}
+
+
+def _computed(layer: tf_keras.layers.Layer, compute: Callable[..., Any],
+              args: Sequence[Tensor]) -> Any:
+  """Returns the outputs of operations of Keras 3, as a model of their own.
+
+  Keras numbers their names, which within one model might be those of layers
+  that were copied with their names.
+  """
+  inputs = [keras.Input(arg.shape[1:], dtype=arg.dtype) for arg in args]
+  model = keras.Model(inputs, compute(*inputs), name=_name(layer))
+  return model(list(args))
 
 
 def _call(layer: tf_keras.layers.Layer, args: Any, kwargs: Any,

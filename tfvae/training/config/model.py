@@ -66,8 +66,9 @@ class ModelConfig:
       'standard_normal', 'prior p(z) of the latents without parents', PRIORS)
   posterior: str = setting(
       'normal_diag', 'posterior of a latent given its parents: a normal with '
-      'diagonal or full covariance, or an inverse autoregressive flow from one '
-      'of them', POSTERIORS)
+      'diagonal or full covariance, an inverse autoregressive flow from one '
+      'of them, a neural spline flow, or a mixture of diagonal normals',
+      POSTERIORS)
   merging: str = setting(
       'network', 'combination of prior and evidence in the posterior of a '
       'latent that has parents in p: by a network, or precision-weighted, as '
@@ -92,11 +93,12 @@ class ModelConfig:
       None, 'capacity C in nats; the objective has |KL - C|; by default there '
       'is none', only_with={'objective': _WITH_KL_PENALTY}, at_least=0)
   objective: str = setting(
-      'elbo', 'objective that training maximizes: the ELBO; the '
-      'importance-weighted bound, iwae, or dreg with its doubly '
-      'reparameterized gradient; beta_tc, the ELBO with a weighted total '
-      'correlation, estimated from the batch; or info_vae, the ELBO with the '
-      "MMD between the batch's latents and the prior", choices=OBJECTIVES)
+      'elbo', 'objective that training maximizes: the ELBO, or stl with its '
+      'path derivative; the importance-weighted bound, iwae, or dreg with its '
+      'doubly reparameterized gradient, or gdreg with that of normal priors '
+      'too; beta_tc, the ELBO with a weighted total correlation, estimated '
+      'from the batch; or info_vae, the ELBO with the MMD between the '
+      "batch's latents and the prior", choices=OBJECTIVES)
 
   def __post_init__(self):
     """Validates each value, and values that depend on each other."""
@@ -107,10 +109,11 @@ class ModelConfig:
                        f'Received: free_bits={self.free_bits}, '
                        f'kl_capacity={self.kl_capacity}')
     objective = self.make_objective()
-    posterior = POSTERIORS[self.posterior]
+    posteriors = dict.fromkeys(
+        self.graph().latent_names, POSTERIORS[self.posterior])
     objective.check_label(self.graph())
-    objective.check_model(
-        self.graph(), {name: posterior for name in self.graph().latent_names})
+    objective.check_model(self.graph(), posteriors)
+    objective.check_mixtures(self.graph(), posteriors)
     _check_classification(self)
     if self.kl_warm_up != 'none' and not objective.uses_kl_schedule:
       raise ValueError(
