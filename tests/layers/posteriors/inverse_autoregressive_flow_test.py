@@ -1,7 +1,5 @@
 """The layer of posteriors that an inverse autoregressive flow makes."""
 
-import os
-
 from absl.testing import parameterized
 import numpy as np
 from scipy import stats
@@ -9,6 +7,7 @@ import tensorflow as tf
 import tensorflow_probability as tfp
 import tf_keras
 
+from tests import flows
 import tfvae
 from tfvae.layers import InverseAutoregressiveFlow
 from tfvae.layers.posteriors.inverse_autoregressive_flow import BASES
@@ -172,23 +171,7 @@ class InverseAutoregressiveFlowTest(tf.test.TestCase, parameterized.TestCase):
         2, hidden_units=(5,), context_size=3,
         activity_regularizer=tfvae.KLDivergenceRegularizer(
             tfvae.priors.StandardNormal(2)))
-    size = layer.params_size(2, **layer.settings)
-    model = tfvae.VAE(
-        tf_keras.Sequential([
-            tf_keras.layers.Dense(size, input_shape=[4]), layer]),
-        tf_keras.Sequential([
-            tf_keras.layers.Dense(4, input_shape=[2]),
-            tfvae.layers.IndependentNormal([4], 1.0)]))
-    model.compile('adam', jit_compile=True)
-    before = layer.get_weights()
-    x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
-    model.fit(x, batch_size=20, epochs=2, verbose=0)
-    for old, new in zip(before, layer.get_weights(), strict=True):
-      self.assertNotAllEqual(old, new)
-    path = os.path.join(self.get_temp_dir(), 'model.keras')
-    model.save(path)
-    self.assertAllEqual(
-        tf_keras.models.load_model(path)(x).mean(), model(x).mean())
+    flows.check_networks_train_and_are_saved(self, layer)
 
   @parameterized.parameters(
       ({'event_size': 0}, 'event_size=0'), ({'num_flows': 0}, 'num_flows=0'),
